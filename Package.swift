@@ -1,0 +1,45 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [.strictMemorySafety(), .swiftLanguageMode(.v6)]
+
+// Foundation's static archives that the linker does not find on its own.
+let staticExecutable: [LinkerSetting] = [
+  .unsafeFlags([
+    "-static-executable", "-Xlinker", "-l_FoundationCollections", "-Xlinker", "-l_FoundationCShims",
+  ])
+]
+
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
+let ordered: Target.Dependency = .product(name: "OrderedCollections", package: "swift-collections")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+let package = Package(
+  name: "apus",
+  products: [
+    .executable(name: "apus", targets: ["apus"]),
+    .library(name: "Apus", targets: ["Apus"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+  ],
+  targets: [
+    .target(name: "CStub"),
+    .target(name: "LinuxABI", dependencies: [system], swiftSettings: strict),
+    .target(name: "Host", dependencies: ["CStub", "LinuxABI", system], swiftSettings: strict),
+    .target(name: "Platform", dependencies: ["Host", "CStub", deque], swiftSettings: strict),
+    .target(name: "Memory", dependencies: ["Platform", "Host"], swiftSettings: strict),
+    .target(name: "FileSystem", dependencies: ["Memory", "Host", deque, ordered], swiftSettings: strict),
+    .target(name: "Kernel", dependencies: ["FileSystem", deque, heap], swiftSettings: strict),
+    .target(name: "Apus", dependencies: ["Kernel", logging], swiftSettings: strict),
+    .executableTarget(
+      name: "apus", dependencies: ["Apus", arguments], path: "Sources/apus-cli", swiftSettings: strict,
+      linkerSettings: staticExecutable),
+  ]
+)

@@ -1,0 +1,16 @@
+import CStub
+import LinuxABI
+
+/// The host's system calls, thinly wrapped. Every host call that Apus makes is in this module.
+package enum Host {
+  /// Makes one host system call and returns its result.
+  /// - Throws: the call's errno.
+  @inline(__always) @discardableResult
+  static func call(
+    _ number: SyscallNumber, _ a: Int = 0, _ b: Int = 0, _ c: Int = 0, _ d: Int = 0, _ e: Int = 0, _ f: Int = 0
+  ) throws(Errno) -> Int {
+    let result = apus_syscall(number.rawValue, a, b, c, d, e, f)
+    if result < 0 && result > -4096 { throw Errno(rawValue: CInt(-result)) }
+    return result
+  }
+}

@@ -1,0 +1,154 @@
+import Host
+import LinuxABI
+
+/// Why a guest thread stopped.
+package enum Trap: Sendable, Equatable {
+  /// A `syscall` instruction; number and arguments are in the registers.
+  case syscall
+  /// A call through another entry (`int 0x80`, x32): never executed, to be answered by the kernel.
+  case foreignSyscall
+  /// A jump to the vsyscall page; `rip` is the address of the entry.
+  case vsyscall
+  /// A hardware exception.
+  case fault(Fault)
+  /// The thread was interrupted by `preempt()`.
+  case preempted
+  /// The host process is gone (killed from outside, or by the platform for breaking its rules).
+  case died(reason: DeathReason)
+
+  package enum DeathReason: Sendable, Equatable { case killed, unresponsive, memoryOperationFailed, protocolViolation }
+}
+
+/// A hardware exception, as the signal frame describes it (sigaction(2), `siginfo_t` and `mcontext`).
+package struct Fault: Sendable, Equatable {
+  /// SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGTRAP.
+  package var signal: Int32
+  /// `si_code`.
+  package var code: Int32
+  /// `si_addr`; for page faults the faulting address (`cr2`).
+  package var address: UInt64
+  /// The x86 exception number (14: page fault).
+  package var trapNumber: UInt64
+  /// The x86 page-fault error code: bit 0 present, bit 1 write, bit 4 instruction fetch.
+  package var errorCode: UInt64
+  package init(signal: Int32, code: Int32, address: UInt64, trapNumber: UInt64, errorCode: UInt64) {
+    self.signal = signal
+    self.code = code
+    self.address = address
+    self.trapNumber = trapNumber
+    self.errorCode = errorCode
+  }
+}
+
+/// Host page protection of a mapping.
+package struct HostProtection: OptionSet, Sendable, BitwiseCopyable {
+  package let rawValue: UInt8
+  package init(rawValue: UInt8) { self.rawValue = rawValue }
+  package static let read = HostProtection(rawValue: 1)
+  package static let write = HostProtection(rawValue: 2)
+  package static let execute = HostProtection(rawValue: 4)
+}
+
+/// A host file the platform's guest processes can map, made by `Platform.register(file:)`.
+package struct MappableFile: Hashable, Sendable, BitwiseCopyable {
+  /// The descriptor number in the agents' descriptor table.
+  package let number: Int32
+  package init(number: Int32) { self.number = number }
+}
+
+/// One change to the host address space of a guest process. Addresses and lengths are in bytes, page-aligned.
+package enum MemoryOperation: Sendable, Equatable {
+  /// Maps `length` bytes of physical memory from `offset` (shared mapping of the physical memory file).
+  case mapPhysical(address: UInt64, length: UInt64, offset: UInt64, protection: HostProtection, populate: Bool)
+  /// Maps part of a host file privately.
+  case mapFile(address: UInt64, length: UInt64, file: MappableFile, offset: UInt64, protection: HostProtection)
+  /// Maps part of a host file shared (writes reach the host file, where the descriptor allows).
+  case mapFileShared(address: UInt64, length: UInt64, file: MappableFile, offset: UInt64, protection: HostProtection)
+  case unmap(address: UInt64, length: UInt64)
+  case protect(address: UInt64, length: UInt64, protection: HostProtection)
+}
+
+/// Runs guest code. One object for each sandbox; the kernel and memory layers see only this protocol.
+///
+/// Methods are called with the kernel lock held unless they say otherwise.
+package protocol Platform: AnyObject, Sendable {
+  /// Number of host mappings that one guest process may have.
+  var mappingLimit: Int { get }
+  /// Address of the vDSO's ELF header in every guest process; nil where there is none.
+  var vdsoAddress: UInt64? { get }
+  /// Takes an empty guest process from the pool, or makes one.
+  /// - Throws: `EAGAIN` where the host refuses another process.
+  func makeProcess() throws(Errno) -> any GuestProcess
+  /// Makes a host file mappable in every guest process of this sandbox. The caller may close its own descriptor.
+  func register(file: FileDescriptor) throws(Errno) -> MappableFile
+  /// Forgets a registered file. Existing mappings of it stay.
+  func unregister(_ file: MappableFile)
+  /// Unmapped physical frames may be reused only once this has confirmed: returns the highest release ticket up to
+  /// which *all* unmap operations are known to be done (see `GuestProcess.releaseTicket`).
+  func confirmedRelease(of process: any GuestProcess) -> UInt64
+  /// A snapshot of the platform's counters.
+  var statistics: PlatformStatistics { get }
+  /// Ends every guest process and the zygote, and waits for them.
+  func shutdown()
+}
+
+/// What `--stats` reports of a platform.
+package struct PlatformStatistics: Sendable {
+  package var processesCreated = 0
+  package var processesReused = 0
+  package var flushes = 0
+  package var memoryOperations = 0
+  package var contextSwitches = 0
+  package var threadsCreated = 0
+  package var threadsReused = 0
+  package init() {}
+}
+
+/// A host process that holds the address space of one guest process.
+package protocol GuestProcess: AnyObject, Sendable {
+  /// Host process id.
+  var hostPID: Int32 { get }
+  /// Becomes readable when the host process has ended (a pidfd).
+  var deathDescriptor: FileDescriptor { get }
+  /// True once the host process is known to be dead.
+  var isDead: Bool { get }
+  /// Called by the interrupt thread when `deathDescriptor` is readable; wakes any thread inside `GuestThread.run`.
+  /// Needs no lock.
+  func noteDeath()
+  /// Queues a memory operation. It is executed, in order, before any thread of this process runs again. Adjacent
+  /// compatible operations are merged.
+  func queue(_ operation: MemoryOperation)
+  /// Has the agent (or the next thread to run) tell when all operations queued so far are done; returns the ticket
+  /// that `Platform.confirmedRelease` will reach.
+  func releaseTicket() -> UInt64
+  /// Makes a thread. It runs from `registers` with the extended state of `parent`, or the initial state.
+  /// - Throws: `EAGAIN` where the host refuses another thread.
+  func makeThread(registers: Registers, extendedStateOf parent: (any GuestThread)?) throws(Errno) -> any GuestThread
+  /// The guest process is over: unmaps everything below the stub and gives the host process back to the pool, or
+  /// kills it where it can't be shown to be quiet. No thread of it may be running. The object is not used afterwards.
+  func recycle()
+  /// Kills the host process (SIGKILL). The object is not used afterwards but for `isDead`.
+  func kill()
+}
+
+/// A host thread that runs the code of one guest thread.
+package protocol GuestThread: AnyObject, Sendable {
+  /// The registers: what the last trap found, and what `run` goes on with.
+  var registers: Registers { get set }
+  /// Runs queued memory operations, then guest code until it traps. Called on a CPU thread *without* the kernel lock.
+  /// `cpu` is the host CPU of the calling CPU thread, nil where CPU threads are not pinned.
+  func run(cpu: Int?) -> Trap
+  /// Interrupts the thread if it runs guest code: `run` returns `.preempted` soon, or, after a grace period in which
+  /// it does not answer, kills the process. May report a preemption spuriously later. Needs no lock.
+  func preempt()
+  /// The extended state (x87, SSE, AVX, …) as an XSAVE area in the layout of a signal frame (`struct _fpstate` with
+  /// its `sw_reserved` words, `FP_XSTATE_MAGIC2` at the end).
+  func extendedState() -> [UInt8]
+  /// Replaces the extended state by what a guest's signal frame holds, after making it safe to restore.
+  /// - Throws: `EFAULT` where it isn't an XSAVE area of a known layout.
+  func setExtendedState(_ area: [UInt8]) throws(Errno)
+  /// Resets the extended state to its initial value (execve(2)).
+  func resetExtendedState()
+  /// The thread is over; its host thread is parked or ended.
+  func exit()
+}

@@ -1,0 +1,2 @@
+/// Frames of physical memory, by page index (placeholder until the memory layer lands).
+package final class FrameStore {}

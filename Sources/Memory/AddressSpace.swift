@@ -1,83 +1,108 @@
 import LinuxABI
 import Platform
 
-/// How guest code or a syscall touches memory.
-package enum MemoryAccess: Sendable { case read, write, execute }
-
-/// What became of a page fault.
-package enum FaultOutcome: Sendable, Equatable {
-  /// The fault is resolved (or was spurious): run the thread again.
-  case resolved
-  /// Deliver this signal with this `si_code` (SIGSEGV `SEGV_MAPERR`/`SEGV_ACCERR`, SIGBUS `BUS_ADRERR`).
-  case signal(number: Int32, code: Int32)
-  /// No physical memory is left: the kernel's out-of-memory killer decides.
-  case outOfMemory
-}
-
-/// What a mapping shows.
-package enum MappingSource {
-  case anonymous
-  /// A file or shared memory object from a byte offset (page-aligned).
-  case file(any MappableObject, offset: UInt64)
-}
-
-/// A request to `AddressSpace.map`, as mmap(2) describes it.
-package struct MapRequest {
-  /// The address wanted; 0 lets the kernel choose.
-  package var address: UInt64
-  package var length: UInt64
-  package var protection: MemoryProtection
-  package var flags: MapFlags
-  package var source: MappingSource
-  package init(
-    address: UInt64, length: UInt64, protection: MemoryProtection, flags: MapFlags, source: MappingSource
-  ) {
-    self.address = address
-    self.length = length
-    self.protection = protection
-    self.flags = flags
-    self.source = source
-  }
-}
-
-/// One page of memory as a futex or a robust list names it: the same for all who share it (futex(2)).
-package enum FutexKey: Hashable, Sendable {
-  /// Private memory: the address space and the address.
-  case privateAddress(space: ObjectIdentifier, address: UInt64)
-  /// Shared memory: the physical address, or file identity and offset.
-  case shared(object: ObjectIdentifier, offset: UInt64)
-}
-
-/// A VMA as `/proc/PID/maps` shows it.
-package struct MappingDescription: Sendable {
-  package var start: UInt64
-  package var end: UInt64
-  package var protection: MemoryProtection
-  package var isShared: Bool
-  package var offset: UInt64
-  package var device: UInt64
-  package var inode: UInt64
-  package var name: String
+/// The memory of one guest process, or of several that share it (`CLONE_VM`).
+package final class AddressSpace {
+  package let physical: PhysicalMemory
+  package let platform: any Platform
+  /// The host process that holds this address space.
+  package private(set) var process: any GuestProcess
+  package var limits = MemoryLimits()
+  /// Tasks that use it, counted by the kernel.
+  package var sharers = 1
+  /// Bytes of all mappings.
+  package private(set) var totalBytes: UInt64 = 0
   /// Bytes with frames or file pages mapped (an upper bound of RSS).
-  package var residentBytes: UInt64
-}
+  package var residentBytes: UInt64 { 0 }
+  package var stackBytes: UInt64 { 0 }
+  package var dataBytes: UInt64 { 0 }
+  package var executableBytes: UInt64 { 0 }
+  /// The most `totalBytes` has been.
+  package var peakTotalBytes: UInt64 { 0 }
+  package var sharedBytes: UInt64 { 0 }
 
-/// A file, or a shared memory object, that can be mapped.
-package protocol MappableObject: AnyObject {
-  /// Where the pages come from.
-  func mappingBacking() throws(Errno) -> MappingBacking
-  /// Size in bytes; pages wholly past it give SIGBUS.
-  var mappingSize: UInt64 { get }
-  /// Path for `/proc/PID/maps`, device and inode number.
-  var mappingName: String { get }
-  var mappingDevice: UInt64 { get }
-  var mappingInode: UInt64 { get }
-}
+  package init(physical: PhysicalMemory, platform: any Platform, process: any GuestProcess) {
+    self.physical = physical
+    self.platform = platform
+    self.process = process
+  }
 
-/// Where the pages of a mapped object come from.
-package enum MappingBacking {
-  /// A host file: mapped straight from its descriptor. `file` is registered with the platform, `descriptor` is Apus's own.
-  case hostFile(file: MappableFile, descriptor: FileDescriptor)
-  /// Frames of physical memory that the object hands out by page index (tmpfs files, shared anonymous memory).
-  case frames(FrameStore)
+  // MARK: mapping calls
+
+  /// mmap(2). Returns the address.
+  package func map(_ request: MapRequest) throws(Errno) -> UInt64 { throw .noFunction }
+  /// munmap(2).
+  package func unmap(_ address: UInt64, length: UInt64) throws(Errno) { throw .noFunction }
+  /// mprotect(2).
+  package func protect(_ address: UInt64, length: UInt64, _ protection: MemoryProtection) throws(Errno) {
+    throw .noFunction
+  }
+  /// mremap(2).
+  package func remap(
+    _ old: UInt64, oldLength: UInt64, newLength: UInt64, flags: RemapFlags, newAddress: UInt64
+  ) throws(Errno) -> UInt64 { throw .noFunction }
+  /// madvise(2).
+  package func advise(_ address: UInt64, length: UInt64, advice: Int32) throws(Errno) { throw .noFunction }
+  /// msync(2).
+  package func sync(_ address: UInt64, length: UInt64, flags: Int32) throws(Errno) { throw .noFunction }
+  /// mincore(2).
+  package func isResident(_ address: UInt64, length: UInt64) throws(Errno) -> [UInt8] { throw .noFunction }
+  /// Where the program break starts.
+  package func setBreakBase(_ address: UInt64) {}
+  /// brk(2): returns the break, unchanged where the change is refused.
+  package func setBreak(_ address: UInt64) -> UInt64 { 0 }
+
+  // MARK: life
+
+  /// Resolves a page fault.
+  package func fault(at address: UInt64, access: MemoryAccess) -> FaultOutcome { .outOfMemory }
+  /// fork(2): a copy that shares frames until written, in another guest process.
+  package func fork(into process: any GuestProcess) throws(Errno) -> AddressSpace { throw .noFunction }
+  /// Releases all frames and recycles the guest process.
+  package func destroy() {}
+  /// The host process is dead: releases all frames.
+  package func abandon() {}
+
+  // MARK: access to guest memory
+
+  package func read(_ address: UInt64, count: Int) throws(Errno) -> [UInt8] { throw .noFunction }
+  package func readValue<T: BitwiseCopyable>(_ address: UInt64, as type: T.Type = T.self) throws(Errno) -> T {
+    throw .noFunction
+  }
+  package func readArray<T: BitwiseCopyable>(_ address: UInt64, count: Int, as type: T.Type = T.self) throws(Errno)
+    -> [T]
+  { throw .noFunction }
+  package func write(_ address: UInt64, _ bytes: [UInt8]) throws(Errno) { throw .noFunction }
+  package func writeValue<T: BitwiseCopyable>(_ address: UInt64, _ value: T) throws(Errno) { throw .noFunction }
+  package func writeArray<T: BitwiseCopyable>(_ address: UInt64, _ values: [T]) throws(Errno) { throw .noFunction }
+  /// Reads a C string, without its NUL.
+  /// - Throws: `ENAMETOOLONG` when there is no NUL in `limit` bytes.
+  package func readCString(_ address: UInt64, limit: Int) throws(Errno) -> [UInt8] { throw .noFunction }
+  /// Resolves guest memory for I/O; `.write` means that the kernel writes into it. Shortened at the first bad page;
+  /// - Throws: `EFAULT` where the first byte is bad.
+  package func buffer(_ address: UInt64, count: Int, for access: MemoryAccess) throws(Errno) -> IOBuffer {
+    throw .noFunction
+  }
+  /// The same for an iovec.
+  package func buffer(_ vectors: [(address: UInt64, count: UInt64)], for access: MemoryAccess) throws(Errno) -> IOBuffer
+  { throw .noFunction }
+
+  // MARK: futex words
+
+  /// - Throws: `EINVAL` for a misaligned address, `EFAULT` for a bad one.
+  package func futexKey(_ address: UInt64, isPrivate: Bool) throws(Errno) -> FutexKey { throw .noFunction }
+  package func loadWord(_ address: UInt64) throws(Errno) -> UInt32 { throw .noFunction }
+  package func compareExchangeWord(
+    _ address: UInt64, expected: UInt32, desired: UInt32
+  ) throws(Errno) -> (exchanged: Bool, original: UInt32) { throw .noFunction }
+  /// Replaces a word atomically by what `operation` makes of it; returns the old value.
+  package func updateWord(_ address: UInt64, _ operation: (UInt32) -> UInt32) throws(Errno) -> UInt32 {
+    throw .noFunction
+  }
+
+  // MARK: procfs
+
+  package var mappings: [MappingDescription] { [] }
+  /// Names a range: `[stack]`, `[heap]`, or what `PR_SET_VMA_ANON_NAME` gives (prctl(2)).
+  package func setName(start: UInt64, length: UInt64, name: String) {}
 }

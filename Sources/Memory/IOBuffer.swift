@@ -5,7 +5,7 @@ import LinuxABI
 ///
 /// It has a cursor: each transfer goes on where the last one ended, so a file may fill it in several steps.
 /// It is valid only while the kernel lock is held and the address space is unchanged.
-package struct IOBuffer {
+@safe package struct IOBuffer {
   /// Bytes not transferred yet.
   package private(set) var remaining: Int
   /// Bytes transferred so far.
@@ -17,7 +17,7 @@ package struct IOBuffer {
   private var storage: [ByteStorage]
 
   /// Bytes that stand in for guest memory that Apus does not map (file-backed pages), or for kernel memory.
-  package final class ByteStorage {
+  @safe package final class ByteStorage {
     package let pointer: UnsafeMutableRawBufferPointer
     package init(_ bytes: [UInt8]) {
       unsafe pointer = UnsafeMutableRawBufferPointer.allocate(byteCount: max(bytes.count, 1), alignment: 16)
@@ -33,7 +33,7 @@ package struct IOBuffer {
   package init(unsafeSegments segments: [UnsafeMutableRawBufferPointer], storage: [ByteStorage] = []) {
     unsafe self.segments = segments
     self.storage = storage
-    self.remaining = unsafe segments.reduce(0) { unsafe $0 + $1.count }
+    self.remaining = unsafe segments.reduce(0) { $0 + $1.count }
   }
 
   /// A buffer that reads from a copy of `bytes`.
@@ -60,7 +60,7 @@ package struct IOBuffer {
   package var pendingSegments: [UnsafeMutableRawBufferPointer] {
     var result: [UnsafeMutableRawBufferPointer] = unsafe []
     var skip = offset
-    for segment in unsafe segments[index...].prefix(1024) {
+    for unsafe segment in unsafe segments[index...].prefix(1024) {
       unsafe result.append(UnsafeMutableRawBufferPointer(rebasing: segment[skip...]))
       skip = 0
     }
@@ -89,8 +89,8 @@ package struct IOBuffer {
     guard count < remaining else { return }
     var keep = max(count, 0) + offset
     var kept: [UnsafeMutableRawBufferPointer] = unsafe []
-    for segment in unsafe segments[index...] {
-      let part = unsafe min(keep, segment.count)
+    for unsafe segment in unsafe segments[index...] {
+      let part = min(keep, segment.count)
       unsafe kept.append(UnsafeMutableRawBufferPointer(rebasing: segment[..<part]))
       keep -= part
       if keep == 0 { break }
@@ -115,7 +115,7 @@ package struct IOBuffer {
     var done = 0
     while done < source.count && remaining > 0 {
       let segment = unsafe segments[index]
-      let count = unsafe min(segment.count - offset, source.count - done)
+      let count = min(segment.count - offset, source.count - done)
       if count > 0 {
         unsafe UnsafeMutableRawBufferPointer(rebasing: segment[offset..<offset + count])
           .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[done..<done + count]))
@@ -133,7 +133,7 @@ package struct IOBuffer {
     var left = total
     while left > 0 {
       let segment = unsafe segments[index]
-      let part = unsafe min(segment.count - offset, left)
+      let part = min(segment.count - offset, left)
       if part == 0 { index += 1; offset = 0; continue }
       unsafe UnsafeMutableRawBufferPointer(rebasing: segment[offset..<offset + part]).initializeMemory(
         as: UInt8.self, repeating: byte)
@@ -157,7 +157,7 @@ package struct IOBuffer {
     var done = 0
     while done < total {
       let segment = unsafe segments[index]
-      let part = unsafe min(segment.count - offset, total - done)
+      let part = min(segment.count - offset, total - done)
       if part == 0 { index += 1; offset = 0; continue }
       unsafe UnsafeMutableRawBufferPointer(rebasing: target[done..<done + part])
         .copyMemory(from: UnsafeRawBufferPointer(rebasing: segment[offset..<offset + part]))

@@ -60,7 +60,7 @@ import LinuxABI
   package var pendingSegments: [UnsafeMutableRawBufferPointer] {
     var result: [UnsafeMutableRawBufferPointer] = unsafe []
     var skip = offset
-    for unsafe segment in unsafe segments[index...].prefix(1024) {
+    for unsafesegment in unsafe segments[index...].prefix(1024) {
       unsafe result.append(UnsafeMutableRawBufferPointer(rebasing: segment[skip...]))
       skip = 0
     }
@@ -89,7 +89,7 @@ import LinuxABI
     guard count < remaining else { return }
     var keep = max(count, 0) + offset
     var kept: [UnsafeMutableRawBufferPointer] = unsafe []
-    for unsafe segment in unsafe segments[index...] {
+    for unsafesegment in unsafe segments[index...] {
       let part = min(keep, segment.count)
       unsafe kept.append(UnsafeMutableRawBufferPointer(rebasing: segment[..<part]))
       keep -= part

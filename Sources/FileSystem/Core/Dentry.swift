@@ -1,0 +1,83 @@
+import LinuxABI
+
+/// A name in a directory and the inode it leads to: the tree that paths are walked in.
+package final class Dentry {
+  package internal(set) final var name: String
+  package internal(set) final var parent: Dentry?
+  package let inode: Inode
+  /// Cached children by name.
+  var children: [String: Dentry] = [:]
+
+  package init(name: String, parent: Dentry?, inode: Inode) {
+    self.name = name
+    self.parent = parent
+    self.inode = inode
+  }
+}
+
+/// A mounted file system.
+package final class Mount {
+  /// Root of what is mounted.
+  package let root: Dentry
+  /// Where it is mounted; nil for the root mount.
+  package let point: PathLocation?
+  package let fileSystem: any MountedFileSystem
+  package let isReadOnly: Bool
+  package init(root: Dentry, point: PathLocation?, fileSystem: any MountedFileSystem, isReadOnly: Bool) {
+    self.root = root
+    self.point = point
+    self.fileSystem = fileSystem
+    self.isReadOnly = isReadOnly
+  }
+}
+
+/// A file system instance.
+package protocol MountedFileSystem: AnyObject {
+  /// Type name of `/proc/mounts` (`tmpfs`, `proc`, `overlay`).
+  var typeName: String { get }
+  /// Source column of `/proc/mounts`.
+  var source: String { get }
+  var deviceNumber: UInt64 { get }
+  func statistics() throws(Errno) -> FileSystemStatistics
+}
+
+/// A place in the tree of mounts.
+package struct PathLocation {
+  package let mount: Mount
+  package let dentry: Dentry
+  package init(mount: Mount, dentry: Dentry) {
+    self.mount = mount
+    self.dentry = dentry
+  }
+  package static func == (a: PathLocation, b: PathLocation) -> Bool { a.mount === b.mount && a.dentry === b.dentry }
+  /// The absolute path from the root of the mount tree.
+  package var path: String {
+    var names: [String] = []
+    var location = self
+    while true {
+      if location.dentry === location.mount.root {
+        guard let point = location.mount.point else { break }
+        location = point
+        continue
+      }
+      guard let parent = location.dentry.parent else { break }
+      names.append(location.dentry.name)
+      location = PathLocation(mount: location.mount, dentry: parent)
+    }
+    return "/" + names.reversed().joined(separator: "/")
+  }
+}
+
+/// What statfs(2) reports.
+package struct FileSystemStatistics: Sendable {
+  package var type: Int64 = 0
+  package var blockSize: Int64 = 4096
+  package var blocks: UInt64 = 0
+  package var freeBlocks: UInt64 = 0
+  package var availableBlocks: UInt64 = 0
+  package var files: UInt64 = 0
+  package var freeFiles: UInt64 = 0
+  package var nameLength: Int64 = 255
+  package var flags: Int64 = 0
+  package init() {}
+}

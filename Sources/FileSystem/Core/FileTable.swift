@@ -1,0 +1,93 @@
+import LinuxABI
+
+/// The descriptors of one or more tasks (`CLONE_FILES` shares a table).
+package final class FileTable {
+  /// A descriptor: the description it refers to, and its own flag.
+  package struct Slot {
+    package var file: OpenFile
+    package var closeOnExec: Bool
+  }
+  private var slots: [Slot?] = []
+  private var lowestFree = 0
+
+  package init() {}
+
+  /// The description behind a descriptor. - Throws: `EBADF`.
+  package func file(_ descriptor: Int32) throws(Errno) -> OpenFile { try slot(descriptor).file }
+
+  package func slot(_ descriptor: Int32) throws(Errno) -> Slot {
+    guard descriptor >= 0, Int(descriptor) < slots.count, let slot = slots[Int(descriptor)] else {
+      throw .badFileDescriptor
+    }
+    return slot
+  }
+
+  /// Gives the file the lowest free descriptor that is at least `minimum`. - Throws: `EMFILE`.
+  package func add(_ file: OpenFile, closeOnExec: Bool, minimum: Int32 = 0, limit: UInt64) throws(Errno) -> Int32 {
+    var index = max(Int(minimum), lowestFree)
+    while index < slots.count, slots[index] != nil { index += 1 }
+    guard UInt64(index) < limit else { throw .tooManyOpenFiles }
+    while slots.count <= index { slots.append(nil) }
+    slots[index] = Slot(file: file, closeOnExec: closeOnExec)
+    file.descriptorCount += 1
+    if Int(minimum) <= lowestFree { lowestFree = index + 1 }
+    return Int32(index)
+  }
+
+  /// Makes `descriptor` refer to the file, closing what it referred to (dup2(2)).
+  package func set(_ descriptor: Int32, to file: OpenFile, closeOnExec: Bool, limit: UInt64) throws(Errno) {
+    guard descriptor >= 0, UInt64(descriptor) < limit else { throw .badFileDescriptor }
+    let index = Int(descriptor)
+    while slots.count <= index { slots.append(nil) }
+    let old = slots[index]
+    slots[index] = Slot(file: file, closeOnExec: closeOnExec)
+    file.descriptorCount += 1
+    if let old { FileTable.release(old.file) }
+  }
+
+  package func setCloseOnExec(_ descriptor: Int32, _ value: Bool) throws(Errno) {
+    _ = try slot(descriptor)
+    slots[Int(descriptor)]?.closeOnExec = value
+  }
+
+  /// Closes a descriptor and returns the description it referred to. - Throws: `EBADF`.
+  @discardableResult
+  package func close(_ descriptor: Int32) throws(Errno) -> OpenFile {
+    let slot = try slot(descriptor)
+    slots[Int(descriptor)] = nil
+    lowestFree = min(lowestFree, Int(descriptor))
+    FileTable.release(slot.file)
+    return slot.file
+  }
+
+  /// A copy for a child without `CLONE_FILES` (fork(2)).
+  package func copy() -> FileTable {
+    let table = FileTable()
+    table.slots = slots
+    table.lowestFree = lowestFree
+    for slot in slots { slot?.file.descriptorCount += 1 }
+    return table
+  }
+
+  /// Closes what execve(2) closes.
+  package func closeOnExec() {
+    for index in slots.indices where slots[index]?.closeOnExec == true { _ = try? close(Int32(index)) }
+  }
+
+  /// Closes everything (exit).
+  package func closeAll() {
+    for index in slots.indices where slots[index] != nil { _ = try? close(Int32(index)) }
+    slots = []
+    lowestFree = 0
+  }
+
+  /// Open descriptors in ascending order.
+  package var descriptors: [Int32] { slots.indices.filter { slots[$0] != nil }.map { Int32($0) } }
+  package var count: Int { slots.count }
+
+  private static func release(_ file: OpenFile) {
+    file.flush()
+    file.descriptorCount -= 1
+    if file.descriptorCount == 0 { file.close() }
+  }
+}

@@ -1,0 +1,86 @@
+import LinuxABI
+import Memory
+
+/// A file of a file system: what dentries name and open files refer to (inode(7)).
+///
+/// Subclasses override what their kind of file supports; the rest throws what Linux does. Operations do not check
+/// permissions: the path walk and the callers of `VFS` do, with the attributes given here. None may block.
+package class Inode {
+  package init() {}
+
+  /// Type, owner, size and times as stat(2) shows them.
+  package func attributes() throws(Errno) -> Stat { throw .noFunction }
+  /// The file type; never changes.
+  package var kind: FileMode.Kind { .regular }
+  /// Changes attributes (chmod, chown, utimensat, truncate). Permission checks were made.
+  package func setAttributes(_ change: AttributeChange) throws(Errno) { throw .notPermitted }
+
+  // Directories
+
+  /// Finds a name in this directory. - Throws: `ENOENT`, `ENOTDIR`.
+  package func lookup(_ name: String) throws(Errno) -> Inode { throw .notDirectory }
+  /// True where a name looked up may change behind Apus's back or is made up at each look (host directories, procfs):
+  /// the dentry cache asks `revalidate` again.
+  package var isVolatile: Bool { false }
+  /// Makes a regular file, FIFO, socket or device node. - Throws: `EEXIST`, `EROFS`, `ENOSPC`.
+  package func create(_ name: String, mode: FileMode, device: UInt64, owner: Credentials) throws(Errno) -> Inode {
+    throw .notDirectory
+  }
+  package func makeDirectory(_ name: String, permissions: UInt32, owner: Credentials) throws(Errno) -> Inode {
+    throw .notDirectory
+  }
+  package func makeSymbolicLink(_ name: String, target: String, owner: Credentials) throws(Errno) -> Inode {
+    throw .notDirectory
+  }
+  package func link(_ name: String, to inode: Inode) throws(Errno) { throw .notDirectory }
+  package func unlink(_ name: String, inode: Inode) throws(Errno) { throw .notDirectory }
+  package func removeDirectory(_ name: String, inode: Inode) throws(Errno) { throw .notDirectory }
+  /// Moves `name` of this directory to `newName` of another of the same file system (rename(2)).
+  package func rename(
+    _ name: String, to newDirectory: Inode, _ newName: String, flags: RenameFlags
+  ) throws(Errno) { throw .notDirectory }
+
+  // Symbolic links
+
+  /// Target of a symbolic link.
+  package func readLink() throws(Errno) -> String { throw .invalidArgument }
+  /// For magic links (`/proc/self/fd/N`, `/proc/self/exe`): where they lead, without a path walk.
+  package func magicTarget() throws(Errno) -> PathLocation? { nil }
+
+  // Opening
+
+  /// Makes an open file description. Truncation and creation were done. FIFOs throw `.wouldBlock` until a peer comes.
+  package func open(_ flags: OpenFlags, at location: PathLocation) throws(Errno) -> OpenFile {
+    throw .noSuchAddressOrDevice
+  }
+  /// Extended attributes (xattr(7)).
+  package func extendedAttribute(_ name: String) throws(Errno) -> [UInt8] { throw .notSupported }
+  package func setExtendedAttribute(_ name: String, _ value: [UInt8], flags: Int32) throws(Errno) {
+    throw .notSupported
+  }
+  package func removeExtendedAttribute(_ name: String) throws(Errno) { throw .notSupported }
+  package func extendedAttributeNames() throws(Errno) -> [String] { [] }
+  /// Advisory locks on this file (flock(2), fcntl(2) record locks).
+  package final lazy var locks = FileLocks()
+}
+
+/// A change of attributes; nil leaves a field alone.
+package struct AttributeChange {
+  package var permissions: UInt32?
+  package var uid: UInt32?
+  package var gid: UInt32?
+  package var size: UInt64?
+  package var accessTime: TimeChange?
+  package var modificationTime: TimeChange?
+  package enum TimeChange: Sendable { case now, set(Timespec) }
+  package init() {}
+}
+
+/// `RENAME_*` of renameat2(2).
+package struct RenameFlags: OptionSet, Sendable {
+  package let rawValue: UInt32
+  package init(rawValue: UInt32) { self.rawValue = rawValue }
+  package static let noReplace = RenameFlags(rawValue: 1)
+  package static let exchange = RenameFlags(rawValue: 2)
+  package static let whiteout = RenameFlags(rawValue: 4)
+}

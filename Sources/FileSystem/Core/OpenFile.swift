@@ -1,0 +1,76 @@
+import LinuxABI
+import Memory
+
+/// An open file description (open(2)): what descriptors refer to. Reference-counted by Swift; `close()` runs when the
+/// last descriptor goes.
+///
+/// No operation blocks: it throws `.wouldBlock`, and `waitQueue` tells when to try again.
+package class OpenFile {
+  /// Status flags; the access mode never changes, fcntl(2) `F_SETFL` changes the rest.
+  package final var flags: OpenFlags
+  /// The file offset, for files that have one.
+  package final var position: UInt64 = 0
+  /// Where it was opened; nil for pipes and other files without a path.
+  package final let location: PathLocation?
+  /// Descriptors that refer to this description, kept by `FileTable`.
+  package final var descriptorCount = 0
+  /// Owner for SIGIO, `F_SETOWN`.
+  package final var signalOwner: Int32 = 0
+
+  package init(flags: OpenFlags, location: PathLocation?) {
+    self.flags = flags
+    self.location = location
+  }
+
+  /// The inode, for fstat(2), mmap(2) and locks.
+  package var inode: Inode? { location?.dentry.inode }
+  /// `/proc/PID/fd/N` of files without a path: `pipe:[7]`, `anon_inode:[eventpoll]`.
+  package var description: String { location?.path ?? "anon_inode:[unknown]" }
+  package func attributes() throws(Errno) -> Stat {
+    guard let inode else { throw .badFileDescriptor }
+    return try inode.attributes()
+  }
+
+  /// Reads at the position (and moves it), or at `offset` (pread(2); `ESPIPE` where there is none).
+  package func read(into buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int { throw .invalidArgument }
+  /// Writes at the position, at the end with `O_APPEND`, or at `offset`.
+  package func write(from buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int { throw .invalidArgument }
+  /// Moves the position (lseek(2), including `SEEK_DATA` and `SEEK_HOLE`).
+  package func seek(to offset: Int64, whence: Int32) throws(Errno) -> UInt64 { throw .illegalSeek }
+  /// Directory entries from the position on, until `emit` returns false. The position becomes `entry.next`.
+  package func readDirectory(_ emit: (DirectoryEntry) -> Bool) throws(Errno) { throw .notDirectory }
+  /// Device control. - Throws: `ENOTTY` where the request isn't known.
+  package func control(_ request: UInt32, argument: UInt64, memory: AddressSpace) throws(Errno) -> Int {
+    throw .inappropriateIOCTLForDevice
+  }
+  package func truncate(to size: UInt64) throws(Errno) { throw .invalidArgument }
+  package func allocate(mode: Int32, offset: UInt64, length: UInt64) throws(Errno) { throw .notSupported }
+  package func sync(dataOnly: Bool) throws(Errno) { throw .invalidArgument }
+  /// What can be done now without blocking (poll(2)).
+  package func readiness() -> PollEvents { [.readable, .writable] }
+  /// Woken when `readiness` may have changed; nil for files that never block.
+  package var waitQueue: WaitQueue? { nil }
+  /// A task is about to wait on `waitQueue` for `events`: files fed by the host start to watch it here.
+  package func prepareToWait(for events: PollEvents) {}
+  /// What mmap(2) maps. - Throws: `ENODEV` where the file can't be mapped.
+  package func mappable() throws(Errno) -> any MappableObject { throw .operationNotSupportedByDevice }
+  /// The last descriptor is gone.
+  package func close() {}
+  /// A descriptor of one task is closed (flush of record locks is done by the caller).
+  package func flush() {}
+}
+
+/// One entry that getdents64(2) lists.
+package struct DirectoryEntry {
+  package var inode: UInt64
+  /// The position after this entry (`d_off`).
+  package var next: UInt64
+  package var kind: FileMode.Kind?
+  package var name: String
+  package init(inode: UInt64, next: UInt64, kind: FileMode.Kind?, name: String) {
+    self.inode = inode
+    self.next = next
+    self.kind = kind
+    self.name = name
+  }
+}

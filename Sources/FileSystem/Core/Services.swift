@@ -1,0 +1,36 @@
+import LinuxABI
+import Memory
+import Platform
+
+/// What file systems and files need from the kernel around them. One object for each sandbox.
+///
+/// All calls are made with the kernel lock held.
+package protocol KernelServices: AnyObject {
+  /// CLOCK_MONOTONIC and CLOCK_REALTIME of the host, in nanoseconds.
+  var monotonicTime: UInt64 { get }
+  var realTime: UInt64 { get }
+  var physicalMemory: PhysicalMemory { get }
+  var platform: any Platform { get }
+  /// Calls `timer.expire()` with the lock held once CLOCK_MONOTONIC reaches `deadline` (nanoseconds); replaces an earlier
+  /// deadline of the same timer.
+  func arm(_ timer: KernelTimer, deadline: UInt64)
+  /// Takes back `arm`.
+  func disarm(_ timer: KernelTimer)
+  /// Wakes `queue` with the events once when the host descriptor reports any of them (one-shot; ask again after each
+  /// wake-up). For descriptors that epoll(7) refuses (regular files) the queue is woken at once.
+  func watch(_ descriptor: FileDescriptor, for events: PollEvents, waking queue: WaitQueue)
+  /// Forgets a watched descriptor; call it before closing.
+  func unwatch(_ descriptor: FileDescriptor)
+  /// Brings part of a host file into the host's page cache on another host thread without the lock, then wakes `queue`.
+  func readAhead(_ descriptor: FileDescriptor, offset: UInt64, count: Int, waking queue: WaitQueue)
+}
+
+/// A timer of the kernel: subclass it, or give it something to do. See `KernelServices.arm`.
+package class KernelTimer {
+  /// Position in the timer heap; nil while not armed. Belongs to the kernel.
+  package final var deadline: UInt64?
+  package final var generation: UInt64 = 0
+  package init() {}
+  /// Called with the kernel lock held when the deadline has passed.
+  package func expire() {}
+}

@@ -1,0 +1,75 @@
+import LinuxABI
+
+/// `POLL*` events of poll(2); the values of `EPOLL*` are the same.
+package struct PollEvents: OptionSet, Sendable, BitwiseCopyable {
+  package let rawValue: UInt32
+  package init(rawValue: UInt32) { self.rawValue = rawValue }
+  package static let input = PollEvents(rawValue: 0x001)
+  package static let priority = PollEvents(rawValue: 0x002)
+  package static let output = PollEvents(rawValue: 0x004)
+  package static let error = PollEvents(rawValue: 0x008)
+  package static let hangUp = PollEvents(rawValue: 0x010)
+  package static let invalid = PollEvents(rawValue: 0x020)
+  package static let readNormal = PollEvents(rawValue: 0x040)
+  package static let readBand = PollEvents(rawValue: 0x080)
+  package static let writeNormal = PollEvents(rawValue: 0x100)
+  package static let writeBand = PollEvents(rawValue: 0x200)
+  package static let readHangUp = PollEvents(rawValue: 0x2000)
+  package static let all = PollEvents(rawValue: .max)
+  /// What a readable file reports.
+  package static let readable: PollEvents = [.input, .readNormal]
+  /// What a writable file reports.
+  package static let writable: PollEvents = [.output, .writeNormal]
+}
+
+/// Something that waits on wait queues: a parked task, or an epoll item.
+package protocol Waiter: AnyObject {
+  /// A queue this waiter is registered on has news. The waiter stays registered until it is removed.
+  func wake(by queue: WaitQueue, events: PollEvents)
+}
+
+/// The waiters of one object (wait queues of Linux). All calls are made with the kernel lock held.
+///
+/// A waiter must tolerate spurious wake-ups: it tries again and waits again.
+package final class WaitQueue {
+  private struct Entry {
+    let waiter: any Waiter
+    let events: PollEvents
+    let exclusive: Bool
+  }
+  private var entries: [Entry] = []
+
+  package init() {}
+  package var isEmpty: Bool { entries.isEmpty }
+
+  /// Registers a waiter for some events. An exclusive waiter is woken one at a time (`wakeOne`).
+  package func add(_ waiter: any Waiter, events: PollEvents = .all, exclusive: Bool = false) {
+    entries.append(Entry(waiter: waiter, events: events, exclusive: exclusive))
+  }
+
+  /// Removes every registration of a waiter.
+  package func remove(_ waiter: any Waiter) {
+    entries.removeAll { $0.waiter === waiter }
+  }
+
+  /// Wakes all waiters that wait for any of `events`.
+  package func wake(_ events: PollEvents = .all) {
+    guard !entries.isEmpty else { return }
+    for entry in entries where !entry.events.isDisjoint(with: events) {
+      entry.waiter.wake(by: self, events: events)
+    }
+  }
+
+  /// Wakes all non-exclusive waiters and the first exclusive one that wait for any of `events`.
+  package func wakeOne(_ events: PollEvents = .all) {
+    guard !entries.isEmpty else { return }
+    var woken = false
+    for entry in entries where !entry.events.isDisjoint(with: events) {
+      if entry.exclusive {
+        if woken { continue }
+        woken = true
+      }
+      entry.waiter.wake(by: self, events: events)
+    }
+  }
+}

@@ -1,0 +1,72 @@
+/// `O_*` of open(2).
+package struct OpenFlags: OptionSet, Sendable, BitwiseCopyable {
+  package let rawValue: UInt32
+  package init(rawValue: UInt32) { self.rawValue = rawValue }
+  package static let writeOnly = OpenFlags(rawValue: 0o1)
+  package static let readWrite = OpenFlags(rawValue: 0o2)
+  package static let accessMask = OpenFlags(rawValue: 0o3)
+  package static let create = OpenFlags(rawValue: 0o100)
+  package static let exclusive = OpenFlags(rawValue: 0o200)
+  package static let noControllingTTY = OpenFlags(rawValue: 0o400)
+  package static let truncate = OpenFlags(rawValue: 0o1000)
+  package static let append = OpenFlags(rawValue: 0o2000)
+  package static let nonBlocking = OpenFlags(rawValue: 0o4000)
+  package static let dataSync = OpenFlags(rawValue: 0o10000)
+  package static let async = OpenFlags(rawValue: 0o20000)
+  package static let direct = OpenFlags(rawValue: 0o40000)
+  package static let largeFile = OpenFlags(rawValue: 0o100000)
+  package static let directory = OpenFlags(rawValue: 0o200000)
+  package static let noFollow = OpenFlags(rawValue: 0o400000)
+  package static let noAccessTime = OpenFlags(rawValue: 0o1000000)
+  package static let closeOnExec = OpenFlags(rawValue: 0o2000000)
+  package static let sync = OpenFlags(rawValue: 0o4010000)
+  package static let path = OpenFlags(rawValue: 0o10000000)
+  package static let temporary = OpenFlags(rawValue: 0o20200000)
+
+  /// The access mode lets the file be read.
+  package var isReadable: Bool { rawValue & 3 != 1 && !contains(.path) }
+  /// The access mode lets the file be written.
+  package var isWritable: Bool { rawValue & 3 != 0 && !contains(.path) }
+}
+
+/// A file's type and permission bits, `st_mode` of inode(7).
+package struct FileMode: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
+  package var rawValue: UInt32
+  package init(rawValue: UInt32) { self.rawValue = rawValue }
+  package enum Kind: UInt32, Sendable {
+    case fifo = 0o010000
+    case characterDevice = 0o020000
+    case directory = 0o040000
+    case blockDevice = 0o060000
+    case regular = 0o100000
+    case symbolicLink = 0o120000
+    case socket = 0o140000
+  }
+  package init(_ kind: Kind, permissions: UInt32) { rawValue = kind.rawValue | (permissions & 0o7777) }
+  /// The file type; nil for a value that is none.
+  package var kind: Kind? { Kind(rawValue: rawValue & 0o170000) }
+  package var permissions: UInt32 {
+    get { rawValue & 0o7777 }
+    set { rawValue = rawValue & ~0o7777 | newValue & 0o7777 }
+  }
+}
+
+/// `struct stat` of x86-64 (stat(2)).
+package struct Stat: BitwiseCopyable, Sendable {
+  package var device: UInt64 = 0
+  package var inode: UInt64 = 0
+  package var links: UInt64 = 1
+  package var mode: UInt32 = 0
+  package var uid: UInt32 = 0
+  package var gid: UInt32 = 0
+  private var pad0: UInt32 = 0
+  package var specialDevice: UInt64 = 0
+  package var size: Int64 = 0
+  package var blockSize: Int64 = 4096
+  package var blocks: Int64 = 0
+  package var accessTime = Timespec()
+  package var modificationTime = Timespec()
+  package var changeTime = Timespec()
+  private var unused: (Int64, Int64, Int64) = (0, 0, 0)
+  package init() {}
+}

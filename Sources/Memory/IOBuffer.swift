@@ -60,7 +60,8 @@ import LinuxABI
   package var pendingSegments: [UnsafeMutableRawBufferPointer] {
     var result: [UnsafeMutableRawBufferPointer] = unsafe []
     var skip = offset
-    for unsafesegment in unsafe segments[index...].prefix(1024) {
+    for position in unsafe segments.indices[index...].prefix(1024) {
+      let segment = unsafe segments[position]
       unsafe result.append(UnsafeMutableRawBufferPointer(rebasing: segment[skip...]))
       skip = 0
     }
@@ -89,7 +90,8 @@ import LinuxABI
     guard count < remaining else { return }
     var keep = max(count, 0) + offset
     var kept: [UnsafeMutableRawBufferPointer] = unsafe []
-    for unsafesegment in unsafe segments[index...] {
+    for position in unsafe segments.indices[index...] {
+      let segment = unsafe segments[position]
       let part = min(keep, segment.count)
       unsafe kept.append(UnsafeMutableRawBufferPointer(rebasing: segment[..<part]))
       keep -= part

@@ -79,6 +79,8 @@ package protocol Platform: AnyObject, Sendable {
   /// Takes an empty guest process from the pool, or makes one.
   /// - Throws: `EAGAIN` where the host refuses another process.
   func makeProcess() throws(Errno) -> any GuestProcess
+  /// Guest threads must always be run by the same CPU thread (the tracer of a ptrace platform).
+  var threadsAreBoundToCPUThreads: Bool { get }
   /// Makes a host file mappable in every guest process of this sandbox. The caller may close its own descriptor.
   func register(file: FileDescriptor) throws(Errno) -> MappableFile
   /// Forgets a registered file. Existing mappings of it stay.

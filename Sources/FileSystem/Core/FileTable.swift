@@ -9,8 +9,16 @@ package final class FileTable {
   }
   private var slots: [Slot?] = []
   private var lowestFree = 0
+  /// Tasks that share this table.
+  package var sharers = 1
 
   package init() {}
+
+  /// A task lets go of the table; the last one closes everything.
+  package func release() {
+    sharers -= 1
+    if sharers == 0 { closeAll() }
+  }
 
   /// The description behind a descriptor. - Throws: `EBADF`.
   package func file(_ descriptor: Int32) throws(Errno) -> OpenFile { try slot(descriptor).file }

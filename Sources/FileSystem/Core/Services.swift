@@ -25,12 +25,14 @@ package protocol KernelServices: AnyObject {
   func readAhead(_ descriptor: FileDescriptor, offset: UInt64, count: Int, waking queue: WaitQueue)
 }
 
-/// A timer of the kernel: subclass it, or give it something to do. See `KernelServices.arm`.
+/// A timer of the kernel. See `KernelServices.arm`.
 package class KernelTimer {
   /// Position in the timer heap; nil while not armed. Belongs to the kernel.
   package final var deadline: UInt64?
   package final var generation: UInt64 = 0
-  package init() {}
+  private let action: () -> Void
+  /// A timer that calls `action` with the kernel lock held when its deadline has passed.
+  package init(_ action: @escaping () -> Void = {}) { self.action = action }
   /// Called with the kernel lock held when the deadline has passed.
-  package func expire() {}
+  package func expire() { action() }
 }

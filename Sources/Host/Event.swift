@@ -1,0 +1,94 @@
+import CStub
+import LinuxABI
+
+/// `struct epoll_event` of epoll_ctl(2), packed as on x86-64.
+package struct HostEvent: BitwiseCopyable, Sendable {
+  package var events: UInt32
+  private var low: UInt32
+  private var high: UInt32
+  package var token: UInt64 { UInt64(high) << 32 | UInt64(low) }
+  package init(events: UInt32 = 0, token: UInt64 = 0) {
+    self.events = events
+    low = UInt32(truncatingIfNeeded: token)
+    high = UInt32(truncatingIfNeeded: token >> 32)
+  }
+}
+
+extension Host {
+  /// Makes an epoll instance (epoll_create1(2)).
+  package static func makeEpoll() throws(Errno) -> FileDescriptor {
+    FileDescriptor(rawValue: CInt(try call(.epoll_create1, 0o2000000)))
+  }
+
+  package static let epollAdd = 1
+  package static let epollDelete = 2
+  package static let epollModify = 3
+  package static let epollOneShot: UInt32 = 1 << 30
+
+  /// Adds, changes or removes a descriptor (epoll_ctl(2)).
+  package static func control(
+    _ epoll: FileDescriptor, _ operation: Int, _ descriptor: FileDescriptor, _ event: HostEvent
+  ) throws(Errno) {
+    var event = event
+    try unsafe withUnsafeMutablePointer(to: &event) { pointer throws(Errno) in
+      _ = try call(
+        .epoll_ctl, Int(epoll.rawValue), operation, Int(descriptor.rawValue), Int(bitPattern: pointer))
+    }
+  }
+
+  /// Waits for events until a CLOCK_MONOTONIC deadline in nanoseconds; nil waits without end (epoll_pwait2(2)).
+  package static func wait(
+    _ epoll: FileDescriptor, into events: inout [HostEvent], deadline: UInt64?
+  ) throws(Errno) -> Int {
+    let now = monotonicTime
+    var timeout = Timespec(nanoseconds: deadline.map { $0 > now ? Int64(clamping: $0 - now) : 0 } ?? 0)
+    let count = events.count
+    return try unsafe events.withUnsafeMutableBufferPointer { buffer throws(Errno) in
+      try unsafe withUnsafeMutablePointer(to: &timeout) { pointer throws(Errno) in
+        try call(
+          .epoll_pwait2, Int(epoll.rawValue), Int(bitPattern: buffer.baseAddress), count,
+          deadline == nil ? 0 : Int(bitPattern: pointer), 0, 0)
+      }
+    }
+  }
+
+  /// Makes a non-blocking event counter (eventfd(2)).
+  package static func makeEventCounter() throws(Errno) -> FileDescriptor {
+    FileDescriptor(rawValue: CInt(try call(.eventfd2, 0, 0o2004000)))
+  }
+
+  /// Adds one to an event counter.
+  package static func signal(_ counter: FileDescriptor) {
+    var one: UInt64 = 1
+    unsafe withUnsafeMutablePointer(to: &one) { pointer in
+      _ = try? call(.write, Int(counter.rawValue), Int(bitPattern: pointer), 8)
+    }
+  }
+
+  /// Takes an event counter back to zero.
+  package static func drain(_ counter: FileDescriptor) {
+    var value: UInt64 = 0
+    unsafe withUnsafeMutablePointer(to: &value) { pointer in
+      _ = try? call(.read, Int(counter.rawValue), Int(bitPattern: pointer), 8)
+    }
+  }
+
+  /// Binds the calling thread to one host CPU (sched_setaffinity(2)). A refusal is ignored: it costs speed alone.
+  package static func pinCurrentThread(to cpu: Int) {
+    var mask: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
+    guard (0..<512).contains(cpu) else { return }
+    unsafe withUnsafeMutableBytes(of: &mask) { bytes in
+      unsafe bytes[cpu / 8] |= 1 << UInt8(cpu % 8)
+      _ = try? call(.sched_setaffinity, 0, 64, Int(bitPattern: bytes.baseAddress))
+    }
+  }
+
+  /// The host CPUs that this process may use (sched_getaffinity(2)), in order.
+  package static var usableCPUs: [Int] {
+    var bytes = [UInt8](repeating: 0, count: 128)
+    let count = unsafe bytes.withUnsafeMutableBytes { buffer in
+      (try? call(.sched_getaffinity, 0, 128, Int(bitPattern: buffer.baseAddress))) ?? 0
+    }
+    return (0..<count * 8).filter { bytes[$0 / 8] & (1 << UInt8($0 % 8)) != 0 }
+  }
+}

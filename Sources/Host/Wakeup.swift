@@ -1,0 +1,34 @@
+import CStub
+import LinuxABI
+
+/// A place for one thread to sleep until another signals it; a signal given early is kept (futex(2)).
+@safe package final class Wakeup: @unchecked Sendable {
+  private let word: UnsafeMutablePointer<UInt32>
+
+  package init() {
+    unsafe word = .allocate(capacity: 1)
+    unsafe word.initialize(to: 0)
+  }
+  deinit { unsafe word.deallocate() }
+
+  private static let wait = 128
+  private static let wakeOne = 129
+
+  /// Sleeps until `signal()` is called, unless it was already.
+  package func sleep() {
+    while !exchange(expected: 1, desired: 0) {
+      _ = try? unsafe Host.call(.futex, Int(bitPattern: word), Wakeup.wait, 0, 0)
+    }
+  }
+
+  /// Wakes the sleeper, or lets its next sleep end at once.
+  package func signal() {
+    if exchange(expected: 0, desired: 1) {
+      _ = try? unsafe Host.call(.futex, Int(bitPattern: word), Wakeup.wakeOne, 1)
+    }
+  }
+
+  private func exchange(expected: UInt32, desired: UInt32) -> Bool {
+    unsafe apus_compare_exchange(word, expected, desired)
+  }
+}

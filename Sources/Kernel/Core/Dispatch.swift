@@ -1,0 +1,197 @@
+import FileSystem
+import Host
+import LinuxABI
+import Memory
+import Platform
+
+/// From a trap to the next entry into guest code.
+extension Kernel {
+  /// Handles the trap of the task that `cpu` runs.
+  func handle(_ trap: Trap, on cpu: CPU) {
+    guard let task = cpu.current else { return }
+    task.isInGuest = false
+    switch trap {
+    case .syscall:
+      statistics.traps.syscalls &+= 1
+      task.syscallRegisters = task.thread.registers
+      task.retry = task.keepsRetry ? task.retry : SyscallRetry()
+      task.keepsRetry = false
+      runSyscall(task)
+    case .foreignSyscall:
+      statistics.traps.foreignSyscalls &+= 1
+      task.thread.registers.rax = Kernel.encode(.noFunction)
+    case .vsyscall:
+      emulateVsyscall(task)
+    case .fault(let fault):
+      handleFault(fault, of: task)
+    case .preempted:
+      statistics.traps.preemptions &+= 1
+    case .died(let reason):
+      statistics.traps.deaths &+= 1
+      hostProcessDied(task, reason: reason)
+    }
+  }
+
+  /// Runs the system call of `task.syscallRegisters`, for the first time or again after it was parked.
+  func runSyscall(_ task: Task) {
+    let number = task.syscallRegisters.rax
+    let arguments = SyscallArguments(task.syscallRegisters)
+    let entry = Syscalls.entry(number)
+    let begin = statistics.collectsTimes ? Host.monotonicTime : 0
+    let outcome: Result<Int, Errno>
+    if let entry {
+      if let tracer, entry.neverReturns, !task.retry.isRetry {
+        tracer.syscallBegan(task, entry, number: number, arguments)
+      }
+      do throws(Errno) {
+        outcome = .success(try entry.function(task, arguments))
+      } catch {
+        outcome = .failure(error)
+      }
+    } else {
+      statistics.unknownSyscalls[number, default: 0] += 1
+      outcome = .failure(.noFunction)
+    }
+    if statistics.collectsTimes, number < 512 {
+      statistics.syscallTimes[Int(number)] &+= Host.monotonicTime &- begin
+    }
+    if case .failure(.parked) = outcome {
+      task.isInSyscall = true
+      task.retry.isRetry = true
+      return
+    }
+    task.isInSyscall = false
+    if number < 512 { statistics.syscallCounts[Int(number)] &+= 1 }
+    finishSyscall(task, outcome, entry, number, arguments)
+  }
+
+  private func finishSyscall(
+    _ task: Task, _ outcome: Result<Int, Errno>, _ entry: SyscallEntry?, _ number: UInt64,
+    _ arguments: SyscallArguments
+  ) {
+    guard task.state == .runnable else { return }
+    switch outcome {
+    case .success(let value):
+      if task.replacedRegisters {
+        // execve and rt_sigreturn set all registers themselves.
+        task.replacedRegisters = false
+      } else {
+        task.thread.registers.rax = UInt64(bitPattern: Int64(value))
+      }
+      if !(entry?.neverReturns ?? false) {
+        tracer?.syscallEnded(task, entry, number: number, arguments, result: value)
+      }
+    case .failure(let error):
+      var shown = error
+      if (512...516).contains(error.rawValue) {
+        task.pendingRestart = error
+        shown = .interrupted
+      }
+      task.thread.registers.rax = Kernel.encode(shown)
+      tracer?.syscallEnded(task, entry, number: number, arguments, result: -Int(error.rawValue))
+    }
+  }
+
+  /// The value of `rax` that tells a guest of an error.
+  static func encode(_ error: Errno) -> UInt64 { UInt64(bitPattern: -Int64(error.rawValue)) }
+
+  private func handleFault(_ fault: Fault, of task: Task) {
+    if fault.trapNumber == 14, fault.signal == Signal.segv || fault.signal == Signal.bus {
+      statistics.traps.pageFaults &+= 1
+      task.group.usage.minorFaults &+= 1
+      let access: MemoryAccess =
+        fault.errorCode & 16 != 0 ? .execute : fault.errorCode & 2 != 0 ? .write : .read
+      switch task.memory.fault(at: fault.address, access: access) {
+      case .resolved: return
+      case .outOfMemory:
+        // The task faults again, after those that end have had the CPU.
+        task.sliceStart = 0
+        if !relieveMemoryPressure() { endGroup(task.group, .signaled(Signal.kill)) }
+        return
+      case .signal(let number, let code):
+        var info = SignalInfo(signal: number, code: code)
+        info.address = fault.address
+        info.trapNumber = fault.trapNumber
+        info.errorCode = fault.errorCode
+        return forceSignal(info, on: task)
+      }
+    }
+    statistics.traps.otherFaults &+= 1
+    var info = SignalInfo(signal: fault.signal, code: fault.code)
+    info.address = fault.address
+    info.trapNumber = fault.trapNumber
+    info.errorCode = fault.errorCode
+    forceSignal(info, on: task)
+  }
+
+  /// Chooses what the CPU does next: goes on with its task, takes another, or sleeps.
+  func nextStep(on cpu: CPU) -> CPU.Step {
+    while true {
+      if result != nil { return .stop }
+      guard let task = cpu.current ?? takeTask(for: cpu) else {
+        cpu.isIdle = true
+        return .sleep(cpu.wakeup)
+      }
+      if task.state == .runnable, task.isInSyscall, task.group.exitStatus == nil, !task.group.isStopped {
+        runSyscall(task)
+      }
+      if task.state == .runnable { prepareForGuest(task) }
+      guard task.state == .runnable else {
+        cpu.current = nil
+        continue
+      }
+      if task.isInSyscall { continue }
+      if scheduler.shouldYield(task, on: cpu) {
+        cpu.current = nil
+        scheduler.enqueue(task)
+        continue
+      }
+      task.isInGuest = true
+      return .run(task.thread)
+    }
+  }
+
+  private func takeTask(for cpu: CPU) -> Task? {
+    guard let task = scheduler.dequeue(for: cpu) else { return nil }
+    scheduler.run(task, on: cpu)
+    return task
+  }
+
+  /// Whatever has to happen before a task may run guest code: its end, signals, stops.
+  private func prepareForGuest(_ task: Task) {
+    if task.group.exitStatus != nil { return endTask(task) }
+    deliverSignals(to: task)
+    if task.group.exitStatus != nil, task.state == .runnable { endTask(task) }
+  }
+
+  /// Takes a task out of guest code soon, so that it sees a signal or its end.
+  func kick(_ task: Task) {
+    switch task.state {
+    case .runnable: if task.isInGuest { task.thread.preempt() }
+    case .waiting: task.wakeUp()
+    case .stopped, .zombie, .dead: break
+    }
+  }
+
+  /// The vsyscall page's three calls, for old static programs (`arch/x86/entry/vsyscall` of Linux).
+  private func emulateVsyscall(_ task: Task) {
+    let calls: [UInt64: SyscallNumber] = [
+      0xffff_ffff_ff60_0000: .gettimeofday, 0xffff_ffff_ff60_0400: .time, 0xffff_ffff_ff60_0800: .getcpu,
+    ]
+    var registers = task.thread.registers
+    guard let number = calls[registers.rip],
+      let target = try? task.memory.readValue(registers.rsp, as: UInt64.self)
+    else {
+      var info = SignalInfo(signal: Signal.segv, code: SignalInfo.segvMapError)
+      info.address = registers.rip
+      return forceSignal(info, on: task)
+    }
+    registers.rip = target
+    registers.rsp &+= 8
+    registers.rax = UInt64(number.rawValue)
+    task.thread.registers = registers
+    task.syscallRegisters = registers
+    task.retry = SyscallRetry()
+    runSyscall(task)
+  }
+}

@@ -1,0 +1,67 @@
+import FileSystem
+import Host
+import LinuxABI
+import Platform
+
+/// The sources of interrupts: host descriptors, dead guest processes, host signals and timers, served by one host thread.
+///
+/// The table of sources is touched with the kernel lock held; only the sleep in `Host.wait` is outside of it.
+final class InterruptController {
+  let epoll: FileDescriptor
+  let pokeCounter: FileDescriptor
+  private var sources: [UInt64: Source] = [:]
+  private var tokens: [Int32: UInt64] = [:]
+  private var lastToken: UInt64 = 0
+
+  enum Source {
+    case poke
+    case descriptor(WaitQueue)
+    case process(any GuestProcess)
+    case hostSignals(FileDescriptor)
+  }
+
+  init() throws(Errno) {
+    epoll = try Host.makeEpoll()
+    pokeCounter = try Host.makeEventCounter()
+    sources[0] = .poke
+    try Host.control(epoll, Host.epollAdd, pokeCounter, HostEvent(events: 1, token: 0))
+  }
+
+  deinit {
+    try? epoll.close()
+    try? pokeCounter.close()
+  }
+
+  /// Ends the interrupt thread's sleep.
+  func poke() { Host.signal(pokeCounter) }
+  func drainPoke() { Host.drain(pokeCounter) }
+
+  func source(_ token: UInt64) -> Source? { sources[token] }
+
+  /// Asks for one report of any of `events`; false where epoll refuses the descriptor (regular files).
+  func watch(_ descriptor: FileDescriptor, events: PollEvents, queue: WaitQueue) -> Bool {
+    let mask = events.rawValue & 0x201f | Host.epollOneShot
+    if let token = tokens[descriptor.rawValue] {
+      sources[token] = .descriptor(queue)
+      return (try? Host.control(epoll, Host.epollModify, descriptor, HostEvent(events: mask, token: token))) != nil
+    }
+    return add(descriptor, mask: mask, .descriptor(queue))
+  }
+
+  /// Watches a descriptor for as long as it is registered.
+  func add(_ descriptor: FileDescriptor, mask: UInt32 = 1, _ source: Source) -> Bool {
+    lastToken += 1
+    do {
+      try Host.control(epoll, Host.epollAdd, descriptor, HostEvent(events: mask, token: lastToken))
+    } catch { return false }
+    tokens[descriptor.rawValue] = lastToken
+    sources[lastToken] = source
+    return true
+  }
+
+  func remove(_ descriptor: FileDescriptor) {
+    guard let token = tokens.removeValue(forKey: descriptor.rawValue) else { return }
+    sources[token] = nil
+    try? Host.control(epoll, Host.epollDelete, descriptor, HostEvent())
+  }
+}

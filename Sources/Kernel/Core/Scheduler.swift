@@ -1,0 +1,100 @@
+import FileSystem
+import Host
+import LinuxABI
+
+/// Decides which task runs on which CPU.
+///
+/// Tasks stay on their CPU, because handing them over between host CPUs is dear (see the architecture). While any task
+/// waits for a CPU, a tick every `slice` preempts what has run its slice and offers waiting tasks to idle CPUs.
+package final class Scheduler {
+  package let cpus: [CPU]
+  /// How long a task may run while others wait, nanoseconds.
+  static let slice: UInt64 = 3_000_000
+  /// Tasks are bound to the CPU they started on (platforms whose threads have an owner).
+  let tasksAreBound: Bool
+  private lazy var tick = KernelTimer { [unowned self] in expire() }
+  private let timers: TimerQueue
+  private var nextCPU = 0
+  package private(set) var switches = 0
+
+  init(timers: TimerQueue, cpus: [CPU], tasksAreBound: Bool) {
+    self.timers = timers
+    self.cpus = cpus
+    self.tasksAreBound = tasksAreBound
+  }
+
+  /// The CPU for a new task of `parent`: the parent's, or the next in turn where tasks can't move later.
+  func place(childOf parent: Task?) -> CPU {
+    if let parent, !tasksAreBound { return parent.cpu }
+    nextCPU = (nextCPU + 1) % cpus.count
+    return cpus[nextCPU]
+  }
+
+  /// Puts a runnable task in a run queue.
+  func enqueue(_ task: Task) {
+    guard task.state == .runnable, !task.isQueued, task.cpu.current !== task else { return }
+    if task.cpu.current != nil, timers.isExpiring, !tasksAreBound, let idle = cpus.first(where: \.isIdle) {
+      task.cpu = idle
+    }
+    let cpu = task.cpu
+    task.isQueued = true
+    cpu.queue.append(task)
+    if cpu.isIdle {
+      cpu.isIdle = false
+      cpu.wakeup.signal()
+    } else if tick.deadline == nil {
+      timers.arm(tick, deadline: Host.monotonicTime &+ Scheduler.slice)
+    }
+  }
+
+  /// Takes the next task for a CPU; nil where there is none.
+  func dequeue(for cpu: CPU) -> Task? {
+    if let task = cpu.queue.popFirst() {
+      task.isQueued = false
+      return task
+    }
+    return nil
+  }
+
+  /// Takes a task that waits for another CPU that is busy.
+  private func steal(for cpu: CPU) -> Task? {
+    guard !tasksAreBound else { return nil }
+    let busiest = cpus.filter { $0 !== cpu && $0.current != nil }.max { $0.queue.count < $1.queue.count }
+    guard let busiest, let task = busiest.queue.popLast() else { return nil }
+    task.isQueued = false
+    return task
+  }
+
+  /// The current task goes on unless another has waited for a slice.
+  func shouldYield(_ task: Task, on cpu: CPU) -> Bool {
+    !cpu.queue.isEmpty && Host.monotonicTime &- task.sliceStart >= Scheduler.slice
+  }
+
+  func run(_ task: Task, on cpu: CPU) {
+    cpu.current = task
+    task.cpu = cpu
+    task.sliceStart = Host.monotonicTime
+    switches &+= 1
+  }
+
+  /// Runs every slice while tasks wait: preempts, and hands waiting tasks to idle CPUs.
+  private func expire() {
+    let now = Host.monotonicTime
+    var anyWaits = false
+    for cpu in cpus where !cpu.queue.isEmpty {
+      if let idle = cpus.first(where: \.isIdle), let task = steal(for: idle) {
+        task.cpu = idle
+        task.isQueued = true
+        idle.queue.append(task)
+        idle.isIdle = false
+        idle.wakeup.signal()
+      }
+      guard !cpu.queue.isEmpty else { continue }
+      anyWaits = true
+      if let current = cpu.current, current.isInGuest, now &- current.sliceStart >= Scheduler.slice {
+        current.thread.preempt()
+      }
+    }
+    if anyWaits { timers.arm(tick, deadline: now &+ Scheduler.slice) }
+  }
+}

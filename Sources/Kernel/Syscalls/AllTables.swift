@@ -1,0 +1,8 @@
+extension Syscalls {
+  /// Every table of system calls, each declared beside its functions.
+  static var allTables: [[SyscallEntry]] {
+    [
+      processTable
+    ]
+  }
+}

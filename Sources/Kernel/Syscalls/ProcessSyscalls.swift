@@ -1,0 +1,170 @@
+import LinuxABI
+import Memory
+
+/// Processes: clone(2), exit(2), wait(2) and relatives.
+extension Syscalls {
+  static let processTable: [SyscallEntry] = [
+    .init(.clone, clone, [.cloneFlags, .pointer, .pointer, .pointer, .pointer]),
+    .init(.clone3, clone3, [.pointer, .uint]),
+    .init(.fork, fork, []),
+    .init(.vfork, vfork, []),
+    .init(.exit, exit, [.int]),
+    .init(.exit_group, exitGroup, [.int]),
+    .init(.wait4, wait4, [.waitPID, .waitStatus, .waitOptions, .rusage]),
+    .init(.waitid, waitid, [.idType, .waitPID, .pointer, .waitOptions, .rusage]),
+  ]
+
+  /// clone(2), raw argument order of x86-64: flags, stack, parent_tid, child_tid, tls.
+  static func clone(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    var arguments = CloneArguments()
+    arguments.flags = a[0] & ~0xff
+    arguments.exitSignal = a[0] & 0xff
+    arguments.stack = a[1]
+    arguments.parentTID = a[2]
+    arguments.childTID = a[3]
+    arguments.tls = a[4]
+    if CloneFlags(rawValue: arguments.flags).contains(.pidfd) { throw .invalidArgument }
+    return try start(task, arguments)
+  }
+
+  /// clone3(2).
+  static func clone3(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    let size = a[1]
+    guard size >= 64 else { throw .invalidArgument }
+    guard size <= 4096 else { throw .argListTooLong }
+    var bytes = try task.memory.read(a[0], count: Int(size))
+    let known = MemoryLayout<CloneArguments>.size
+    guard bytes.dropFirst(known).allSatisfy({ $0 == 0 }) else { throw .argListTooLong }
+    bytes += [UInt8](repeating: 0, count: max(0, known - bytes.count))
+    let arguments = unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: CloneArguments.self) }
+    if CloneFlags(rawValue: arguments.flags).contains(.pidfd) { throw .invalidArgument }
+    if (arguments.stack == 0) != (arguments.stackSize == 0) { throw .invalidArgument }
+    return try start(task, arguments)
+  }
+
+  static func fork(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    var arguments = CloneArguments()
+    arguments.exitSignal = UInt64(Signal.chld)
+    return try start(task, arguments)
+  }
+
+  static func vfork(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    var arguments = CloneArguments()
+    arguments.flags = CloneFlags([.vm, .vfork]).rawValue
+    arguments.exitSignal = UInt64(Signal.chld)
+    return try start(task, arguments)
+  }
+
+  private static func start(_ task: Task, _ arguments: CloneArguments) throws(Errno) -> Int {
+    if let child = task.retry.object as? Task {
+      // A vfork parent is run again when its child lets go of the memory.
+      return try awaitVfork(task, child)
+    }
+    let child = try task.kernel.clone(task, arguments)
+    guard CloneFlags(rawValue: arguments.flags).contains(.vfork) else { return Int(child.id) }
+    return try awaitVfork(task, child)
+  }
+
+  /// Parks a vfork(2) parent until the child ends or executes a program; only SIGKILL interrupts it.
+  private static func awaitVfork(_ task: Task, _ child: Task) throws(Errno) -> Int {
+    guard child.vforkParent === task, task.group.exitStatus == nil else { return Int(child.id) }
+    task.retry.object = child
+    throw task.waitUninterruptibly()
+  }
+
+  static func exit(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    task.exitCode = a.int(0) & 0xff
+    task.kernel.endTask(task)
+    return 0
+  }
+
+  static func exitGroup(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    task.exitCode = a.int(0) & 0xff
+    task.kernel.endGroup(task.group, .exited(a.int(0) & 0xff))
+    return 0
+  }
+
+  private static let noHang: Int32 = 1
+  private static let untraced: Int32 = 2
+  private static let exited: Int32 = 4
+  private static let continued: Int32 = 8
+  private static let noWait: Int32 = 0x0100_0000
+  private static let noThread: Int32 = 0x2000_0000
+  private static let all: Int32 = 0x4000_0000
+  private static let clone: Int32 = .min
+
+  static func wait4(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    let options = a.int(2)
+    guard options & ~(noHang | untraced | continued | noThread | all | clone) == 0 else { throw .invalidArgument }
+    let pid = a.int(0)
+    guard pid != .min else { throw .noSuchProcess }
+    var selector = WaitSelector(target: target(pid, task))
+    selector.stopped = options & untraced != 0
+    selector.continued = options & continued != 0
+    selector.all = options & all != 0
+    selector.clonesOnly = options & clone != 0
+    guard let report = try change(of: task, selector, options) else { return 0 }
+    if a[1] != 0 { try task.memory.writeValue(a[1], report.status.rawValue) }
+    if a[3] != 0 { try task.memory.writeValue(a[3], Rusage(report.usage)) }
+    return Int(report.group)
+  }
+
+  static func waitid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    let options = a.int(3)
+    guard options & ~(noHang | untraced | exited | continued | noWait | noThread | all | clone) == 0,
+      options & (exited | untraced | continued) != 0
+    else { throw .invalidArgument }
+    let id = a.int(1)
+    let target: WaitSelector.Target
+    switch a.int(0) {
+    case 0: target = .any
+    case 1 where id > 0: target = .process(id)
+    case 2 where id >= 0: target = .processGroup(id == 0 ? task.group.processGroup : id)
+    case 3: throw .badFileDescriptor
+    default: throw .invalidArgument
+    }
+    var selector = WaitSelector(target: target)
+    selector.exited = options & exited != 0
+    selector.stopped = options & untraced != 0
+    selector.continued = options & continued != 0
+    selector.keeps = options & noWait != 0
+    selector.all = options & all != 0
+    selector.clonesOnly = options & clone != 0
+    let report = try change(of: task, selector, options)
+    if a[2] != 0 { try task.memory.write(a[2], childInformation(report)) }
+    if let report, a[4] != 0 { try task.memory.writeValue(a[4], Rusage(report.usage)) }
+    return 0
+  }
+
+  private static func target(_ pid: Int32, _ task: Task) -> WaitSelector.Target {
+    switch pid {
+    case -1: .any
+    case 0: .processGroup(task.group.processGroup)
+    case ..<0: .processGroup(-pid)
+    default: .process(pid)
+    }
+  }
+
+  /// Takes a child's change, or parks the task until there is one; nil with `WNOHANG`.
+  private static func change(
+    of task: Task, _ selector: WaitSelector, _ options: Int32
+  ) throws(Errno) -> WaitReport? {
+    if let report = try task.kernel.takeChange(of: task.group, selector) { return report }
+    if options & noHang != 0 { return nil }
+    throw task.wait(on: [task.group.childQueue])
+  }
+
+  /// `siginfo_t` as waitid(2) fills it: 128 bytes, all zero where no child has changed.
+  private static func childInformation(_ report: WaitReport?) -> [UInt8] {
+    var words = [Int32](repeating: 0, count: 32)
+    if let report {
+      words[0] = Signal.chld
+      words[2] = report.code
+      words[4] = report.group
+      words[5] = Int32(bitPattern: report.uid)
+      words[6] = report.status.exitCode ?? report.status.signal ?? (report.status.rawValue >> 8 & 0xff)
+      if report.status == .continued { words[6] = Signal.cont }
+    }
+    return words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
+  }
+}

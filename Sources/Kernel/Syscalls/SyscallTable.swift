@@ -1,0 +1,88 @@
+import LinuxABI
+
+/// The six argument registers of a system call (syscall(2)).
+package struct SyscallArguments: Sendable {
+  private var words: InlineArray<6, UInt64>
+
+  /// The arguments in a trap's registers.
+  package init(_ registers: Registers) {
+    words = [registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9]
+  }
+  package init(_ values: UInt64...) {
+    words = InlineArray(repeating: 0)
+    for (index, value) in values.prefix(6).enumerated() { words[index] = value }
+  }
+
+  /// Argument `index` (0…5) as it is in the register.
+  package subscript(index: Int) -> UInt64 { words[index] }
+  /// As a C `int`.
+  package func int(_ index: Int) -> Int32 { Int32(truncatingIfNeeded: words[index]) }
+  /// As a C `unsigned int`.
+  package func uint(_ index: Int) -> UInt32 { UInt32(truncatingIfNeeded: words[index]) }
+  /// As a C `long`.
+  package func long(_ index: Int) -> Int64 { Int64(bitPattern: words[index]) }
+}
+
+/// How an argument is shown by `--trace`, as strace(1) decodes it.
+package enum ArgumentKind: Sendable {
+  case int, uint, long, hex, octal, pointer
+  case fd
+  /// A directory descriptor (`AT_FDCWD` by name).
+  case directory
+  case path, string
+  /// Bytes the guest hands in; the count is the argument with this index.
+  case bytes(count: Int)
+  /// Bytes the call hands out; the count is the result.
+  case resultBytes
+  case openFlags, mode, accessMode, atFlags, seekWhence
+  case protection, mapFlags, remapFlags, advice
+  case signal, signalSet, signalAction, signalHow, signalStack
+  case cloneFlags, waitOptions, waitStatus, idType, waitPID
+  case timespec, timeval, itimerspec, clock
+  case stat, statfs, statx, rlimit, rlimitResource, rusage, utsname, sysinfo
+  case futexOperation, iovec, pollfds, epollEvent, epollOperation, epollEvents
+  case ioctl, fcntl, stringArray, socketFamily, prctl, archPrctl, uid, pid, fdPair, pipeFlags, eventFlags
+  case flags([FlagName])
+  /// A named bit for `.flags`.
+  package struct FlagName: Sendable {
+    package let name: StaticString
+    package let bits: UInt64
+    package init(_ name: StaticString, _ bits: UInt64) {
+      self.name = name
+      self.bits = bits
+    }
+  }
+}
+
+/// One row of the system call table.
+package struct SyscallEntry: Sendable {
+  package typealias Function = @Sendable (Task, SyscallArguments) throws(Errno) -> Int
+  package let number: SyscallNumber
+  package let function: Function
+  package let arguments: [ArgumentKind]
+  /// The call does not return where it succeeds: tracing shows it when it begins.
+  package var neverReturns: Bool { number == .exit || number == .exit_group }
+  package init(_ number: SyscallNumber, _ function: @escaping Function, _ arguments: [ArgumentKind]) {
+    self.number = number
+    self.function = function
+    self.arguments = arguments
+  }
+}
+
+/// The system calls: one static function each, in extensions by topic, and tables that bind them to numbers.
+///
+/// A function decodes its arguments, does its work and returns the result, or throws the errno. A call that must block
+/// throws what `Task.wait` returns and is run again, from its start, when the task is woken; see `SyscallRetry`.
+package enum Syscalls {
+  /// All tables; a number that is in none of them answers `ENOSYS`.
+  static let table: [SyscallEntry?] = {
+    var rows = [SyscallEntry?](repeating: nil, count: 512)
+    for entry in allTables.joined() { rows[entry.number.rawValue] = entry }
+    return rows
+  }()
+
+  /// The row of a system call number, nil where Apus has none.
+  package static func entry(_ number: UInt64) -> SyscallEntry? {
+    number < UInt64(table.count) ? table[Int(number)] : nil
+  }
+}

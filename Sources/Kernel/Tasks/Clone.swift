@@ -1,0 +1,119 @@
+import FileSystem
+import LinuxABI
+import Memory
+import Platform
+
+/// New tasks (clone(2)).
+extension Kernel {
+  /// Makes a child of `parent` as clone(2) describes it, and starts it.
+  func clone(_ parent: Task, _ arguments: CloneArguments) throws(Errno) -> Task {
+    let flags = CloneFlags(rawValue: arguments.flags)
+    try validate(flags, arguments)
+    let group = parent.group
+    if parent.credentials.uid != 0, !flags.contains(.thread) {
+      let mine = tasks.values.count { $0.credentials.uid == parent.credentials.uid }
+      guard UInt64(mine) < group.limits[.processes].current else { throw .resourceTemporarilyUnavailable }
+    }
+    let id = try makeID()
+
+    var registers = parent.thread.registers
+    registers.rax = 0
+    if arguments.stack != 0 { registers.rsp = arguments.stack &+ arguments.stackSize }
+    if flags.contains(.setTLS) {
+      guard arguments.tls < Layout.userEnd else { throw .notPermitted }
+      registers.fsBase = arguments.tls
+    }
+
+    let (memory, thread) = try makeMemory(for: parent, shared: flags.contains(.vm), registers: registers)
+    let childGroup = flags.contains(.thread) ? group : makeGroup(id: id, of: parent, flags, arguments)
+    if flags.contains(.files) { parent.files.sharers += 1 }
+    let child = Task(
+      id: id, kernel: self, group: childGroup, memory: memory, thread: thread,
+      files: flags.contains(.files) ? parent.files : parent.files.copy(),
+      fs: flags.contains(.fs) ? parent.fs : parent.fs.copy(),
+      credentials: parent.credentials, name: parent.name, cpu: scheduler.place(childOf: parent))
+    child.signalMask = parent.maskToRestore ?? parent.signalMask
+    if !flags.contains(.vm) || flags.contains(.vfork) { child.signals.alternateStack = parent.signals.alternateStack }
+    child.nice = parent.nice
+    child.affinity = parent.affinity
+    childGroup.tasks.append(child)
+    if childGroup.leader == nil { childGroup.leader = child }
+    tasks[id] = child
+    if flags.contains(.childClearTID) { child.clearChildTID = arguments.childTID }
+    if flags.contains(.childSetTID) { try? memory.writeValue(arguments.childTID, id) }
+    if flags.contains(.parentSetTID) { try? parent.memory.writeValue(arguments.parentTID, id) }
+    if flags.contains(.vfork) { child.vforkParent = parent }
+    child.state = .runnable
+    scheduler.enqueue(child)
+    return child
+  }
+
+  private func validate(_ flags: CloneFlags, _ arguments: CloneArguments) throws(Errno) {
+    if flags.contains(.signalHandlers), !flags.contains(.vm) { throw .invalidArgument }
+    if flags.contains(.thread), !flags.contains(.signalHandlers) { throw .invalidArgument }
+    if flags.isSuperset(of: [.fs, .newNamespace]) { throw .invalidArgument }
+    if flags.isSuperset(of: [.signalHandlers, .clearSignalHandlers]) { throw .invalidArgument }
+    if !flags.isDisjoint(with: .namespaces) { throw .notPermitted }
+    if flags.contains(.thread), flags.contains(.pidfd) { throw .invalidArgument }
+    if arguments.exitSignal > UInt64(Signal.maximum) { throw .invalidArgument }
+    if flags.contains(.intoCgroup) || arguments.setTIDSize != 0 { throw .notSupported }
+  }
+
+  /// The child's memory and host thread: shared with the parent, or a copy in a guest process of its own.
+  private func makeMemory(
+    for parent: Task, shared: Bool, registers: Registers
+  ) throws(Errno) -> (AddressSpace, any GuestThread) {
+    if shared {
+      let thread = try parent.memory.process.makeThread(registers: registers, extendedStateOf: parent.thread)
+      parent.memory.sharers += 1
+      return (parent.memory, thread)
+    }
+    let process = try makeGuestProcess()
+    do throws(Errno) {
+      let memory = try parent.memory.fork(into: process)
+      do throws(Errno) {
+        return (memory, try process.makeThread(registers: registers, extendedStateOf: parent.thread))
+      } catch {
+        interrupts.remove(process.deathDescriptor)
+        memory.destroy()
+        throw error
+      }
+    } catch {
+      throw error
+    }
+  }
+
+  /// Takes a guest process and watches for its death.
+  func makeGuestProcess() throws(Errno) -> any GuestProcess {
+    let process = try platform.makeProcess()
+    guard interrupts.add(process.deathDescriptor, .process(process)) else {
+      process.kill()
+      throw .resourceTemporarilyUnavailable
+    }
+    return process
+  }
+
+  private func makeGroup(id: Int32, of parent: Task, _ flags: CloneFlags, _ arguments: CloneArguments) -> ThreadGroup {
+    let source = parent.group
+    let owner = flags.contains(.parent) ? source.parent : source
+    let signals: GroupSignals
+    if flags.contains(.signalHandlers) {
+      signals = GroupSignals(sharingHandlersOf: source.signals)
+    } else {
+      signals = GroupSignals(copyingHandlersOf: source.signals, clearing: flags.contains(.clearSignalHandlers))
+    }
+    let group = ThreadGroup(
+      id: id, parent: owner, processGroup: source.processGroup, session: source.session, signals: signals)
+    group.controllingTerminal = source.controllingTerminal
+    group.executable = source.executable
+    group.limits = source.limits
+    group.isDumpable = source.isDumpable
+    group.argumentRange = source.argumentRange
+    group.environmentRange = source.environmentRange
+    group.auxiliaryVector = source.auxiliaryVector
+    group.exitSignal = flags.contains(.parent) ? source.exitSignal : Int32(arguments.exitSignal)
+    owner?.children.append(group)
+    groups[id] = group
+    return group
+  }
+}

@@ -1,0 +1,213 @@
+import FileSystem
+import Host
+import LinuxABI
+import Platform
+
+/// The end of tasks and processes (exit(2), exit_group(2)).
+extension Kernel {
+  /// Ends a whole process: every task of it ends at its next chance. The first call decides the status.
+  package func endGroup(_ group: ThreadGroup, _ status: WaitStatus) {
+    guard group.exitStatus == nil else { return }
+    group.exitStatus = status
+    for task in group.tasks {
+      if task.state == .stopped {
+        task.state = .runnable
+        scheduler.enqueue(task)
+      } else {
+        kick(task)
+      }
+    }
+  }
+
+  /// Ends a task that is not inside the guest. The last one ends its process.
+  func endTask(_ task: Task) {
+    guard task.state != .zombie, task.state != .dead else { return }
+    leaveMemory(of: task)
+    task.files.release()
+    task.state = task.isLeader ? .zombie : .dead
+    timers.disarm(task.deadlineTimer)
+    let group = task.group
+    group.usage.userTime &+= task.userTime
+    group.usage.systemTime &+= task.systemTime
+    group.tasks.removeAll { $0 === task }
+    if !task.isLeader { tasks[task.id] = nil }
+    group.taskQueue.wake()
+    if group.tasks.isEmpty {
+      endProcess(group, status: group.exitStatus ?? .exited(task.exitCode))
+    }
+  }
+
+  /// What happens when a task lets go of its address space, at exit and at execve(2): robust futexes, the futex of
+  /// `CLONE_CHILD_CLEARTID`, the vfork parent; then its host thread, and the memory where nobody shares it.
+  func leaveMemory(of task: Task) {
+    let memory = task.memory
+    releaseRobustFutexes(of: task)
+    if task.clearChildTID != 0 {
+      if memory.sharers > 1, (try? memory.writeValue(task.clearChildTID, UInt32(0))) != nil {
+        wakeFutex(at: task.clearChildTID, in: memory)
+      }
+      task.clearChildTID = 0
+    }
+    if let parent = task.vforkParent {
+      task.vforkParent = nil
+      parent.wakeUp()
+    }
+    task.group.usage.maximumResident = max(task.group.usage.maximumResident, memory.residentBytes)
+    task.thread.exit()
+    memory.sharers -= 1
+    guard memory.sharers == 0 else { return }
+    interrupts.remove(memory.process.deathDescriptor)
+    if memory.process.isDead { memory.abandon() } else { memory.destroy() }
+  }
+
+  private func endProcess(_ group: ThreadGroup, status: WaitStatus) {
+    group.exitStatus = status
+    group.isZombie = true
+    if let leader = group.leader { tracer?.taskEnded(leader, status) }
+    stopTimers(of: group)
+    reparentChildren(of: group)
+    if group.id == group.session { hangUpSession(of: group) }
+    signalOrphanedProcessGroups(leaving: group)
+    if group === firstGroup { return endSandbox(status) }
+    guard let parent = group.parent else { return reap(group) }
+    let action = parent.signals.handlers.actions[Int(Signal.chld)]
+    notifyParent(of: group, status: status)
+    if group.exitSignal == Signal.chld,
+      action.handler == SignalAction.ignoreHandler || action.flags & SignalAction.noChildWait != 0
+    {
+      reap(group)
+    }
+    parent.childQueue.wake()
+  }
+
+  /// Sends the parent the signal that a child's state changed (waitpid(2), sigaction(2) `siginfo_t` of SIGCHLD).
+  func notifyParent(of group: ThreadGroup, status: WaitStatus) {
+    guard let parent = group.parent, group.exitSignal != 0 else { return }
+    var info = SignalInfo(signal: group.exitSignal, code: SignalInfo.cldExited)
+    info.pid = group.id
+    info.uid = group.leader?.credentials.uid ?? 0
+    if let code = status.exitCode {
+      info.status = code
+    } else {
+      info.code = SignalInfo.cldKilled
+      info.status = status.signal ?? 0
+    }
+    info.value = group.usage.userTime / 10_000_000
+    info.systemTime = group.usage.systemTime / 10_000_000
+    send(info, to: parent)
+  }
+
+  /// Forgets a zombie that was waited for.
+  func reap(_ group: ThreadGroup) {
+    if let parent = group.parent {
+      parent.childUsage.add(group.usage)
+      parent.childUsage.add(group.childUsage)
+      parent.children.removeAll { $0 === group }
+    }
+    group.leader?.state = .dead
+    tasks[group.id] = nil
+    groups[group.id] = nil
+    group.leader = nil
+  }
+
+  /// Gives a dead process's children to the nearest subreaper, or to process 1, which reaps them itself.
+  private func reparentChildren(of group: ThreadGroup) {
+    var reaper = group.parent
+    while let candidate = reaper, !candidate.isSubreaper || candidate.isZombie { reaper = candidate.parent }
+    for child in group.children {
+      for task in child.tasks where task.parentDeathSignal != 0 {
+        send(SignalInfo(signal: task.parentDeathSignal, code: SignalInfo.siUser), to: task)
+      }
+      child.parent = reaper
+      if let reaper {
+        reaper.children.append(child)
+        if child.isZombie {
+          notifyParent(of: child, status: child.exitStatus ?? .exited(0))
+          reaper.childQueue.wake()
+        }
+      } else if child.isZombie {
+        reap(child)
+      }
+    }
+    group.children = []
+  }
+
+  /// The leader of a session is gone: its foreground processes get SIGHUP and SIGCONT (setsid(2)).
+  private func hangUpSession(of group: ThreadGroup) {
+    guard let terminal = group.controllingTerminal else { return }
+    for other in groups.values where other.session == group.session && other !== group && !other.isZombie {
+      other.controllingTerminal = nil
+      if foregroundGroup(of: terminal) == other.processGroup {
+        send(SignalInfo(signal: Signal.hup, code: SignalInfo.siKernel), to: other)
+        send(SignalInfo(signal: Signal.cont, code: SignalInfo.siKernel), to: other)
+      }
+    }
+  }
+
+  /// Stopped process groups that no longer have a parent in their session get SIGHUP and SIGCONT (setpgid(2)).
+  private func signalOrphanedProcessGroups(leaving group: ThreadGroup) {
+    let stopped = groups.values.filter { $0.isStopped && $0.session == group.session && $0 !== group }
+    for candidate in stopped where candidate.parent == nil && !isAnchored(candidate.processGroup, except: group) {
+      send(SignalInfo(signal: Signal.hup, code: SignalInfo.siKernel), to: candidate)
+      send(SignalInfo(signal: Signal.cont, code: SignalInfo.siKernel), to: candidate)
+    }
+  }
+
+  private func isAnchored(_ processGroup: Int32, except gone: ThreadGroup) -> Bool {
+    groups.values.contains { member in
+      guard member.processGroup == processGroup, let parent = member.parent, parent !== gone else { return false }
+      return parent.session == member.session && parent.processGroup != processGroup
+    }
+  }
+
+  /// The first process has ended: so does the sandbox.
+  func endSandbox(_ status: WaitStatus) {
+    guard result == nil else { return }
+    result = status
+    for cpu in scheduler.cpus {
+      cpu.isIdle = false
+      cpu.wakeup.signal()
+      if let task = cpu.current, task.isInGuest { task.thread.preempt() }
+    }
+    interrupts.poke()
+    readAheadWorker.stop()
+    onEnd?()
+  }
+
+  // MARK: Host processes that die
+
+  /// The trap said that the host process is gone: its guest ends as by SIGKILL.
+  func hostProcessDied(_ task: Task, reason: Trap.DeathReason) {
+    endTasks(of: task.memory.process)
+  }
+
+  /// Ends every guest process whose memory is in a dead host process.
+  func endTasks(of process: any GuestProcess) {
+    for task in Array(tasks.values)
+    where task.memory.process === process && task.state != .zombie && task.state != .dead {
+      endGroup(task.group, .signaled(Signal.kill))
+    }
+  }
+}
+
+extension Kernel {
+  /// The foreground process group of a terminal (tcgetpgrp(3)).
+  func foregroundGroup(of terminal: OpenFile) -> Int32? { nil }
+
+  /// Physical memory is used up: drops what can be dropped, else ends the largest process. True where memory was freed.
+  func relieveMemoryPressure() -> Bool {
+    if groups.values.contains(where: { !$0.isZombie && $0.exitStatus != nil }) { return true }
+    let victim = groups.values.filter { !$0.isZombie }
+      .max { residentBytes(of: $0) < residentBytes(of: $1) }
+    guard let victim else { return false }
+    outOfMemoryKills += 1
+    let megabytes = residentBytes(of: victim) >> 20
+    report?(
+      "out of memory: ended process \(victim.id) (\(victim.leader?.name ?? "")), which used \(megabytes) MiB; --memory sets the limit"
+    )
+    endGroup(victim, .signaled(Signal.kill))
+    return true
+  }
+
+  private func residentBytes(of group: ThreadGroup) -> UInt64 { group.tasks.first?.memory.residentBytes ?? 0 }
+}

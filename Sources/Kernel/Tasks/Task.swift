@@ -1,0 +1,174 @@
+import FileSystem
+import LinuxABI
+import Memory
+import Platform
+
+/// One thread of a guest program (a task of Linux). Touched only with the kernel lock held.
+package final class Task: Waiter {
+  package enum State {
+    /// In a run queue, or being run by a CPU.
+    case runnable
+    /// Parked in a system call until a wait queue, its deadline or a signal wakes it.
+    case waiting
+    /// Stopped by a signal.
+    case stopped
+    /// Ended; a leader stays as a zombie until it is waited for.
+    case zombie
+    case dead
+  }
+
+  package let id: Int32
+  package let kernel: Kernel
+  package internal(set) var group: ThreadGroup
+  package internal(set) var memory: AddressSpace
+  package internal(set) var thread: any GuestThread
+  package var files: FileTable
+  package var fs: TaskFileSystem
+  package var credentials: Credentials
+  /// `comm` (at most 15 bytes).
+  package var name: String
+
+  // Scheduling
+  package internal(set) var state = State.waiting
+  /// The CPU this task runs on, or ran on last.
+  package internal(set) var cpu: CPU
+  /// A CPU thread is inside the guest with this task.
+  package internal(set) var isInGuest = false
+  /// The task is in its CPU's run queue.
+  var isQueued = false
+  var sliceStart: UInt64 = 0
+  package internal(set) var userTime: UInt64 = 0
+  package internal(set) var systemTime: UInt64 = 0
+  package internal(set) var startTime: UInt64 = 0
+  package var nice: Int32 = 0
+  package var affinity: UInt64 = .max
+
+  // The system call in progress
+  /// True while a parked call waits to be run again.
+  var isInSyscall = false
+  /// The registers at entry; `rax` holds the number.
+  package internal(set) var syscallRegisters = Registers()
+  /// Progress and deadline of a call that was parked; reset when it ends.
+  package var retry = SyscallRetry()
+  /// Set by a call that goes on with its deadline after a signal without handler (restart_syscall(2)).
+  var keepsRetry = false
+  /// The call ended interrupted: signal delivery decides between running it again and `EINTR`.
+  package var pendingRestart: Errno?
+  /// Set by calls that replace all registers (execve, rt_sigreturn): their result is not stored.
+  package var replacedRegisters = false
+  private var waitingOn: [WaitQueue] = []
+  private(set) lazy var deadlineTimer = KernelTimer { [weak self] in self?.wakeUp() }
+
+  // Signals (see Signals/)
+  package var signalMask = SignalSet()
+  /// Set by calls with a temporary mask (ppoll, sigsuspend): restored when the call ends or the handler returns.
+  package var maskToRestore: SignalSet?
+  package var signals = TaskSignals()
+
+  // Thread state of clone(2) and futexes
+  package var clearChildTID: UInt64 = 0
+  package var robustList: UInt64 = 0
+  /// The parent that waits in vfork(2) for this task to exec or exit.
+  weak var vforkParent: Task?
+  package var parentDeathSignal: Int32 = 0
+  package var exitCode: Int32 = 0
+
+  init(
+    id: Int32, kernel: Kernel, group: ThreadGroup, memory: AddressSpace, thread: any GuestThread, files: FileTable,
+    fs: TaskFileSystem, credentials: Credentials, name: String, cpu: CPU
+  ) {
+    self.id = id
+    self.kernel = kernel
+    self.group = group
+    self.memory = memory
+    self.thread = thread
+    self.files = files
+    self.fs = fs
+    self.credentials = credentials
+    self.name = name
+    self.cpu = cpu
+    startTime = kernel.monotonicTime
+  }
+
+  /// The leader of its thread group.
+  package var isLeader: Bool { id == group.id }
+
+  // MARK: Waiting
+
+  /// Parks this task until one of the queues reports any of `events`, the deadline (CLOCK_MONOTONIC, nanoseconds) passes,
+  /// or a signal comes. The system call throws what this returns; its function is run again after the wake-up.
+  ///
+  /// Where a signal is already there to be delivered, returns `interrupted` and parks nothing.
+  package func wait(
+    on queues: [WaitQueue], events: PollEvents = .all, deadline: UInt64? = nil, interrupted: Errno = .restartSys,
+    exclusive: Bool = false
+  ) -> Errno {
+    if hasDeliverableSignal { return interrupted }
+    for queue in queues { queue.add(self, events: events, exclusive: exclusive) }
+    waitingOn = queues
+    if let deadline { kernel.arm(deadlineTimer, deadline: deadline) }
+    state = .waiting
+    return .parked
+  }
+
+  /// Parks this task until `wakeUp()`; signals wake it too, but do not end the call: it looks again and waits again.
+  func waitUninterruptibly() -> Errno {
+    state = .waiting
+    return .parked
+  }
+
+  /// Runs an operation of a file that may throw `.wouldBlock`; then, unless the file is non-blocking, parks the task until
+  /// the file reports any of `events`.
+  package func blocking<Result>(
+    _ file: OpenFile, _ events: PollEvents, deadline: UInt64? = nil, interrupted: Errno = .restartSys,
+    _ operation: () throws(Errno) -> Result
+  ) throws(Errno) -> Result {
+    do throws(Errno) {
+      return try operation()
+    } catch {
+      guard error == .wouldBlock, !file.flags.contains(.nonBlocking), let queue = file.waitQueue else { throw error }
+      file.prepareToWait(for: events)
+      throw wait(on: [queue], events: events.union([.error, .hangUp]), deadline: deadline, interrupted: interrupted)
+    }
+  }
+
+  package func wake(by queue: WaitQueue, events: PollEvents) { wakeUp() }
+
+  /// Makes a waiting task runnable; it runs its system call again.
+  package func wakeUp() {
+    guard state == .waiting else { return }
+    for queue in waitingOn { queue.remove(self) }
+    waitingOn = []
+    kernel.disarm(deadlineTimer)
+    state = .runnable
+    kernel.scheduler.enqueue(self)
+  }
+}
+
+/// What a system call that was parked remembers between its runs.
+package struct SyscallRetry {
+  /// True from the second run on.
+  package var isRetry = false
+  /// Absolute CLOCK_MONOTONIC deadline, nanoseconds.
+  package var deadline: UInt64?
+  /// Bytes moved so far.
+  package var transferred = 0
+  /// For anything else a call has to keep.
+  package var object: AnyObject?
+  package init() {}
+}
+
+/// Root, working directory and umask (`CLONE_FS` shares them).
+package final class TaskFileSystem {
+  package var root: PathLocation
+  package var workingDirectory: PathLocation
+  package var umask: UInt32
+  package init(root: PathLocation, workingDirectory: PathLocation, umask: UInt32 = 0o022) {
+    self.root = root
+    self.workingDirectory = workingDirectory
+    self.umask = umask
+  }
+  package func copy() -> TaskFileSystem {
+    TaskFileSystem(root: root, workingDirectory: workingDirectory, umask: umask)
+  }
+}

@@ -1,0 +1,144 @@
+import FileSystem
+import LinuxABI
+
+/// A process: the tasks that share a pid, signal handlers, timers and limits (`CLONE_THREAD`).
+package final class ThreadGroup {
+  package let id: Int32
+  /// The task whose id is the process id.
+  package internal(set) var leader: Task?
+  /// All tasks that have not ended, the leader included.
+  package internal(set) var tasks: [Task] = []
+  /// The parent process; nil where Apus itself (process 1) is the parent.
+  package internal(set) weak var parent: ThreadGroup?
+  package internal(set) var children: [ThreadGroup] = []
+  package var processGroup: Int32
+  package var session: Int32
+  package var controllingTerminal: OpenFile?
+  package var hasExecuted = false
+  package var executable: PathLocation?
+  package var limits = ResourceLimits()
+  package var signals: GroupSignals
+  package var isDumpable = true
+  /// Adopts orphaned descendants (`PR_SET_CHILD_SUBREAPER`).
+  package var isSubreaper = false
+
+  // End
+  /// The signal the parent gets at the end (`CLONE_PARENT`… `SIGCHLD`).
+  package var exitSignal: Int32 = Signal.chld
+  /// The group is ending with this wait status; each task ends at its next return to guest code.
+  package internal(set) var exitStatus: WaitStatus?
+  /// All tasks have ended; waits for its parent.
+  package internal(set) var isZombie = false
+  /// Stop or continue that the parent has not been told by wait(2).
+  package var unreportedStop: Int32?
+  package var unreportedContinue = false
+  package var isStopped = false
+  /// Woken when a child changes state.
+  package let childQueue = WaitQueue()
+  /// Woken when a task of this group ends (execve waits for it).
+  package let taskQueue = WaitQueue()
+  /// Time and faults of tasks and children that have ended, for getrusage(2).
+  package var usage = ResourceUsage()
+  package var childUsage = ResourceUsage()
+  /// Argument and environment area, for procfs.
+  package var argumentRange: Range<UInt64> = 0..<0
+  package var environmentRange: Range<UInt64> = 0..<0
+  package var auxiliaryVector: [UInt64] = []
+
+  init(id: Int32, parent: ThreadGroup?, processGroup: Int32, session: Int32, signals: GroupSignals) {
+    self.id = id
+    self.parent = parent
+    self.processGroup = processGroup
+    self.session = session
+    self.signals = signals
+  }
+
+  /// getppid(2): 1 for children of Apus.
+  package var parentID: Int32 { parent?.id ?? 1 }
+}
+
+/// The status word of wait(2).
+package struct WaitStatus: Sendable, Equatable {
+  package let rawValue: Int32
+  package static func exited(_ code: Int32) -> WaitStatus { WaitStatus(rawValue: (code & 0xff) << 8) }
+  package static func signaled(_ signal: Int32, coreDumped: Bool = false) -> WaitStatus {
+    WaitStatus(rawValue: signal & 0x7f | (coreDumped ? 0x80 : 0))
+  }
+  package static func stopped(_ signal: Int32) -> WaitStatus { WaitStatus(rawValue: signal << 8 | 0x7f) }
+  package static let continued = WaitStatus(rawValue: 0xffff)
+  /// The exit code; nil where a signal ended the process.
+  package var exitCode: Int32? { rawValue & 0x7f == 0 ? rawValue >> 8 & 0xff : nil }
+  /// The signal that ended the process.
+  package var signal: Int32? { (1...0x7e).contains(rawValue & 0x7f) ? rawValue & 0x7f : nil }
+}
+
+/// What getrusage(2) reports, times in nanoseconds.
+package struct ResourceUsage: Sendable {
+  package var userTime: UInt64 = 0
+  package var systemTime: UInt64 = 0
+  package var maximumResident: UInt64 = 0
+  package var minorFaults: UInt64 = 0
+  package var majorFaults: UInt64 = 0
+  package var voluntarySwitches: UInt64 = 0
+  package var involuntarySwitches: UInt64 = 0
+  package init() {}
+  package mutating func add(_ other: ResourceUsage) {
+    userTime &+= other.userTime
+    systemTime &+= other.systemTime
+    maximumResident = max(maximumResident, other.maximumResident)
+    minorFaults &+= other.minorFaults
+    majorFaults &+= other.majorFaults
+    voluntarySwitches &+= other.voluntarySwitches
+    involuntarySwitches &+= other.involuntarySwitches
+  }
+}
+
+/// `RLIMIT_*` of getrlimit(2).
+package struct ResourceLimits: Sendable {
+  package struct Limit: BitwiseCopyable, Sendable, Equatable {
+    package var current: UInt64
+    package var maximum: UInt64
+    package init(current: UInt64, maximum: UInt64) {
+      self.current = current
+      self.maximum = maximum
+    }
+  }
+  package enum Resource: Int, Sendable, CaseIterable {
+    case cpu, fileSize, data, stack, core, residentSet, processes, openFiles, lockedMemory, addressSpace, locks
+    case pendingSignals, messageQueue, nice, realTimePriority, realTime
+  }
+  private var limits: [Limit]
+  package static let infinity = UInt64.max
+
+  package init() {
+    let unlimited = Limit(current: ResourceLimits.infinity, maximum: ResourceLimits.infinity)
+    limits = [Limit](repeating: unlimited, count: Resource.allCases.count)
+    self[.stack] = Limit(current: 8 << 20, maximum: ResourceLimits.infinity)
+    self[.core] = Limit(current: 0, maximum: ResourceLimits.infinity)
+    self[.openFiles] = Limit(current: 1024, maximum: 1 << 20)
+    self[.processes] = Limit(current: 32768, maximum: 32768)
+    self[.lockedMemory] = Limit(current: 8 << 20, maximum: 8 << 20)
+    self[.pendingSignals] = Limit(current: 32768, maximum: 32768)
+    self[.messageQueue] = Limit(current: 819_200, maximum: 819_200)
+    self[.nice] = Limit(current: 0, maximum: 0)
+    self[.realTimePriority] = Limit(current: 0, maximum: 0)
+  }
+  package subscript(resource: Resource) -> Limit {
+    get { limits[resource.rawValue] }
+    set { limits[resource.rawValue] = newValue }
+  }
+}
+
+extension Rusage {
+  /// `struct rusage` of some usage.
+  package init(_ usage: ResourceUsage) {
+    self.init()
+    userTime = Timeval(nanoseconds: usage.userTime)
+    systemTime = Timeval(nanoseconds: usage.systemTime)
+    maximumResident = Int64(clamping: usage.maximumResident / 1024)
+    minorFaults = Int64(clamping: usage.minorFaults)
+    majorFaults = Int64(clamping: usage.majorFaults)
+    voluntarySwitches = Int64(clamping: usage.voluntarySwitches)
+    involuntarySwitches = Int64(clamping: usage.involuntarySwitches)
+  }
+}

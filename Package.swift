@@ -41,5 +41,6 @@ let package = Package(
     .executableTarget(
       name: "apus", dependencies: ["Apus", arguments], path: "Sources/apus-cli", swiftSettings: strict,
       linkerSettings: staticExecutable),
+    .testTarget(name: "FileSystemTests", dependencies: ["FileSystem"], swiftSettings: strict),
   ]
 )

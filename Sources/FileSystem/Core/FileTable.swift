@@ -96,6 +96,8 @@ package final class FileTable {
   private static func release(_ file: OpenFile) {
     file.flush()
     file.descriptorCount -= 1
-    if file.descriptorCount == 0 { file.close() }
+    guard file.descriptorCount == 0 else { return }
+    for item in file.epollItems { item.epoll?.forget(item) }
+    file.close()
   }
 }

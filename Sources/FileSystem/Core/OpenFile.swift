@@ -14,6 +14,8 @@ package class OpenFile {
   package final let location: PathLocation?
   /// Descriptors that refer to this description, kept by `FileTable`.
   package final var descriptorCount = 0
+  /// Epoll instances that watch this description (epoll(7)); they forget it when it is closed.
+  final var epollItems: [EpollItem] = []
   /// Owner for SIGIO, `F_SETOWN`.
   package final var signalOwner: Int32 = 0
 
@@ -46,6 +48,20 @@ package class OpenFile {
   package func truncate(to size: UInt64) throws(Errno) { throw .invalidArgument }
   package func allocate(mode: Int32, offset: UInt64, length: UInt64) throws(Errno) { throw .notSupported }
   package func sync(dataOnly: Bool) throws(Errno) { throw .invalidArgument }
+  /// A blocking write(2) goes on until everything is written (pipes, sockets, terminals).
+  package var writesFully: Bool { false }
+  /// The pipe behind a pipe or FIFO (splice(2), `F_SETPIPE_SZ`).
+  package var pipe: Pipe? { nil }
+  /// The terminal behind this file.
+  package var terminal: Terminal? { nil }
+  /// An opened FIFO that has no peer yet: open(2) waits on `waitQueue` until this is false, and closes the file where
+  /// a signal ends the wait.
+  package var isOpenPending: Bool { false }
+  /// Lines of `/proc/PID/fdinfo/N` beyond those that all files have.
+  package var information: String { "" }
+  /// `F_GETSEALS` and `F_ADD_SEALS` of memfd_create(2).
+  package func seals() throws(Errno) -> UInt32 { throw .invalidArgument }
+  package func addSeals(_ seals: UInt32) throws(Errno) { throw .invalidArgument }
   /// What can be done now without blocking (poll(2)).
   package func readiness() -> PollEvents { [.readable, .writable] }
   /// Woken when `readiness` may have changed; nil for files that never block.

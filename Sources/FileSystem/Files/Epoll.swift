@@ -1,0 +1,187 @@
+import DequeModule
+import LinuxABI
+import Memory
+
+/// An epoll instance (epoll(7)).
+///
+/// Items put themselves on `ready` when their file's wait queue reports an event; `collect` asks each file again what
+/// it is ready for. A level-triggered item that is ready goes back to the end of the list, one that is not leaves it.
+package final class Epoll: AnonymousFile {
+  private struct Key: Hashable {
+    let descriptor: Int32
+    let file: ObjectIdentifier
+  }
+  private var items: [Key: EpollItem] = [:]
+  private var ready = Deque<EpollItem>()
+  private let queue = WaitQueue()
+  /// The longest chain of epoll instances that watch each other.
+  private static let maximumNesting = 5
+
+  package init() { super.init(kindName: "[eventpoll]", flags: .readWrite) }
+
+  package override var waitQueue: WaitQueue? { queue }
+
+  /// Adds, changes or removes an item (epoll_ctl(2)).
+  package func control(
+    _ operation: EpollOperation, descriptor: Int32, file: OpenFile, event: EpollEvent
+  ) throws(Errno) {
+    guard let fileQueue = file.waitQueue else { throw .notPermitted }
+    guard file !== self else { throw .invalidArgument }
+    let flags = EpollFlags(rawValue: event.events).intersection(.all)
+    let events = PollEvents(rawValue: event.events & ~EpollFlags.all.rawValue)
+    if operation != .delete, flags.contains(.exclusive) {
+      let allowed: PollEvents = [.input, .output, .error, .hangUp, .readNormal, .writeNormal]
+      guard operation == .add, !(file is Epoll), !flags.contains(.oneShot), events.isSubset(of: allowed) else {
+        throw .invalidArgument
+      }
+    }
+    let key = Key(descriptor: descriptor, file: ObjectIdentifier(file))
+    let known = items[key]
+    switch operation {
+    case .add:
+      guard known == nil else { throw .fileExists }
+      if let other = file as? Epoll {
+        guard !other.reaches(self), heightAbove + other.heightBelow <= Epoll.maximumNesting else {
+          throw .tooManySymbolicLinkLevels
+        }
+      }
+      let item = EpollItem(epoll: self, descriptor: descriptor, file: file, queue: fileQueue)
+      items[key] = item
+      file.epollItems.append(item)
+      arm(item, events, flags, event.data)
+    case .modify:
+      guard let known else { throw .noSuchFileOrDirectory }
+      guard !known.flags.contains(.exclusive) else { throw .invalidArgument }
+      known.queue.remove(known)
+      arm(known, events, flags, event.data)
+    case .delete:
+      guard let known else { throw .noSuchFileOrDirectory }
+      forget(known)
+    }
+  }
+
+  private func arm(_ item: EpollItem, _ events: PollEvents, _ flags: EpollFlags, _ data: UInt64) {
+    item.events = events.union([.error, .hangUp])
+    item.flags = flags
+    item.data = data
+    item.isArmed = true
+    item.queue.add(item, events: item.events, exclusive: flags.contains(.exclusive))
+    if item.isReady {
+      enqueue(item)
+    } else {
+      item.file.prepareToWait(for: item.events)
+    }
+  }
+
+  /// Removes an item, because the program asked for it or because its file was closed.
+  func forget(_ item: EpollItem) {
+    items[Key(descriptor: item.descriptor, file: ObjectIdentifier(item.file))] = nil
+    item.detach()
+  }
+
+  /// An item's file reported an event.
+  fileprivate func enqueue(_ item: EpollItem) {
+    if !item.isQueued {
+      item.isQueued = true
+      ready.append(item)
+    }
+    if !queue.isEmpty { queue.wake(.readable) }
+  }
+
+  /// The events that are ready, at most `limit` (epoll_wait(2)).
+  package func collect(limit: Int) -> [EpollEvent] {
+    var result: [EpollEvent] = []
+    var left = ready.count
+    while left > 0, result.count < limit, let item = ready.popFirst() {
+      left -= 1
+      item.isQueued = false
+      guard item.isArmed else { continue }
+      let events = item.file.readiness().intersection(item.events)
+      guard !events.isEmpty else {
+        item.file.prepareToWait(for: item.events)
+        continue
+      }
+      result.append(EpollEvent(events: events.rawValue, data: item.data))
+      if item.flags.contains(.oneShot) {
+        item.isArmed = false
+      } else if !item.flags.contains(.edgeTriggered) {
+        item.isQueued = true
+        ready.append(item)
+      }
+    }
+    return result
+  }
+
+  package override func readiness() -> PollEvents {
+    while let item = ready.first {
+      if item.isReady { return .readable }
+      ready.removeFirst()
+      item.isQueued = false
+      if item.isArmed { item.file.prepareToWait(for: item.events) }
+    }
+    return []
+  }
+
+  package override func close() {
+    for item in items.values { item.detach() }
+    items = [:]
+    ready = []
+  }
+
+  // MARK: Nesting
+
+  private func reaches(_ target: Epoll) -> Bool {
+    if self === target { return true }
+    return items.values.contains { ($0.file as? Epoll)?.reaches(target) ?? false }
+  }
+
+  /// Epoll instances in the longest chain from here to what this one watches.
+  private var heightBelow: Int { 1 + (items.values.compactMap { ($0.file as? Epoll)?.heightBelow }.max() ?? 0) }
+  /// The same towards those that watch this one.
+  private var heightAbove: Int { 1 + (epollItems.compactMap { $0.epoll?.heightAbove }.max() ?? 0) }
+
+  package override var information: String {
+    items.values.sorted { $0.descriptor < $1.descriptor }
+      .map { item in
+        "tfd: \(item.descriptor) events: \(hex(UInt64(item.events.rawValue | item.flags.rawValue), width: 8)) "
+          + "data: \(hex(item.data, width: 16))\n"
+      }
+      .joined()
+  }
+}
+
+/// One descriptor that an epoll instance watches.
+final class EpollItem: Waiter {
+  private(set) weak var epoll: Epoll?
+  let descriptor: Int32
+  let file: OpenFile
+  /// The queue of the file that this item waits on.
+  let queue: WaitQueue
+  var events: PollEvents = []
+  var flags: EpollFlags = []
+  var data: UInt64 = 0
+  /// False once a one-shot item has reported, until it is modified.
+  var isArmed = false
+  /// On the ready list.
+  var isQueued = false
+
+  init(epoll: Epoll, descriptor: Int32, file: OpenFile, queue: WaitQueue) {
+    self.epoll = epoll
+    self.descriptor = descriptor
+    self.file = file
+    self.queue = queue
+  }
+
+  var isReady: Bool { isArmed && !file.readiness().isDisjoint(with: events) }
+
+  func wake(by queue: WaitQueue, events: PollEvents) {
+    guard isArmed, !events.isDisjoint(with: self.events) else { return }
+    epoll?.enqueue(self)
+  }
+
+  func detach() {
+    isArmed = false
+    queue.remove(self)
+    file.epollItems.removeAll { $0 === self }
+  }
+}

@@ -1,0 +1,239 @@
+import LinuxABI
+import Memory
+
+/// A pipe or an opened FIFO (pipe(7)): a bounded stream of bytes between two kinds of ends.
+package final class Pipe {
+  /// Waiters of both kinds of ends, told apart by their events.
+  package let waitQueue = WaitQueue()
+  /// Bytes that fit; `F_SETPIPE_SZ` changes it.
+  package private(set) var capacity = Pipe.defaultCapacity
+  var ring = ByteRing()
+  /// Ends that can read, that can write.
+  private(set) var readers = 0
+  private(set) var writers = 0
+  /// Ends ever opened: a FIFO's open(2) waits for these to change.
+  private(set) var readerGeneration: UInt64 = 0
+  private(set) var writerGeneration: UInt64 = 0
+  let number = AnonymousInode.next()
+  let uid: UInt32
+  let gid: UInt32
+  let created: Timespec
+
+  /// Sixteen pages.
+  package static let defaultCapacity = 65536
+  /// `fs.pipe-max-size`.
+  package static let maximumCapacity = 1 << 20
+  /// `PIPE_BUF`: writes up to this size are not mixed with others.
+  package static let atomicSize = 4096
+
+  package init(owner: Credentials, time: UInt64) {
+    uid = owner.fsuid
+    gid = owner.fsgid
+    created = Timespec(nanoseconds: Int64(clamping: time))
+  }
+
+  /// Makes a pipe with its two ends (pipe2(2)). `flags`: `O_NONBLOCK`.
+  package static func make(
+    flags: OpenFlags, owner: Credentials, time: UInt64
+  ) -> (reader: PipeEnd, writer: PipeEnd) {
+    let pipe = Pipe(owner: owner, time: time)
+    let status = flags.intersection(.nonBlocking)
+    return (
+      PipeEnd(pipe, flags: status, location: nil), PipeEnd(pipe, flags: status.union(.writeOnly), location: nil)
+    )
+  }
+
+  /// Bytes in the pipe.
+  package var count: Int { ring.count }
+  package var free: Int { max(capacity - ring.count, 0) }
+  package var hasReaders: Bool { readers > 0 }
+  package var hasWriters: Bool { writers > 0 }
+  /// A write of `PIPE_BUF` bytes would not block.
+  package var isWritable: Bool { free >= Pipe.atomicSize }
+
+  func opened(_ flags: OpenFlags) {
+    if flags.isReadable {
+      readers += 1
+      readerGeneration += 1
+    }
+    if flags.isWritable {
+      writers += 1
+      writerGeneration += 1
+    }
+    waitQueue.wake()
+  }
+
+  func closed(_ flags: OpenFlags) {
+    if flags.isReadable { readers -= 1 }
+    if flags.isWritable { writers -= 1 }
+    if readers == 0 || writers == 0 { waitQueue.wake() }
+    if readers == 0, writers == 0 { ring = ByteRing() }
+  }
+
+  /// Moves bytes out. - Throws: `EAGAIN` where it is empty and may be written yet.
+  package func read(into buffer: inout IOBuffer) throws(Errno) -> Int {
+    guard buffer.remaining > 0 else { return 0 }
+    guard ring.count > 0 else {
+      if writers == 0 { return 0 }
+      throw .wouldBlock
+    }
+    let wasWritable = isWritable
+    let count = ring.take(into: &buffer)
+    if !wasWritable, isWritable, !waitQueue.isEmpty { waitQueue.wakeOne(.writable) }
+    return count
+  }
+
+  /// Moves bytes in, as many as fit; up to `PIPE_BUF` bytes at once or not at all.
+  ///
+  /// The rest of a longer write whose beginning was transferred (the buffer knows) may be split.
+  /// - Throws: `EPIPE`, `EAGAIN`.
+  package func write(from buffer: inout IOBuffer) throws(Errno) -> Int {
+    let wanted = buffer.remaining
+    guard wanted > 0 else { return 0 }
+    guard readers > 0 else { throw .brokenPipe }
+    let room = free
+    let isAtomic = wanted + buffer.transferred <= Pipe.atomicSize
+    guard room > 0, !isAtomic || room >= wanted else { throw .wouldBlock }
+    let count = ring.append(from: &buffer, limit: room)
+    if !waitQueue.isEmpty { waitQueue.wakeOne(.readable) }
+    return count
+  }
+
+  /// The first bytes, which stay (tee(2), splice(2)).
+  package func peek(_ limit: Int) -> [UInt8] { ring.peek(limit) }
+
+  /// Drops the first bytes after they were spliced away.
+  package func discard(_ count: Int) {
+    let wasWritable = isWritable
+    ring.drop(count)
+    if !wasWritable, isWritable { waitQueue.wakeOne(.writable) }
+  }
+
+  /// Appends what `free` has room for.
+  package func append(_ bytes: [UInt8]) {
+    ring.append(bytes)
+    waitQueue.wakeOne(.readable)
+  }
+
+  /// `F_SETPIPE_SZ`: returns the capacity, which is a power of two of at least a page.
+  package func setCapacity(_ wanted: UInt64, isPrivileged: Bool) throws(Errno) -> Int {
+    guard wanted <= 1 << 31 else { throw .invalidArgument }
+    var size = 4096
+    while UInt64(size) < wanted { size *= 2 }
+    guard size <= Pipe.maximumCapacity || isPrivileged else { throw .notPermitted }
+    guard size >= ring.count else { throw .resourceBusy }
+    let wasWritable = isWritable
+    capacity = size
+    if !wasWritable, isWritable { waitQueue.wake(.writable) }
+    return size
+  }
+}
+
+/// One end of a pipe, or an opened FIFO (which may be both ends).
+package final class PipeEnd: OpenFile {
+  private let end: Pipe
+  /// The peer generation at which open(2) of a FIFO started to wait; nil once it has a peer.
+  private var awaited: UInt64?
+  /// The writer generation at which a hang-up is no news: a FIFO that has not been opened for writing yet.
+  private let quietGeneration: UInt64?
+  private let access: OpenFlags
+
+  init(_ pipe: Pipe, flags: OpenFlags, location: PathLocation?, waitsForPeer: Bool = false) {
+    self.end = pipe
+    access = flags.intersection(.accessMask)
+    quietGeneration = location != nil && pipe.writers == 0 ? pipe.writerGeneration : nil
+    if waitsForPeer { awaited = access == .writeOnly ? pipe.readerGeneration : pipe.writerGeneration }
+    super.init(flags: flags, location: location)
+    pipe.opened(access)
+  }
+
+  package override var pipe: Pipe? { end }
+  package override var writesFully: Bool { true }
+  package override var description: String { location?.path ?? "pipe:[\(end.number)]" }
+  package override var waitQueue: WaitQueue? { end.waitQueue }
+
+  package override var isOpenPending: Bool {
+    guard let awaited else { return false }
+    let isReader = access.isReadable
+    let generation = isReader ? end.writerGeneration : end.readerGeneration
+    if generation != awaited || (isReader ? end.hasWriters : end.hasReaders) {
+      self.awaited = nil
+      return false
+    }
+    return true
+  }
+
+  package override func attributes() throws(Errno) -> Stat {
+    if location != nil { return try super.attributes() }
+    var stat = Stat()
+    stat.device = DeviceNumber.pipes
+    stat.inode = end.number
+    stat.mode = FileMode(.fifo, permissions: 0o600).rawValue
+    stat.uid = end.uid
+    stat.gid = end.gid
+    stat.accessTime = end.created
+    stat.modificationTime = end.created
+    stat.changeTime = end.created
+    return stat
+  }
+
+  package override func read(into buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
+    guard offset == nil else { throw .illegalSeek }
+    guard flags.isReadable else { throw .badFileDescriptor }
+    return try end.read(into: &buffer)
+  }
+
+  package override func write(from buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
+    guard offset == nil else { throw .illegalSeek }
+    guard flags.isWritable else { throw .badFileDescriptor }
+    return try end.write(from: &buffer)
+  }
+
+  package override func readiness() -> PollEvents {
+    var events: PollEvents = []
+    if access.isReadable {
+      if end.count > 0 { events.formUnion(.readable) }
+      if !end.hasWriters, quietGeneration != end.writerGeneration { events.insert(.hangUp) }
+    }
+    if access.isWritable {
+      if end.isWritable { events.formUnion(.writable) }
+      if !end.hasReaders { events.insert(.error) }
+    }
+    return events
+  }
+
+  package override func control(_ request: UInt32, argument: UInt64, memory: AddressSpace) throws(Errno) -> Int {
+    guard request == Ioctl.readable else { throw .inappropriateIOCTLForDevice }
+    try memory.writeValue(argument, Int32(clamping: end.count))
+    return 0
+  }
+
+  package override func close() { end.closed(access) }
+}
+
+/// What a FIFO's inode keeps (fifo(7)): the pipe, for as long as it is open anywhere.
+package final class FIFO {
+  private weak var pipe: Pipe?
+  package init() {}
+
+  /// Opens the FIFO. Never throws `.wouldBlock`: while `isOpenPending` of the result holds, open(2) waits on its
+  /// `waitQueue` and closes the file if a signal ends the wait.
+  /// - Throws: `ENXIO` for `O_WRONLY | O_NONBLOCK` without a reader.
+  package func open(
+    _ flags: OpenFlags, at location: PathLocation, owner: Credentials, time: UInt64
+  ) throws(Errno) -> OpenFile {
+    let pipe = self.pipe ?? Pipe(owner: owner, time: time)
+    let isBoth = flags.isReadable && flags.isWritable
+    var waits = false
+    if !isBoth {
+      if flags.isReadable {
+        waits = !pipe.hasWriters && !flags.contains(.nonBlocking)
+      } else if !pipe.hasReaders {
+        if flags.contains(.nonBlocking) { throw .noSuchAddressOrDevice }
+        waits = true
+      }
+    }
+    self.pipe = pipe
+    return PipeEnd(pipe, flags: flags, location: location, waitsForPeer: waits)
+  }
+}

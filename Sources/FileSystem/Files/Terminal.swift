@@ -1,0 +1,17 @@
+import LinuxABI
+
+/// What Apus keeps of a terminal: who may use it. The line discipline is the host's.
+package final class Terminal {
+  /// The session whose controlling terminal it is; 0 for none.
+  package var session: Int32 = 0
+  /// The foreground process group (tcsetpgrp(3)).
+  package var foregroundGroup: Int32 = 0
+  /// The host's descriptor, for `/dev/tty` and `/dev/console`.
+  package let descriptor: FileDescriptor
+  /// The device node that stat(2) of an open terminal shows (`/dev/console`).
+  package var node: Inode?
+
+  package init(descriptor: FileDescriptor) { self.descriptor = descriptor }
+  /// `makedev(5, 1)`, the console.
+  package static let device = DeviceNumber.make(5, 1)
+}

@@ -1,0 +1,81 @@
+/// `F_*` commands of fcntl(2).
+package enum FcntlCommand: Int32, Sendable {
+  case duplicate = 0
+  case getDescriptorFlags = 1
+  case setDescriptorFlags = 2
+  case getStatusFlags = 3
+  case setStatusFlags = 4
+  case getLock = 5
+  case setLock = 6
+  case setLockWait = 7
+  case setOwner = 8
+  case getOwner = 9
+  case setSignal = 10
+  case getSignal = 11
+  case setOwnerExtended = 15
+  case getOwnerExtended = 16
+  case getDescriptionLock = 36
+  case setDescriptionLock = 37
+  case setDescriptionLockWait = 38
+  case setLease = 1024
+  case getLease = 1025
+  case notify = 1026
+  case duplicateQuery = 1027
+  case duplicateCloseOnExec = 1030
+  case setPipeSize = 1031
+  case getPipeSize = 1032
+  case addSeals = 1033
+  case getSeals = 1034
+}
+
+/// `struct f_owner_ex` of fcntl(2).
+package struct DescriptorOwner: BitwiseCopyable, Sendable {
+  package var type: Int32 = 1
+  package var id: Int32 = 0
+  package init() {}
+  package init(type: Int32, id: Int32) {
+    self.type = type
+    self.id = id
+  }
+}
+
+/// Requests of ioctl(2) (ioctl_tty(2), ioctl_list(2)).
+package enum Ioctl {
+  package static let tcGets: UInt32 = 0x5401
+  package static let tcSets: UInt32 = 0x5402
+  package static let tcSetsWait: UInt32 = 0x5403
+  package static let tcSetsFlush: UInt32 = 0x5404
+  package static let tcGetA: UInt32 = 0x5405
+  package static let tcSendBreak: UInt32 = 0x5409
+  package static let tcFlow: UInt32 = 0x540A
+  package static let tcFlush: UInt32 = 0x540B
+  package static let setControllingTerminal: UInt32 = 0x540E
+  package static let getProcessGroup: UInt32 = 0x540F
+  package static let setProcessGroup: UInt32 = 0x5410
+  package static let outputQueue: UInt32 = 0x5411
+  package static let getWindowSize: UInt32 = 0x5413
+  package static let setWindowSize: UInt32 = 0x5414
+  /// Bytes that can be read now (`TIOCINQ` is the same).
+  package static let readable: UInt32 = 0x541B
+  package static let nonBlocking: UInt32 = 0x5421
+  package static let noControllingTerminal: UInt32 = 0x5422
+  package static let getSession: UInt32 = 0x5429
+  package static let noCloseOnExec: UInt32 = 0x5450
+  package static let closeOnExec: UInt32 = 0x5451
+  package static let async: UInt32 = 0x5452
+  package static let fileSize: UInt32 = 0x5460
+  package static let tcGets2: UInt32 = 0x802C_542A
+  package static let tcSets2: UInt32 = 0x402C_542B
+  package static let tcSets2Wait: UInt32 = 0x402C_542C
+  package static let tcSets2Flush: UInt32 = 0x402C_542D
+}
+
+/// `struct iovec` of readv(2).
+package struct IOVector: BitwiseCopyable, Sendable {
+  package var base: UInt64
+  package var count: UInt64
+  package init(base: UInt64, count: UInt64) {
+    self.base = base
+    self.count = count
+  }
+}

@@ -1,0 +1,90 @@
+/// `struct pollfd` of poll(2).
+package struct PollDescriptor: BitwiseCopyable, Sendable, Equatable {
+  package var descriptor: Int32
+  package var events: UInt16
+  package var returned: UInt16
+  package init(descriptor: Int32 = -1, events: UInt16 = 0, returned: UInt16 = 0) {
+    self.descriptor = descriptor
+    self.events = events
+    self.returned = returned
+  }
+}
+
+/// `struct epoll_event` of epoll_ctl(2), packed as on x86-64.
+package struct EpollEvent: BitwiseCopyable, Sendable, Equatable {
+  package var events: UInt32
+  private var low: UInt32
+  private var high: UInt32
+  /// What the program wants to get back.
+  package var data: UInt64 { UInt64(high) << 32 | UInt64(low) }
+  package init(events: UInt32 = 0, data: UInt64 = 0) {
+    self.events = events
+    low = UInt32(truncatingIfNeeded: data)
+    high = UInt32(truncatingIfNeeded: data >> 32)
+  }
+}
+
+/// `EPOLL_CTL_*` of epoll_ctl(2).
+package enum EpollOperation: Int32, Sendable {
+  case add = 1
+  case delete = 2
+  case modify = 3
+}
+
+/// The flags of epoll_ctl(2) that stand beside the events.
+package struct EpollFlags: OptionSet, Sendable, BitwiseCopyable {
+  package let rawValue: UInt32
+  package init(rawValue: UInt32) { self.rawValue = rawValue }
+  package static let exclusive = EpollFlags(rawValue: 1 << 28)
+  package static let wakeUp = EpollFlags(rawValue: 1 << 29)
+  package static let oneShot = EpollFlags(rawValue: 1 << 30)
+  package static let edgeTriggered = EpollFlags(rawValue: 1 << 31)
+  package static let all: EpollFlags = [.exclusive, .wakeUp, .oneShot, .edgeTriggered]
+}
+
+/// `struct itimerspec` of timerfd_settime(2) and timer_settime(2).
+package struct TimerSetting: BitwiseCopyable, Sendable, Hashable {
+  package var interval = Timespec()
+  package var value = Timespec()
+  package init() {}
+  package init(interval: Timespec, value: Timespec) {
+    self.interval = interval
+    self.value = value
+  }
+}
+
+/// `CLOCK_*` of clock_gettime(2) that timers accept.
+package enum ClockID: Int32, Sendable {
+  case realTime = 0
+  case monotonic = 1
+  case bootTime = 7
+  case realTimeAlarm = 8
+  case bootTimeAlarm = 9
+}
+
+/// `struct signalfd_siginfo` of signalfd(2).
+package struct SignalDescriptorInfo: BitwiseCopyable, Sendable {
+  package var signal: UInt32 = 0
+  package var errno: Int32 = 0
+  package var code: Int32 = 0
+  package var pid: UInt32 = 0
+  package var uid: UInt32 = 0
+  package var descriptor: Int32 = 0
+  package var timer: UInt32 = 0
+  package var band: UInt32 = 0
+  package var overrun: UInt32 = 0
+  package var trap: UInt32 = 0
+  package var status: Int32 = 0
+  package var integer: Int32 = 0
+  package var pointer: UInt64 = 0
+  package var userTime: UInt64 = 0
+  package var systemTime: UInt64 = 0
+  package var address: UInt64 = 0
+  package var addressLowBits: UInt16 = 0
+  private var pad2: UInt16 = 0
+  package var syscall: Int32 = 0
+  package var callAddress: UInt64 = 0
+  package var architecture: UInt32 = 0
+  private var pad = InlineArray<28, UInt8>(repeating: 0)
+  package init() {}
+}

@@ -1,0 +1,138 @@
+import LinuxABI
+import Testing
+
+@testable import FileSystem
+
+@Suite struct EpollTests {
+  let epoll = Epoll()
+  let ends = Pipe.make(flags: [], owner: Credentials(uid: 0, gid: 0), time: 0)
+  var reader: PipeEnd { ends.reader }
+  var writer: PipeEnd { ends.writer }
+  static let input: UInt32 = 1
+
+  func add(_ file: OpenFile, _ events: UInt32, data: UInt64 = 7, descriptor: Int32 = 3) throws(Errno) {
+    try epoll.control(.add, descriptor: descriptor, file: file, event: EpollEvent(events: events, data: data))
+  }
+
+  @Test func levelTriggeredReportsWhileReady() throws {
+    try add(reader, EpollTests.input)
+    #expect(epoll.collect(limit: 8).isEmpty)
+    _ = try writer.write([1, 2])
+    #expect(epoll.collect(limit: 8) == [EpollEvent(events: 1, data: 7)])
+    _ = try reader.read(1)
+    #expect(epoll.collect(limit: 8) == [EpollEvent(events: 1, data: 7)])
+    _ = try reader.read(1)
+    #expect(epoll.collect(limit: 8).isEmpty)
+    _ = try writer.write([1])
+    #expect(epoll.collect(limit: 8).count == 1)
+  }
+
+  @Test func edgeTriggeredReportsEachNewEventOnce() throws {
+    try add(reader, EpollTests.input | EpollFlags.edgeTriggered.rawValue)
+    _ = try writer.write([1])
+    #expect(epoll.collect(limit: 8).count == 1)
+    #expect(epoll.collect(limit: 8).isEmpty)
+    _ = try writer.write([2])
+    #expect(epoll.collect(limit: 8).count == 1)
+  }
+
+  @Test func oneShotReportsOnceUntilModified() throws {
+    let events = EpollTests.input | EpollFlags.oneShot.rawValue
+    try add(reader, events)
+    _ = try writer.write([1])
+    #expect(epoll.collect(limit: 8).count == 1)
+    _ = try writer.write([1])
+    #expect(epoll.collect(limit: 8).isEmpty)
+    try epoll.control(.modify, descriptor: 3, file: reader, event: EpollEvent(events: events, data: 9))
+    #expect(epoll.collect(limit: 8) == [EpollEvent(events: 1, data: 9)])
+  }
+
+  @Test func readyWhenAdded() throws {
+    _ = try writer.write([1])
+    let waiter = CountingWaiter()
+    epoll.waitQueue?.add(waiter)
+    try add(reader, EpollTests.input)
+    #expect(waiter.count == 1)
+    #expect(epoll.readiness() == .readable)
+  }
+
+  @Test func hangUpIsReportedUnasked() throws {
+    try add(reader, 0)
+    writer.close()
+    #expect(epoll.collect(limit: 8) == [EpollEvent(events: 0x10, data: 7)])
+  }
+
+  @Test func closingTheLastDescriptorForgetsTheItem() throws {
+    let table = FileTable()
+    let descriptor = try table.add(reader, closeOnExec: false, limit: 10)
+    let copy = try table.add(reader, closeOnExec: false, limit: 10)
+    try add(reader, EpollTests.input, descriptor: descriptor)
+    _ = try writer.write([1])
+    try table.close(descriptor)
+    #expect(epoll.collect(limit: 8).count == 1)
+    try table.close(copy)
+    #expect(epoll.collect(limit: 8).isEmpty)
+    #expect(reader.epollItems.isEmpty)
+  }
+
+  @Test func limitsAndFairness() throws {
+    let pipes = (0..<3).map { _ in Pipe.make(flags: [], owner: Credentials(uid: 0, gid: 0), time: 0) }
+    for (index, pipe) in pipes.enumerated() {
+      try add(pipe.reader, EpollTests.input, data: UInt64(index), descriptor: Int32(10 + index))
+      _ = try pipe.writer.write([1])
+    }
+    #expect(epoll.collect(limit: 2).map(\.data) == [0, 1])
+    #expect(epoll.collect(limit: 2).map(\.data) == [2, 0])
+  }
+
+  @Test func wrongUses() throws {
+    try add(reader, EpollTests.input)
+    #expect(throws: Errno.fileExists) { try add(reader, EpollTests.input) }
+    #expect(throws: Errno.invalidArgument) { try add(epoll, EpollTests.input) }
+    #expect(throws: Errno.noSuchFileOrDirectory) {
+      try epoll.control(.delete, descriptor: 4, file: writer, event: EpollEvent())
+    }
+    #expect(throws: Errno.notPermitted) {
+      try add(MemoryDevice(.null, flags: [], location: nil, services: FakeServices()), 1, descriptor: 5)
+    }
+    let exclusive = EpollFlags.exclusive.rawValue
+    #expect(throws: Errno.invalidArgument) {
+      try add(writer, 4 | exclusive | EpollFlags.oneShot.rawValue, descriptor: 6)
+    }
+    try add(writer, 4 | exclusive, descriptor: 6)
+    #expect(throws: Errno.invalidArgument) {
+      try epoll.control(.modify, descriptor: 6, file: writer, event: EpollEvent(events: 4))
+    }
+  }
+
+  @Test func nestedInstancesReportAndLoopsAreRefused() throws {
+    let outer = Epoll()
+    try outer.control(.add, descriptor: 5, file: epoll, event: EpollEvent(events: 1, data: 1))
+    try add(reader, EpollTests.input)
+    #expect(outer.collect(limit: 1).isEmpty)
+    let waiter = CountingWaiter()
+    outer.waitQueue?.add(waiter)
+    _ = try writer.write([1])
+    #expect(waiter.count == 1)
+    #expect(outer.collect(limit: 1) == [EpollEvent(events: 1, data: 1)])
+    #expect(throws: Errno.tooManySymbolicLinkLevels) { try add(outer, EpollTests.input, descriptor: 9) }
+    var top = outer
+    for _ in 0..<3 {
+      let next = Epoll()
+      try next.control(.add, descriptor: 5, file: top, event: EpollEvent(events: 1))
+      top = next
+    }
+    #expect(throws: Errno.tooManySymbolicLinkLevels) {
+      try Epoll().control(.add, descriptor: 5, file: top, event: EpollEvent(events: 1))
+    }
+  }
+
+  @Test func exclusiveItemsAreWokenOneAtATime() throws {
+    let other = Epoll()
+    let event = EpollEvent(events: 1 | EpollFlags.exclusive.rawValue)
+    try epoll.control(.add, descriptor: 3, file: reader, event: event)
+    try other.control(.add, descriptor: 3, file: reader, event: event)
+    _ = try writer.write([1])
+    #expect(epoll.collect(limit: 1).count + other.collect(limit: 1).count == 1)
+  }
+}

@@ -69,6 +69,7 @@ final class FakePlatform: Platform {
   func makeProcess() throws(Errno) -> any GuestProcess { throw .resourceTemporarilyUnavailable }
   func register(file: FileDescriptor) throws(Errno) -> MappableFile { MappableFile(number: file.rawValue) }
   func unregister(_ file: MappableFile) {}
+  let threadsAreBoundToCPUThreads = false
   func confirmedRelease(of process: any GuestProcess) -> UInt64 { 0 }
   func shutdown() {}
 }

@@ -82,6 +82,7 @@ extension Kernel {
         tracer?.syscallEnded(task, entry, number: number, arguments, result: value)
       }
     case .failure(let error):
+      if !task.group.hasExecuted, task.group === firstGroup { return firstExecFailed(error) }
       var shown = error
       if (512...516).contains(error.rawValue) {
         task.pendingRestart = error
@@ -132,7 +133,7 @@ extension Kernel {
         cpu.isIdle = true
         return .sleep(cpu.wakeup)
       }
-      if task.state == .runnable, task.isInSyscall, task.group.exitStatus == nil, !task.group.isStopped {
+      if task.state == .runnable, task.isInSyscall, task.group.exitStatus == nil, !task.mustExit, !task.group.isStopped {
         runSyscall(task)
       }
       if task.state == .runnable { prepareForGuest(task) }
@@ -159,7 +160,7 @@ extension Kernel {
 
   /// Whatever has to happen before a task may run guest code: its end, signals, stops.
   private func prepareForGuest(_ task: Task) {
-    if task.group.exitStatus != nil { return endTask(task) }
+    if task.group.exitStatus != nil || task.mustExit { return endTask(task) }
     deliverSignals(to: task)
     if task.group.exitStatus != nil, task.state == .runnable { endTask(task) }
   }

@@ -6,23 +6,18 @@ import Platform
 
 /// The kernel of one sandbox: the root of its object graph. Everything in it is touched only with the lock of its
 /// `Machine` held, and nothing in it blocks.
-package final class Kernel: KernelServices {
-  package let physicalMemory: PhysicalMemory
-  package let platform: any Platform
+package final class Kernel {
+  package let services: HostServices
   package let configuration: KernelConfiguration
   package let scheduler: Scheduler
   /// The path walk and the mounts.
-  package let vfs = VFS()
+  package let vfs: VFS
   package let statistics = KernelStatistics()
   package let startTime: UInt64
   package var hostName: String
   package var domainName = "(none)"
   /// Shows system calls as they end; nil when not tracing.
   package var tracer: (any SyscallTracer)?
-
-  let timers: TimerQueue
-  let interrupts: InterruptController
-  let readAheadWorker: ReadAheadWorker
 
   // Processes
   package internal(set) var tasks: [Int32: Task] = [:]
@@ -31,50 +26,40 @@ package final class Kernel: KernelServices {
   private var idsWrapped = false
   /// The first process: its end is the end of the sandbox.
   package internal(set) var firstGroup: ThreadGroup?
+  /// Why the first process could not execute its program.
+  package internal(set) var startError: Errno?
   /// The end of the sandbox; CPU threads stop once it is set.
   package internal(set) var result: WaitStatus?
-  /// Called once, with the lock held, when `result` is set.
-  package var onEnd: (() -> Void)?
   /// Tells the user of an event in one line (the host's stderr).
   package var report: ((String) -> Void)?
   package internal(set) var outOfMemoryKills = 0
 
-  package init(
-    configuration: KernelConfiguration, platform: any Platform, physicalMemory: PhysicalMemory
-  ) throws(Errno) {
+  package init(configuration: KernelConfiguration, services: HostServices, vfs: VFS) {
     self.configuration = configuration
-    self.platform = platform
-    self.physicalMemory = physicalMemory
+    self.services = services
+    self.vfs = vfs
     hostName = configuration.hostName
     startTime = Host.monotonicTime
-    interrupts = try InterruptController()
-    timers = TimerQueue(interrupts: interrupts)
-    readAheadWorker = ReadAheadWorker(interrupts: interrupts)
     scheduler = Scheduler(
-      timers: timers, cpus: configuration.cpus.enumerated().map { CPU(index: $0.offset, hostCPU: $0.element) },
-      tasksAreBound: platform.threadsAreBoundToCPUThreads)
+      timers: services.timers, cpus: configuration.cpus.enumerated().map { CPU(index: $0.offset, hostCPU: $0.element) },
+      tasksAreBound: services.platform.threadsAreBoundToCPUThreads)
   }
 
-  // MARK: KernelServices
-
+  package var physicalMemory: PhysicalMemory { services.physicalMemory }
+  package var platform: any Platform { services.platform }
   package var monotonicTime: UInt64 { Host.monotonicTime }
   package var realTime: UInt64 { Host.realTime }
   package func arm(_ timer: KernelTimer, deadline: UInt64) { timers.arm(timer, deadline: deadline) }
   package func disarm(_ timer: KernelTimer) { timers.disarm(timer) }
-  package func watch(_ descriptor: FileDescriptor, for events: PollEvents, waking queue: WaitQueue) {
-    if !interrupts.watch(descriptor, events: events, queue: queue) { queue.wake() }
-  }
-  package func unwatch(_ descriptor: FileDescriptor) { interrupts.remove(descriptor) }
-  package func readAhead(_ descriptor: FileDescriptor, offset: UInt64, count: Int, waking queue: WaitQueue) {
-    readAheadWorker.add(descriptor, offset: offset, count: count, queue: queue)
-  }
+  var timers: TimerQueue { services.timers }
+  var interrupts: InterruptController { services.interrupts }
 
   /// Handles one report of the interrupt thread's epoll.
   func interrupt(_ event: HostEvent) {
     switch interrupts.source(event.token) {
     case .poke:
       interrupts.drainPoke()
-      readAheadWorker.collect()
+      services.readAheadWorker.collect()
     case .descriptor(let queue): queue.wake(PollEvents(rawValue: event.events & 0x3fff))
     case .process(let process):
       interrupts.remove(process.deathDescriptor)

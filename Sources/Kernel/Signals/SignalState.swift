@@ -51,7 +51,7 @@ package final class GroupSignals {
 extension Task {
   /// A signal is pending that is not blocked and has an effect: interrupts waiting system calls.
   package var hasDeliverableSignal: Bool {
-    group.exitStatus != nil
+    group.exitStatus != nil || mustExit
       || !signals.pendingSet.union(group.signals.pendingSet).subtracting(signalMask).isEmpty
   }
 }
@@ -69,4 +69,6 @@ extension Kernel {
   /// Passes host signals (SIGINT, SIGTERM, … sent to Apus) to the first process.
   func forwardHostSignals(from descriptor: FileDescriptor) {}
   func stopTimers(of group: ThreadGroup) {}
+  /// Handlers, alternate stack and timers at execve(2).
+  func resetSignalsForExec(_ task: Task) {}
 }

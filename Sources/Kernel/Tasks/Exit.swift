@@ -170,8 +170,7 @@ extension Kernel {
       if let task = cpu.current, task.isInGuest { task.thread.preempt() }
     }
     interrupts.poke()
-    readAheadWorker.stop()
-    onEnd?()
+    services.readAheadWorker.stop()
   }
 
   // MARK: Host processes that die

@@ -17,7 +17,7 @@ package final class Task: Waiter {
     case dead
   }
 
-  package let id: Int32
+  package internal(set) var id: Int32
   package let kernel: Kernel
   package internal(set) var group: ThreadGroup
   package internal(set) var memory: AddressSpace
@@ -72,6 +72,8 @@ package final class Task: Waiter {
   weak var vforkParent: Task?
   package var parentDeathSignal: Int32 = 0
   package var exitCode: Int32 = 0
+  /// Another thread executes a program: this one ends at its next chance.
+  var mustExit = false
 
   init(
     id: Int32, kernel: Kernel, group: ThreadGroup, memory: AddressSpace, thread: any GuestThread, files: FileTable,
@@ -112,7 +114,11 @@ package final class Task: Waiter {
   }
 
   /// Parks this task until `wakeUp()`; signals wake it too, but do not end the call: it looks again and waits again.
-  func waitUninterruptibly() -> Errno {
+  func waitUninterruptibly(on queue: WaitQueue? = nil) -> Errno {
+    if let queue {
+      queue.add(self)
+      waitingOn = [queue]
+    }
     state = .waiting
     return .parked
   }

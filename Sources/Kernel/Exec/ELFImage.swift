@@ -1,0 +1,145 @@
+import FileSystem
+import LinuxABI
+import Memory
+
+/// The headers of an ELF program, checked.
+struct ELFImage {
+  let file: OpenFile
+  let header: ELFHeader
+  let segments: [ELFProgramHeader]
+  /// Path of the dynamic linker (`PT_INTERP`).
+  let interpreter: String?
+  /// Address of the program headers in memory, relative to the load bias.
+  let programHeadersAddress: UInt64
+  /// The stack may be executed (`PT_GNU_STACK`).
+  let hasExecutableStack: Bool
+
+  /// Address range of all segments, page-aligned.
+  let range: Range<UInt64>
+  var isPositionIndependent: Bool { header.type == ELFHeader.shared }
+
+  /// Reads and checks the headers. - Throws: `ENOEXEC` where it is no x86-64 program, `EINVAL` for a broken interpreter.
+  init(_ file: OpenFile, start: [UInt8]) throws(Errno) {
+    self.file = file
+    guard start.count >= MemoryLayout<ELFHeader>.size else { throw .execFormatError }
+    header = unsafe start.withUnsafeBytes { unsafe $0.loadUnaligned(as: ELFHeader.self) }
+    let entrySize = MemoryLayout<ELFProgramHeader>.size
+    guard header.magic == ELFHeader.magic, header.fileClass == 2, header.encoding == 1,
+      header.type == ELFHeader.executable || header.type == ELFHeader.shared,
+      header.machine == ELFHeader.x86_64, Int(header.programHeaderSize) == entrySize,
+      (1...1024).contains(header.programHeaderCount)
+    else { throw .execFormatError }
+    let tableSize = Int(header.programHeaderCount) * entrySize
+    let table = try ELFImage.read(file, at: header.programHeaderOffset, count: tableSize)
+    guard table.count == tableSize else { throw .execFormatError }
+    var segments: [ELFProgramHeader] = []
+    var interpreter: String?
+    var isStackExecutable = false
+    var headersAddress: UInt64?
+    for index in 0..<Int(header.programHeaderCount) {
+      let entry = unsafe table.withUnsafeBytes {
+        unsafe $0.loadUnaligned(fromByteOffset: index * entrySize, as: ELFProgramHeader.self)
+      }
+      switch entry.type {
+      case ELFProgramHeader.load: segments.append(entry)
+      case ELFProgramHeader.interpreter:
+        guard (2...4096).contains(entry.fileSize) else { throw .execFormatError }
+        let path = try ELFImage.read(file, at: entry.offset, count: Int(entry.fileSize))
+        guard path.count == Int(entry.fileSize), path.last == 0 else { throw .execFormatError }
+        interpreter = String(decoding: path.prefix { $0 != 0 }, as: UTF8.self)
+      case ELFProgramHeader.gnuStack: isStackExecutable = entry.flags & 1 != 0
+      case ELFProgramHeader.programHeaders: headersAddress = entry.virtualAddress
+      default: break
+      }
+    }
+    self.interpreter = interpreter
+    hasExecutableStack = isStackExecutable
+    range = try ELFImage.check(segments)
+    self.segments = segments
+    programHeadersAddress =
+      headersAddress ?? ELFImage.headersAddress(segments, offset: header.programHeaderOffset)
+  }
+
+  /// The segments must be in order, page-congruent and inside user space.
+  private static func check(_ segments: [ELFProgramHeader]) throws(Errno) -> Range<UInt64> {
+    guard let first = segments.first else { throw .execFormatError }
+    var end: UInt64 = 0
+    for segment in segments {
+      let (stop, overflow) = segment.virtualAddress.addingReportingOverflow(segment.memorySize)
+      let (_, fileOverflow) = segment.offset.addingReportingOverflow(segment.fileSize)
+      guard !overflow, !fileOverflow, segment.fileSize <= segment.memorySize, stop <= Layout.stubBase,
+        segment.virtualAddress & Layout.pageMask == segment.offset & Layout.pageMask,
+        segment.virtualAddress >= first.virtualAddress
+      else { throw .execFormatError }
+      end = max(end, stop)
+    }
+    guard let last = end.pageUp, first.virtualAddress.pageDown < last else { throw .execFormatError }
+    return first.virtualAddress.pageDown..<last
+  }
+
+  private static func headersAddress(_ segments: [ELFProgramHeader], offset: UInt64) -> UInt64 {
+    for segment in segments where offset >= segment.offset && offset - segment.offset < segment.fileSize {
+      return segment.virtualAddress &+ (offset - segment.offset)
+    }
+    return 0
+  }
+
+  /// Reads up to `count` bytes of a file.
+  static func read(_ file: OpenFile, at offset: UInt64, count: Int) throws(Errno) -> [UInt8] {
+    var buffer = IOBuffer(collecting: count)
+    while buffer.remaining > 0 {
+      let got = try file.read(into: &buffer, at: offset &+ UInt64(buffer.transferred))
+      if got == 0 { break }
+    }
+    return buffer.collected
+  }
+
+  /// Maps the segments; returns the load bias.
+  ///
+  /// - Parameter preferredBase: where a position-independent program goes; 0 lets the address space choose.
+  func map(into memory: AddressSpace, preferredBase: UInt64) throws(Errno) -> UInt64 {
+    let size = range.upperBound - range.lowerBound
+    var bias: UInt64 = 0
+    if isPositionIndependent {
+      // Reserve the whole range at once, so that the segments stay together.
+      let flags: MapFlags = preferredBase == 0 ? [.private, .anonymous] : [.private, .anonymous, .fixedNoReplace]
+      let base = try memory.map(
+        MapRequest(address: preferredBase, length: size, protection: [], flags: flags, source: .anonymous))
+      bias = base &- range.lowerBound
+      try memory.unmap(base, length: size)
+    }
+    let object = try file.mappable()
+    for segment in segments { try map(segment, of: object, into: memory, bias: bias) }
+    return bias
+  }
+
+  private func map(
+    _ segment: ELFProgramHeader, of object: any MappableObject, into memory: AddressSpace, bias: UInt64
+  ) throws(Errno) {
+    var protection: MemoryProtection = []
+    if segment.flags & 4 != 0 { protection.insert(.read) }
+    if segment.flags & 2 != 0 { protection.insert(.write) }
+    if segment.flags & 1 != 0 { protection.insert(.execute) }
+    let start = (segment.virtualAddress &+ bias).pageDown
+    let fileEnd = segment.virtualAddress &+ bias &+ segment.fileSize
+    guard let end = (segment.virtualAddress &+ bias &+ segment.memorySize).pageUp else { throw .execFormatError }
+    var anonymousStart = start
+    if segment.fileSize > 0 {
+      guard let mappedEnd = fileEnd.pageUp else { throw .execFormatError }
+      _ = try memory.map(
+        MapRequest(
+          address: start, length: mappedEnd - start, protection: protection, flags: [.private, .fixed],
+          source: .file(object, offset: segment.offset.pageDown)))
+      anonymousStart = mappedEnd
+      if segment.memorySize > segment.fileSize, protection.contains(.write), fileEnd < mappedEnd {
+        try memory.write(fileEnd, [UInt8](repeating: 0, count: Int(mappedEnd - fileEnd)))
+      }
+    }
+    if anonymousStart < end {
+      _ = try memory.map(
+        MapRequest(
+          address: anonymousStart, length: end - anonymousStart, protection: protection,
+          flags: [.private, .fixed, .anonymous], source: .anonymous))
+    }
+  }
+}

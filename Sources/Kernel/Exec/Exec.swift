@@ -1,0 +1,247 @@
+import FileSystem
+import Host
+import LinuxABI
+import Memory
+import Platform
+
+/// A program found and checked: what execve(2) will map.
+struct Program {
+  let image: ELFImage
+  let interpreter: ELFImage?
+  let location: PathLocation
+  let arguments: [[UInt8]]
+  let attributes: Stat
+}
+
+/// A program in memory, ready to run.
+struct LoadedProgram {
+  let memory: AddressSpace
+  let registers: Registers
+  let argumentRange: Range<UInt64>
+  let environmentRange: Range<UInt64>
+  let auxiliaryVector: [UInt64]
+}
+
+/// execve(2).
+extension Kernel {
+  /// Base of position-independent programs, as Linux has it without randomisation.
+  private static let programBase: UInt64 = 0x5555_5555_4000
+  /// Most levels of `#!` (execve(2)).
+  private static let interpreterLimit = 5
+
+  /// Replaces the program of a task. Parks it while files are not in the page cache, or other threads still end.
+  func execute(_ task: Task, _ request: ExecRequest) throws(Errno) {
+    let program = try find(request, for: task)
+    // From here on the other threads of the process are gone.
+    try endOtherTasks(of: task)
+    let isFirst = !task.group.hasExecuted
+    let memory: AddressSpace
+    if isFirst {
+      memory = task.memory
+    } else {
+      memory = AddressSpace(physical: physicalMemory, platform: platform, process: try makeGuestProcess())
+    }
+    memory.limits = task.memory.limits
+    let loaded: LoadedProgram
+    do throws(Errno) {
+      loaded = try load(program, request, into: memory, credentials: task.credentials, limits: task.group.limits)
+      if isFirst {
+        task.thread.registers = loaded.registers
+      } else {
+        let thread = try memory.process.makeThread(registers: loaded.registers, extendedStateOf: nil)
+        leaveMemory(of: task)
+        task.thread = thread
+        task.memory = memory
+      }
+    } catch {
+      if !isFirst {
+        interrupts.remove(memory.process.deathDescriptor)
+        memory.destroy()
+      }
+      throw error
+    }
+    commit(task, program, request, loaded)
+  }
+
+  private func commit(_ task: Task, _ program: Program, _ request: ExecRequest, _ loaded: LoadedProgram) {
+    let group = task.group
+    group.hasExecuted = true
+    group.executable = program.location
+    group.argumentRange = loaded.argumentRange
+    group.environmentRange = loaded.environmentRange
+    group.auxiliaryVector = loaded.auxiliaryVector
+    group.isDumpable = true
+    let name = request.path.split(separator: UInt8(ascii: "/")).last.map { Array($0) } ?? request.path
+    task.name = String(decoding: name.prefix(15), as: UTF8.self)
+    task.robustList = 0
+    if task.files.sharers > 1 {
+      let own = task.files.copy()
+      task.files.release()
+      task.files = own
+    }
+    task.files.closeOnExec()
+    changeCredentials(of: task, for: program)
+    resetSignalsForExec(task)
+    task.replacedRegisters = true
+  }
+
+  /// Set-user-ID and set-group-ID programs, and the capabilities of root (execve(2), capabilities(7)).
+  private func changeCredentials(of task: Task, for program: Program) {
+    var credentials = task.credentials
+    let mode = program.attributes.mode
+    if !credentials.noNewPrivileges {
+      if mode & 0o4000 != 0 { credentials.euid = program.attributes.uid }
+      if mode & 0o2010 == 0o2010 { credentials.egid = program.attributes.gid }
+    }
+    credentials.suid = credentials.euid
+    credentials.fsuid = credentials.euid
+    credentials.sgid = credentials.egid
+    credentials.fsgid = credentials.egid
+    if credentials.euid == 0 || credentials.uid == 0 {
+      credentials.permitted = credentials.bounding | credentials.inheritable
+      credentials.effective = credentials.euid == 0 ? credentials.permitted : 0
+    } else {
+      credentials.permitted = credentials.ambient
+      credentials.effective = credentials.ambient
+    }
+    task.credentials = credentials
+  }
+
+  /// Ends the other threads of the process and waits for them; the caller takes over the leader's identity.
+  private func endOtherTasks(of task: Task) throws(Errno) {
+    let group = task.group
+    guard group.tasks.count > 1 || !task.isLeader else { return }
+    for other in group.tasks where other !== task && !other.mustExit {
+      other.mustExit = true
+      if other.state == .stopped {
+        other.state = .runnable
+        scheduler.enqueue(other)
+      } else {
+        kick(other)
+      }
+    }
+    if group.tasks.count > 1 { throw task.waitUninterruptibly(on: group.taskQueue) }
+    if !task.isLeader {
+      tasks[task.id] = nil
+      group.leader?.state = .dead
+      task.id = group.id
+      group.leader = task
+      tasks[task.id] = task
+    }
+  }
+
+  // MARK: Finding
+
+  private func find(_ request: ExecRequest, for task: Task) throws(Errno) -> Program {
+    let context = PathContext(
+      root: task.fs.root, base: request.base ?? task.fs.workingDirectory, credentials: task.credentials)
+    var arguments = request.arguments
+    var path = String(decoding: request.path, as: UTF8.self)
+    var options = request.options
+    for _ in 0...Kernel.interpreterLimit {
+      let (file, location, attributes) = try open(path, context, options)
+      let start = try read(file, for: task) { () throws(Errno) in try ELFImage.read(file, at: 0, count: 256) }
+      guard start.starts(with: [UInt8(ascii: "#"), UInt8(ascii: "!")]) else {
+        let image = try read(file, for: task) { () throws(Errno) in try ELFImage(file, start: start) }
+        var interpreter: ELFImage?
+        if let name = image.interpreter {
+          let (linker, _, _) = try open(name, context, [])
+          interpreter = try read(linker, for: task) { () throws(Errno) in
+            try ELFImage(linker, start: try ELFImage.read(linker, at: 0, count: 64))
+          }
+        }
+        return Program(
+          image: image, interpreter: interpreter, location: location, arguments: arguments, attributes: attributes)
+      }
+      let (name, argument) = try Kernel.scriptInterpreter(start)
+      var shown = request.path
+      if request.base != nil, request.path.isEmpty { shown = Array(location.path.utf8) }
+      if path != String(decoding: request.path, as: UTF8.self) { shown = Array(path.utf8) }
+      arguments = [Array(name.utf8)] + (argument.map { [$0] } ?? []) + [shown] + arguments.dropFirst()
+      path = name
+      options = []
+    }
+    throw .tooManySymbolicLinkLevels
+  }
+
+  private func open(
+    _ path: String, _ context: PathContext, _ options: ResolveOptions
+  ) throws(Errno) -> (OpenFile, PathLocation, Stat) {
+    let location = try vfs.resolve(path, context, options)
+    let attributes = try location.dentry.inode.attributes()
+    guard location.dentry.inode.kind == .regular else { throw .permissionDenied }
+    try vfs.checkAccess(location, .execute, context.credentials)
+    guard attributes.mode & 0o111 != 0 else { throw .permissionDenied }
+    let file = try location.dentry.inode.open([], at: location)
+    return (file, location, attributes)
+  }
+
+  /// Reads that find nothing in the page cache park the task.
+  private func read<Result>(
+    _ file: OpenFile, for task: Task, _ body: () throws(Errno) -> Result
+  ) throws(Errno) -> Result {
+    try task.blocking(file, .readable, interrupted: .restartNoIntr, body)
+  }
+
+  /// The interpreter and its one argument in a `#!` line (execve(2)).
+  static func scriptInterpreter(_ start: [UInt8]) throws(Errno) -> (name: String, argument: [UInt8]?) {
+    guard let end = start.firstIndex(of: 10) ?? (start.count < 256 ? start.count : nil) ?? start.indices.last else {
+      throw .execFormatError
+    }
+    let isBlank = { (byte: UInt8) in byte == 32 || byte == 9 }
+    let line = start[2..<max(2, end)].drop(while: isBlank)
+    let name = line.prefix { !isBlank($0) && $0 != 0 }
+    guard !name.isEmpty else { throw .execFormatError }
+    var rest = line.dropFirst(name.count).drop(while: isBlank)
+    while let last = rest.last, isBlank(last) { rest = rest.dropLast() }
+    return (String(decoding: name, as: UTF8.self), rest.isEmpty ? nil : Array(rest))
+  }
+
+  // MARK: Loading
+
+  private func load(
+    _ program: Program, _ request: ExecRequest, into memory: AddressSpace, credentials: Credentials,
+    limits: ResourceLimits
+  ) throws(Errno) -> LoadedProgram {
+    let image = program.image
+    let bias = try image.map(into: memory, preferredBase: image.isPositionIndependent ? Kernel.programBase : 0)
+    memory.setBreakBase(image.range.upperBound &+ bias)
+    var entry = image.header.entry &+ bias
+    var interpreterBase: UInt64 = 0
+    if let interpreter = program.interpreter {
+      let linkerBias = try interpreter.map(into: memory, preferredBase: 0)
+      interpreterBase = linkerBias &+ interpreter.range.lowerBound
+      entry = interpreter.header.entry &+ linkerBias
+    }
+    var stack = try StackBuilder(
+      memory, isExecutable: image.hasExecutableStack, limit: limits[.stack].current)
+    let auxiliary: [(AuxiliaryKey, UInt64)] = [
+      (.vdso, platform.vdsoAddress ?? 0),
+      (.hardwareCapabilities, Host.auxiliaryValue(.hardwareCapabilities)),
+      (.pageSize, Layout.pageSize),
+      (.clockTicks, 100),
+      (.programHeaders, image.programHeadersAddress &+ bias),
+      (.programHeaderSize, UInt64(MemoryLayout<ELFProgramHeader>.size)),
+      (.programHeaderCount, UInt64(image.header.programHeaderCount)),
+      (.interpreterBase, interpreterBase),
+      (.flags, 0),
+      (.entry, image.header.entry &+ bias),
+      (.uid, UInt64(credentials.uid)),
+      (.euid, UInt64(credentials.euid)),
+      (.gid, UInt64(credentials.gid)),
+      (.egid, UInt64(credentials.egid)),
+      (.secure, credentials.uid != credentials.euid || credentials.gid != credentials.egid ? 1 : 0),
+      (.hardwareCapabilities2, Host.auxiliaryValue(.hardwareCapabilities2)),
+      (.minimumSignalStack, Host.auxiliaryValue(.minimumSignalStack)),
+    ]
+    let block = try stack.build(
+      arguments: program.arguments, environment: request.environment, path: request.path,
+      auxiliary: auxiliary.filter { $0.0 != .vdso || $0.1 != 0 })
+    var registers = Registers()
+    registers.rip = entry
+    registers.rsp = block.stackPointer
+    return LoadedProgram(
+      memory: memory, registers: registers, argumentRange: block.arguments, environmentRange: block.environment,
+      auxiliaryVector: block.auxiliary)
+  }
+}

@@ -1,0 +1,29 @@
+import FileSystem
+import LinuxABI
+
+/// What execve(2) was asked to run; kept in the task while the call is parked.
+final class ExecRequest {
+  /// Path as given, for messages and `AT_EXECFN`.
+  var path: [UInt8]
+  var arguments: [[UInt8]]
+  let environment: [[UInt8]]
+  /// The file to run, resolved by the caller of execveat(2); nil: `path` is walked.
+  var base: PathLocation?
+  var options: ResolveOptions
+
+  init(
+    path: [UInt8], arguments: [[UInt8]], environment: [[UInt8]], base: PathLocation? = nil, options: ResolveOptions = []
+  ) {
+    self.path = path
+    self.arguments = arguments
+    self.environment = environment
+    self.base = base
+    self.options = options
+  }
+
+  /// Most bytes of arguments and environment together, pointers included: a quarter of the stack limit, at least 128 KiB
+  /// and at most 6 MiB (execve(2)).
+  static func sizeLimit(stackLimit: UInt64) -> UInt64 { min(max(stackLimit / 4, 128 << 10), 6 << 20) }
+  /// Longest single string (`MAX_ARG_STRLEN`).
+  static let stringLimit = 128 << 10
+}

@@ -1,0 +1,57 @@
+import FileSystem
+import LinuxABI
+import Memory
+
+/// What the sandbox runs first.
+package struct FirstProcess {
+  package var path: String
+  package var arguments: [String]
+  package var environment: [String]
+  package var files: FileTable
+  package var fs: TaskFileSystem
+  package var credentials: Credentials
+  package init(
+    path: String, arguments: [String], environment: [String], files: FileTable, fs: TaskFileSystem,
+    credentials: Credentials
+  ) {
+    self.path = path
+    self.arguments = arguments
+    self.environment = environment
+    self.files = files
+    self.fs = fs
+    self.credentials = credentials
+  }
+}
+
+extension Kernel {
+  /// Makes the first process and has it execute its program as soon as a CPU runs. Where execve(2) fails, `startError` is
+  /// set and the sandbox ends.
+  package func start(_ first: FirstProcess) throws(Errno) {
+    let id = try makeID()
+    let memory = AddressSpace(physical: physicalMemory, platform: platform, process: try makeGuestProcess())
+    let thread = try memory.process.makeThread(registers: Registers(), extendedStateOf: nil)
+    let group = ThreadGroup(id: id, parent: nil, processGroup: id, session: id, signals: GroupSignals())
+    let task = Task(
+      id: id, kernel: self, group: group, memory: memory, thread: thread, files: first.files, fs: first.fs,
+      credentials: first.credentials, name: "apus", cpu: scheduler.place(childOf: nil))
+    group.leader = task
+    group.tasks = [task]
+    groups[id] = group
+    tasks[id] = task
+    firstGroup = group
+    // The task is made as if it waited in execve.
+    task.isInSyscall = true
+    task.syscallRegisters.rax = UInt64(SyscallNumber.execve.rawValue)
+    task.retry.object = ExecRequest(
+      path: Array(first.path.utf8), arguments: first.arguments.map { Array($0.utf8) },
+      environment: first.environment.map { Array($0.utf8) })
+    task.state = .runnable
+    scheduler.enqueue(task)
+  }
+
+  /// The first process could not execute its program.
+  func firstExecFailed(_ error: Errno) {
+    startError = error
+    if let group = firstGroup { endGroup(group, .exited(127)) }
+  }
+}

@@ -1,0 +1,84 @@
+import FileSystem
+import Host
+import LinuxABI
+import Memory
+
+/// The initial stack of a program: strings, auxiliary vector, environment, arguments (x86-64 psABI 3.4.1).
+struct StackBuilder {
+  /// Top of the stack: a little below the stub.
+  private static let top: UInt64 = Layout.stubBase - 16 * Layout.pageSize
+  /// What is mapped at first; faults below grow it.
+  private static let initialSize: UInt64 = 132 << 10
+
+  struct Block {
+    var stackPointer: UInt64
+    var arguments: Range<UInt64>
+    var environment: Range<UInt64>
+    var auxiliary: [UInt64]
+  }
+
+  private let memory: AddressSpace
+  private let limit: UInt64
+  private let protection: MemoryProtection
+
+  init(_ memory: AddressSpace, isExecutable: Bool, limit: UInt64) throws(Errno) {
+    self.memory = memory
+    self.limit = limit
+    protection = isExecutable ? [.read, .write, .execute] : [.read, .write]
+  }
+
+  /// Maps the stack and writes everything with one copy.
+  mutating func build(
+    arguments: [[UInt8]], environment: [[UInt8]], path: [UInt8], auxiliary: [(AuxiliaryKey, UInt64)]
+  ) throws(Errno) -> Block {
+    // From the top: a null word, the path, environment strings, argument strings, platform name, random bytes.
+    var strings: [UInt8] = []
+    func append(_ string: [UInt8]) -> UInt64 {
+      let offset = UInt64(strings.count)
+      strings += string
+      strings.append(0)
+      return offset
+    }
+    let random = UInt64(strings.count)
+    strings += Host.Stream.randomBytes(count: 16)
+    let platform = append(Array("x86_64".utf8))
+    let argumentStart = UInt64(strings.count)
+    let argumentOffsets = arguments.map(append)
+    let environmentStart = UInt64(strings.count)
+    let environmentOffsets = environment.map(append)
+    let environmentEnd = UInt64(strings.count)
+    let name = append(path)
+
+    let stringsBase = (StackBuilder.top - 8 - UInt64(strings.count)) & ~15
+    let vectorWords = 2 * (auxiliary.count + 4)
+    let words = 1 + arguments.count + 1 + environment.count + 1 + vectorWords
+    let pointer = (stringsBase - UInt64(words * 8)) & ~15
+    let used = StackBuilder.top - pointer
+    guard used <= min(limit, ExecRequest.sizeLimit(stackLimit: limit) + (64 << 10)) else { throw .argListTooLong }
+
+    let size = (max(used + (64 << 10), min(StackBuilder.initialSize, limit))).pageUp ?? StackBuilder.initialSize
+    let start = StackBuilder.top - size
+    _ = try memory.map(
+      MapRequest(
+        address: start, length: size, protection: protection,
+        flags: [.private, .anonymous, .fixed, .growsDown, .stack], source: .anonymous))
+    memory.setName(start: start, length: size, name: "[stack]")
+
+    var vector = auxiliary.flatMap { [$0.0.rawValue, $0.1] }
+    vector += [AuxiliaryKey.random.rawValue, stringsBase + random]
+    vector += [AuxiliaryKey.platform.rawValue, stringsBase + platform]
+    vector += [AuxiliaryKey.executableName.rawValue, stringsBase + name]
+    vector += [AuxiliaryKey.null.rawValue, 0]
+    var block: [UInt64] = [UInt64(arguments.count)]
+    block += argumentOffsets.map { stringsBase + $0 }
+    block.append(0)
+    block += environmentOffsets.map { stringsBase + $0 }
+    block.append(0)
+    block += vector
+    try memory.writeArray(pointer, block)
+    try memory.write(stringsBase, strings)
+    return Block(
+      stackPointer: pointer, arguments: stringsBase + argumentStart..<stringsBase + environmentStart,
+      environment: stringsBase + environmentStart..<stringsBase + environmentEnd, auxiliary: vector)
+  }
+}

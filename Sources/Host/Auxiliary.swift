@@ -1,8 +1,5 @@
+import CStub
 import LinuxABI
-
-#if canImport(Glibc)
-  import Glibc
-#endif
 
 extension Host {
   /// A value of Apus's own auxiliary vector (getauxval(3)); 0 where it has none.

@@ -18,3 +18,6 @@ static inline long apus_syscall(long nr, long a, long b, long c, long d, long e,
 static inline _Bool apus_compare_exchange(uint32_t *word, uint32_t expected, uint32_t desired) {
   return __atomic_compare_exchange_n(word, &expected, desired, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
+
+/// getauxval(3) of libc.
+unsigned long getauxval(unsigned long type);

@@ -133,7 +133,8 @@ extension Kernel {
         cpu.isIdle = true
         return .sleep(cpu.wakeup)
       }
-      if task.state == .runnable, task.isInSyscall, task.group.exitStatus == nil, !task.mustExit, !task.group.isStopped {
+      if task.state == .runnable, task.isInSyscall, task.group.exitStatus == nil, !task.mustExit, !task.group.isStopped
+      {
         runSyscall(task)
       }
       if task.state == .runnable { prepareForGuest(task) }

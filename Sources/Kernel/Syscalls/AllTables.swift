@@ -2,7 +2,7 @@ extension Syscalls {
   /// Every table of system calls, each declared beside its functions.
   static var allTables: [[SyscallEntry]] {
     [
-      processTable, execTable
+      processTable, execTable,
     ]
   }
 }

@@ -10,6 +10,7 @@ extension Kernel {
   func handle(_ trap: Trap, on cpu: CPU) {
     guard let task = cpu.current else { return }
     task.isInGuest = false
+    if task.group.exitStatus != nil { return }
     switch trap {
     case .syscall:
       statistics.traps.syscalls &+= 1

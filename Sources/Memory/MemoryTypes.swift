@@ -39,14 +39,18 @@ package struct MapRequest {
   package var protection: MemoryProtection
   package var flags: MapFlags
   package var source: MappingSource
+  /// What mprotect(2) may ever allow: without `.write` for a shared mapping of a file that is not open for writing.
+  package var maximumProtection: MemoryProtection
   package init(
-    address: UInt64, length: UInt64, protection: MemoryProtection, flags: MapFlags, source: MappingSource
+    address: UInt64, length: UInt64, protection: MemoryProtection, flags: MapFlags, source: MappingSource,
+    maximumProtection: MemoryProtection = [.read, .write, .execute]
   ) {
     self.address = address
     self.length = length
     self.protection = protection
     self.flags = flags
     self.source = source
+    self.maximumProtection = maximumProtection
   }
 }
 

@@ -2,7 +2,11 @@ extension Syscalls {
   /// Every table of system calls, each declared beside its functions.
   static var allTables: [[SyscallEntry]] {
     [
-      processTable, execTable,
+      processTable,
+      execTable,
+      identityTable,
+      memoryTable,
+      systemTable,
     ]
   }
 }

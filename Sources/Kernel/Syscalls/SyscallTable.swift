@@ -39,8 +39,12 @@ package enum ArgumentKind: Sendable {
   case signal, signalSet, signalAction, signalHow, signalStack
   case cloneFlags, waitOptions, waitStatus, idType, waitPID
   case timespec, timeval, itimerspec, clock
+  /// A time that the call hands out.
+  case timespecResult
   case stat, statfs, statx, rlimit, rlimitResource, rusage, utsname, sysinfo
   case futexOperation, iovec, pollfds, epollEvent, epollOperation, epollEvents
+  /// Structures and ids that the call hands out.
+  case rlimitResult, uidResult
   case ioctl, fcntl, stringArray, socketFamily, prctl, archPrctl, uid, pid, fdPair, pipeFlags, eventFlags
   case flags([FlagName])
   /// A named bit for `.flags`.

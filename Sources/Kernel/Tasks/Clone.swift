@@ -36,6 +36,7 @@ extension Kernel {
     if !flags.contains(.vm) || flags.contains(.vfork) { child.signals.alternateStack = parent.signals.alternateStack }
     child.nice = parent.nice
     child.affinity = parent.affinity
+    child.attributes = parent.attributes.inherited()
     childGroup.tasks.append(child)
     if childGroup.leader == nil { childGroup.leader = child }
     tasks[id] = child

@@ -42,6 +42,7 @@ package final class Task: Waiter {
   package internal(set) var startTime: UInt64 = 0
   package var nice: Int32 = 0
   package var affinity: UInt64 = .max
+  package var attributes = TaskAttributes()
 
   // The system call in progress
   /// True while a parked call waits to be run again.

@@ -1,0 +1,145 @@
+import FileSystem
+import LinuxABI
+import Memory
+
+/// Resource limits and priorities.
+extension Syscalls {
+  static let resourceTable: [SyscallEntry] = [
+    .init(.getrlimit, getrlimit, [.rlimitResource, .rlimitResult]),
+    .init(.setrlimit, setrlimit, [.rlimitResource, .rlimit]),
+    .init(.prlimit64, prlimit64, [.pid, .rlimitResource, .rlimit, .rlimitResult]),
+    .init(.getpriority, getpriority, [.flags(priorityTargets), .int]),
+    .init(.setpriority, setpriority, [.flags(priorityTargets), .int, .int]),
+    .init(.ioprio_get, ioprioGet, [.int, .int]),
+    .init(.ioprio_set, ioprioSet, [.int, .int, .hex]),
+  ]
+
+  private static let priorityTargets: [ArgumentKind.FlagName] = [
+    .init("PRIO_PROCESS", 0), .init("PRIO_PGRP", 1), .init("PRIO_USER", 2),
+  ]
+
+  private static func resource(_ value: UInt32) throws(Errno) -> ResourceLimits.Resource {
+    guard let resource = ResourceLimits.Resource(rawValue: Int(value)) else { throw .invalidArgument }
+    return resource
+  }
+
+  /// getrlimit(2).
+  static func getrlimit(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    try task.memory.writeValue(a[1], task.group.limits[try resource(a.uint(0))])
+    return 0
+  }
+
+  /// setrlimit(2).
+  static func setrlimit(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    let new = try task.memory.readValue(a[1], as: ResourceLimits.Limit.self)
+    try set(try resource(a.uint(0)), to: new, of: task.group, by: task)
+    return 0
+  }
+
+  /// prlimit(2).
+  static func prlimit64(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    let resource = try resource(a.uint(1))
+    let new: ResourceLimits.Limit? = a[2] == 0 ? nil : try task.memory.readValue(a[2])
+    var target = task
+    if a.int(0) != 0 {
+      guard let other = task.kernel.tasks[a.int(0)] else { throw .noSuchProcess }
+      target = other
+    }
+    if target.group !== task.group, !task.credentials.has(.sysResource) {
+      let (mine, theirs) = (task.credentials, target.credentials)
+      guard mine.uid == theirs.uid, mine.uid == theirs.euid, mine.uid == theirs.suid,
+        mine.gid == theirs.gid, mine.gid == theirs.egid, mine.gid == theirs.sgid
+      else { throw .notPermitted }
+    }
+    let old = target.group.limits[resource]
+    if let new { try set(resource, to: new, of: target.group, by: task) }
+    if a[3] != 0 { try task.memory.writeValue(a[3], old) }
+    return 0
+  }
+
+  /// `fs.nr_open`: no process may have more descriptors.
+  private static let maximumOpenFiles: UInt64 = 1 << 20
+
+  private static func set(
+    _ resource: ResourceLimits.Resource, to new: ResourceLimits.Limit, of group: ThreadGroup, by task: Task
+  ) throws(Errno) {
+    guard new.current <= new.maximum else { throw .invalidArgument }
+    if resource == .openFiles, new.maximum > maximumOpenFiles { throw .notPermitted }
+    if new.maximum > group.limits[resource].maximum, !task.credentials.has(.sysResource) { throw .notPermitted }
+    group.limits[resource] = new
+    guard let memory = group.tasks.first?.memory else { return }
+    switch resource {
+    case .addressSpace: memory.limits.addressSpace = new.current
+    case .data: memory.limits.data = new.current
+    case .stack: memory.limits.stack = new.current
+    default: break
+    }
+  }
+
+  // MARK: Nice values
+
+  /// The tasks that a `which`/`who` pair names. - Throws: `EINVAL`; `ESRCH` where there are none.
+  private static func tasks(
+    which: Int32, who: Int32, firstKind: Int32, _ task: Task
+  ) throws(Errno) -> [Task] {
+    let found: [Task]
+    switch which - firstKind {
+    case 0: found = who == 0 ? [task] : [task.kernel.tasks[who]].compactMap(\.self)
+    case 1:
+      let processGroup = who == 0 ? task.group.processGroup : who
+      found = task.kernel.groups.values.filter { $0.processGroup == processGroup }.flatMap(\.tasks)
+    case 2:
+      let uid = who == 0 ? task.credentials.uid : UInt32(bitPattern: who)
+      found = task.kernel.tasks.values.filter { $0.credentials.uid == uid }
+    default: throw .invalidArgument
+    }
+    guard !found.isEmpty else { throw .noSuchProcess }
+    return found
+  }
+
+  /// getpriority(2): the raw call returns 20 − nice.
+  static func getpriority(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    let found = try tasks(which: a.int(0), who: a.int(1), firstKind: 0, task)
+    return Int(20 - (found.map(\.nice).min() ?? 0))
+  }
+
+  /// setpriority(2). Nice values are kept and told back; Apus schedules all tasks alike.
+  static func setpriority(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    let nice = min(max(a.int(2), -20), 19)
+    for target in try tasks(which: a.int(0), who: a.int(1), firstKind: 0, task) {
+      guard task.maySchedule(target) else { throw .notPermitted }
+      if nice < target.nice, !task.credentials.has(.sysNice) {
+        let floor = 20 - Int64(clamping: target.group.limits[.nice].current)
+        guard Int64(nice) >= floor else { throw .permissionDenied }
+      }
+      target.nice = nice
+    }
+    return 0
+  }
+
+  /// ioprio_get(2).
+  static func ioprioGet(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    let found = try tasks(which: a.int(0), who: a.int(1), firstKind: 1, task)
+    return Int(found.map(\.attributes.ioPriority).max() ?? 0)
+  }
+
+  /// ioprio_set(2): kept and told back.
+  static func ioprioSet(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    let value = a.int(2)
+    guard (0...3).contains(value >> 13) else { throw .invalidArgument }
+    if value >> 13 == 1, !task.credentials.has(.sysAdmin), !task.credentials.has(.sysNice) { throw .notPermitted }
+    for target in try tasks(which: a.int(0), who: a.int(1), firstKind: 1, task) {
+      guard task.maySchedule(target) else { throw .notPermitted }
+      target.attributes.ioPriority = value
+    }
+    return 0
+  }
+}
+
+extension Task {
+  /// May change another task's scheduling: the same user, or `CAP_SYS_NICE` (sched_setscheduler(2)).
+  func maySchedule(_ other: Task) -> Bool {
+    credentials.euid == other.credentials.euid || credentials.euid == other.credentials.uid
+      || credentials.has(.sysNice)
+  }
+}

@@ -1,8 +1,127 @@
 import LinuxABI
 
-/// The advisory locks on one inode: flock(2) and fcntl(2) record locks.
+/// Read (shared) or write (exclusive) lock.
+package enum FileLockKind: Int16, Sendable {
+  case read = 0
+  case write = 1
+}
+
+/// Who holds a record lock (fcntl(2)).
+package enum FileLockOwner: Hashable, Sendable {
+  /// A process, by its descriptor table (`F_SETLK`).
+  case process(ObjectIdentifier)
+  /// An open file description (`F_OFD_SETLK`).
+  case description(ObjectIdentifier)
+}
+
+/// A locked range of bytes.
+package struct FileLockRecord: Sendable {
+  package var owner: FileLockOwner
+  /// Process id that `F_GETLK` reports; -1 for open file description locks.
+  package var processID: Int32
+  package var kind: FileLockKind
+  /// Bytes from `range.lowerBound` on; an upper bound of `Int64.max` means the end of the file, wherever it is.
+  package var range: Range<Int64>
+}
+
+/// The advisory locks on one inode: flock(2) and fcntl(2) record locks, which do not see each other.
+///
+/// Nothing blocks: what is refused throws `.wouldBlock`, and `waitQueue` is woken when a lock is given up.
 package final class FileLocks {
   /// Woken when a lock is given up.
   package let waitQueue = WaitQueue()
+  /// Record locks of all owners; those of one owner never overlap.
+  package private(set) var records: [FileLockRecord] = []
+  /// flock(2) locks by open file description.
+  private var whole: [ObjectIdentifier: FileLockKind] = [:]
+
   package init() {}
+
+  // MARK: flock
+
+  /// Takes or converts a whole-file lock. A conversion gives up the old lock first, as Linux does.
+  /// - Throws: `.wouldBlock` while another description holds a lock in the way.
+  package func lockWhole(_ file: OpenFile, _ kind: FileLockKind) throws(Errno) {
+    let owner = ObjectIdentifier(file)
+    if whole[owner] == kind { return }
+    let hadLock = whole.removeValue(forKey: owner) != nil
+    let conflict = kind == .write ? !whole.isEmpty : whole.values.contains(.write)
+    if !conflict { whole[owner] = kind }
+    if hadLock { waitQueue.wake() }
+    if conflict { throw .wouldBlock }
+  }
+
+  /// Gives a whole-file lock up.
+  package func unlockWhole(_ file: OpenFile) {
+    if whole.removeValue(forKey: ObjectIdentifier(file)) != nil { waitQueue.wake() }
+  }
+
+  // MARK: records
+
+  /// The first record that keeps `owner` from locking the range; nil where it may (`F_GETLK`).
+  package func test(owner: FileLockOwner, range: Range<Int64>, kind: FileLockKind) -> FileLockRecord? {
+    records.filter { record in
+      record.owner != owner && record.range.overlaps(range) && (kind == .write || record.kind == .write)
+    }.min { $0.range.lowerBound < $1.range.lowerBound }
+  }
+
+  /// Locks a range, replacing what the owner holds there.
+  /// - Throws: `.wouldBlock` while another owner holds a lock in the way.
+  package func acquire(
+    owner: FileLockOwner, range: Range<Int64>, kind: FileLockKind, processID: Int32
+  ) throws(Errno) {
+    if test(owner: owner, range: range, kind: kind) != nil { throw .wouldBlock }
+    let weakened = cut(range, from: owner)
+    var merged = range
+    // Neighbours of the same kind become one record.
+    records.removeAll { record in
+      guard record.owner == owner, record.kind == kind,
+        record.range.upperBound == merged.lowerBound || record.range.lowerBound == merged.upperBound
+      else { return false }
+      merged = min(merged.lowerBound, record.range.lowerBound)..<max(merged.upperBound, record.range.upperBound)
+      return true
+    }
+    records.append(FileLockRecord(owner: owner, processID: processID, kind: kind, range: merged))
+    if weakened { waitQueue.wake() }
+  }
+
+  /// Unlocks a range.
+  package func release(owner: FileLockOwner, range: Range<Int64>) {
+    if cut(range, from: owner) { waitQueue.wake() }
+  }
+
+  /// Unlocks everything an owner holds: a process closed a descriptor of the file, or a description is gone.
+  package func releaseAll(owner: FileLockOwner) {
+    let count = records.count
+    records.removeAll { $0.owner == owner }
+    if records.count != count { waitQueue.wake() }
+  }
+
+  /// True where nobody holds a lock.
+  package var isEmpty: Bool { records.isEmpty && whole.isEmpty }
+
+  /// Removes a range from an owner's records; true where something was removed.
+  private func cut(_ range: Range<Int64>, from owner: FileLockOwner) -> Bool {
+    var result: [FileLockRecord] = []
+    var changed = false
+    for record in records {
+      guard record.owner == owner, record.range.overlaps(range) else {
+        result.append(record)
+        continue
+      }
+      changed = true
+      if record.range.lowerBound < range.lowerBound {
+        var left = record
+        left.range = record.range.lowerBound..<range.lowerBound
+        result.append(left)
+      }
+      if record.range.upperBound > range.upperBound {
+        var right = record
+        right.range = range.upperBound..<record.range.upperBound
+        result.append(right)
+      }
+    }
+    records = result
+    return changed
+  }
 }

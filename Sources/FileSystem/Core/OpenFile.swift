@@ -18,6 +18,8 @@ package class OpenFile {
   final var epollItems: [EpollItem] = []
   /// Owner for SIGIO, `F_SETOWN`.
   package final var signalOwner: Int32 = 0
+  /// The signal of `F_SETSIG`; 0 for SIGIO.
+  package final var ownerSignal: Int32 = 0
 
   package init(flags: OpenFlags, location: PathLocation?) {
     self.flags = flags

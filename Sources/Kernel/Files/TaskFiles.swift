@@ -1,0 +1,73 @@
+import FileSystem
+import LinuxABI
+import Memory
+
+/// Descriptors as system calls use them.
+extension Task {
+  /// The description behind a descriptor that isn't `O_PATH`. - Throws: `EBADF`.
+  func openFile(_ descriptor: Int32) throws(Errno) -> OpenFile {
+    let file = try files.file(descriptor)
+    guard !file.flags.contains(.path) else { throw .badFileDescriptor }
+    return file
+  }
+
+  /// The same, open for reading.
+  func readableFile(_ descriptor: Int32) throws(Errno) -> OpenFile {
+    let file = try files.file(descriptor)
+    guard file.flags.isReadable else { throw .badFileDescriptor }
+    return file
+  }
+
+  /// The same, open for writing.
+  func writableFile(_ descriptor: Int32) throws(Errno) -> OpenFile {
+    let file = try files.file(descriptor)
+    guard file.flags.isWritable else { throw .badFileDescriptor }
+    return file
+  }
+
+  /// Descriptors this task may have (`RLIMIT_NOFILE`).
+  var descriptorLimit: UInt64 { min(group.limits[.openFiles].current, 1 << 20) }
+
+  /// Gives a file the lowest free descriptor. - Throws: `EMFILE`.
+  func addFile(_ file: OpenFile, closeOnExec: Bool, minimum: Int32 = 0) throws(Errno) -> Int32 {
+    try files.add(file, closeOnExec: closeOnExec, minimum: minimum, limit: descriptorLimit)
+  }
+
+  /// A deadline of a system call, the same in all its runs: `timeout` nanoseconds after its first run.
+  func deadline(after timeout: UInt64) -> UInt64 {
+    if let deadline = retry.deadline { return deadline }
+    let (sum, overflow) = kernel.monotonicTime.addingReportingOverflow(timeout)
+    let deadline = overflow ? UInt64.max : sum
+    retry.deadline = deadline
+    return deadline
+  }
+
+  /// Runs a call that has a signal mask of its own while it waits (ppoll(2), pselect(2), epoll_pwait(2)). Where a
+  /// signal ends the wait, its delivery restores the mask.
+  func withTemporaryMask<Result>(
+    _ address: UInt64, size: UInt64, _ body: () throws(Errno) -> Result
+  ) throws(Errno) -> Result {
+    guard address != 0 else { return try body() }
+    if !retry.isRetry {
+      guard size == 8 else { throw .invalidArgument }
+      let mask = try memory.readValue(address, as: SignalSet.self)
+      maskToRestore = signalMask
+      signalMask = mask.subtracting(.unblockable)
+    }
+    do throws(Errno) {
+      let result = try body()
+      restoreMask()
+      return result
+    } catch {
+      let isInterrupted = error == .interrupted || error == .parked || (512...516).contains(error.rawValue)
+      if !isInterrupted { restoreMask() }
+      throw error
+    }
+  }
+
+  private func restoreMask() {
+    guard let mask = maskToRestore else { return }
+    signalMask = mask
+    maskToRestore = nil
+  }
+}

@@ -1,0 +1,96 @@
+import FileSystem
+import LinuxABI
+import Memory
+
+/// Sessions and process groups of terminals (ioctl_tty(2), credentials(7)). The line discipline is the host's.
+extension Syscalls {
+  /// Answers the requests that concern sessions; nil for others.
+  static func terminalControl(
+    _ task: Task, _ terminal: Terminal, _ request: UInt32, _ address: UInt64
+  ) throws(Errno) -> Int? {
+    let group = task.group
+    task.kernel.adopt(terminal)
+    switch request {
+    case Ioctl.getProcessGroup:
+      guard terminal.session == group.session else { throw .inappropriateIOCTLForDevice }
+      try task.memory.writeValue(address, terminal.foregroundGroup)
+    case Ioctl.getSession:
+      guard terminal.session == group.session else { throw .inappropriateIOCTLForDevice }
+      try task.memory.writeValue(address, terminal.session)
+    case Ioctl.setProcessGroup:
+      guard terminal.session == group.session else { throw .inappropriateIOCTLForDevice }
+      let wanted = try task.memory.readValue(address, as: Int32.self)
+      guard wanted > 0 else { throw .invalidArgument }
+      try task.checkMayChange(terminal)
+      guard let member = task.kernel.groups.values.first(where: { $0.processGroup == wanted && !$0.isZombie }) else {
+        throw .noSuchProcess
+      }
+      guard member.session == group.session else { throw .notPermitted }
+      terminal.foregroundGroup = wanted
+    case Ioctl.setControllingTerminal:
+      if terminal.session == group.session { return 0 }
+      guard group.session == group.id, terminal.session < 0 || (address == 1 && task.credentials.has(.sysAdmin)) else {
+        throw .notPermitted
+      }
+      terminal.session = group.session
+      terminal.foregroundGroup = group.processGroup
+    case Ioctl.noControllingTerminal:
+      guard terminal.session == group.session else { throw .inappropriateIOCTLForDevice }
+      group.controllingTerminal = nil
+      guard group.session == group.id else { return 0 }
+      for signal in [Signal.hup, Signal.cont] { task.kernel.send(signal, toProcessGroup: terminal.foregroundGroup) }
+      terminal.session = -1
+      terminal.foregroundGroup = 0
+    default: return nil
+    }
+    return 0
+  }
+}
+
+extension Kernel {
+  /// The caller's terminal belongs to the first process's session until that gives it up.
+  func adopt(_ terminal: Terminal) {
+    guard terminal.session == 0, let first = firstGroup else { return }
+    terminal.session = first.session
+    terminal.foregroundGroup = first.processGroup
+  }
+
+  /// Sends a signal to every process of a process group.
+  func send(_ signal: Int32, toProcessGroup processGroup: Int32) {
+    for member in groups.values where member.processGroup == processGroup && !member.isZombie {
+      send(SignalInfo(signal: signal, code: SignalInfo.siKernel), to: member)
+    }
+  }
+}
+
+extension Task {
+  /// A background process that reads from its terminal is stopped. - Throws: `EIO` where it doesn't take SIGTTIN.
+  func checkMayRead(_ terminal: Terminal) throws(Errno) {
+    kernel.adopt(terminal)
+    guard terminal.session == group.session, group.processGroup != terminal.foregroundGroup else { return }
+    if ignores(Signal.ttin) || isInOrphanedProcessGroup { throw .ioError }
+    kernel.send(Signal.ttin, toProcessGroup: group.processGroup)
+    throw .restartSys
+  }
+
+  /// A background process that changes its terminal is stopped, unless it ignores SIGTTOU.
+  func checkMayChange(_ terminal: Terminal) throws(Errno) {
+    guard group.processGroup != terminal.foregroundGroup, !ignores(Signal.ttou) else { return }
+    if isInOrphanedProcessGroup { throw .ioError }
+    kernel.send(Signal.ttou, toProcessGroup: group.processGroup)
+    throw .restartSys
+  }
+
+  private func ignores(_ signal: Int32) -> Bool {
+    signalMask.contains(signal: signal)
+      || group.signals.handlers.actions[Int(signal)].handler == SignalAction.ignoreHandler
+  }
+
+  /// No member of the process group has a parent in another group of the session (setpgid(2)).
+  private var isInOrphanedProcessGroup: Bool {
+    !kernel.groups.values.contains { member in
+      guard member.processGroup == group.processGroup, let parent = member.parent else { return false }
+      return parent.session == member.session && parent.processGroup != member.processGroup
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import FileSystem
+import LinuxABI
+import Memory
+
+/// The shared course of the read(2) and write(2) families.
+extension Task {
+  /// Most bytes that one call moves (`MAX_RW_COUNT` of Linux).
+  static let transferLimit: UInt64 = 0x7fff_f000
+
+  /// Checks a byte count and bounds it. - Throws: `EINVAL` for more than `SSIZE_MAX`.
+  static func transferCount(_ count: UInt64) throws(Errno) -> Int {
+    guard count <= UInt64(Int64.max) else { throw .invalidArgument }
+    return Int(min(count, transferLimit))
+  }
+
+  /// Where a transfer begins and ends in guest memory.
+  enum GuestBuffer {
+    case single(address: UInt64, count: Int)
+    case vector([(address: UInt64, count: UInt64)])
+  }
+
+  /// Reads an iovec and bounds its total. - Throws: `EINVAL` (readv(2)).
+  func readVector(_ address: UInt64, count: UInt64) throws(Errno) -> GuestBuffer {
+    guard count <= 1024 else { throw .invalidArgument }
+    let entries = try memory.readArray(address, count: Int(count), as: IOVector.self)
+    var vectors: [(address: UInt64, count: UInt64)] = []
+    vectors.reserveCapacity(entries.count)
+    var total: UInt64 = 0
+    for entry in entries {
+      let (sum, overflow) = total.addingReportingOverflow(entry.count)
+      guard !overflow, sum <= UInt64(Int64.max) else { throw .invalidArgument }
+      let part = min(entry.count, Task.transferLimit - min(total, Task.transferLimit))
+      if part > 0 { vectors.append((entry.base, part)) }
+      total = sum
+    }
+    return .vector(vectors)
+  }
+
+  private func resolve(_ buffer: GuestBuffer, for access: MemoryAccess) throws(Errno) -> IOBuffer {
+    switch buffer {
+    case .single(_, 0): return IOBuffer(bytes: [])
+    case .single(let address, let count): return try memory.buffer(address, count: count, for: access)
+    case .vector(let vectors):
+      return vectors.isEmpty ? IOBuffer(bytes: []) : try memory.buffer(vectors, for: access)
+    }
+  }
+
+  /// Reads from a file into guest memory, waiting where the file would block.
+  func read(
+    _ file: OpenFile, _ target: GuestBuffer, at offset: UInt64? = nil, noWait: Bool = false
+  ) throws(Errno) -> Int {
+    if let terminal = file.terminal { try checkMayRead(terminal) }
+    var buffer = try resolve(target, for: .write)
+    do throws(Errno) {
+      return try file.read(into: &buffer, at: offset)
+    } catch {
+      guard error == .wouldBlock, !noWait else { throw error }
+      throw waitError(file, .readable)
+    }
+  }
+
+  /// Writes guest memory to a file, waiting where the file would block. A stream takes everything, in several runs if need
+  /// be; what was written before a signal or an error is the result.
+  func write(
+    _ file: OpenFile, _ source: GuestBuffer, at offset: UInt64? = nil, noWait: Bool = false
+  ) throws(Errno) -> Int {
+    var buffer = try resolve(source, for: .read)
+    buffer.advance(retry.transferred)
+    try limitSize(of: file, &buffer, at: offset)
+    while true {
+      do throws(Errno) {
+        retry.transferred += try file.write(from: &buffer, at: offset)
+      } catch {
+        let outcome = noWait && error == .wouldBlock ? error : outcome(of: error, file, .writable)
+        if outcome == .parked || retry.transferred == 0 { throw outcome }
+        return retry.transferred
+      }
+      if buffer.remaining == 0 || !file.writesFully || noWait { return retry.transferred }
+      if file.flags.contains(.nonBlocking) { return retry.transferred }
+    }
+  }
+
+  /// What a call throws whose file failed: it waits where the file would block, and a broken pipe sends SIGPIPE.
+  func outcome(of error: Errno, _ file: OpenFile, _ events: PollEvents) -> Errno {
+    if error == .brokenPipe { kernel.send(SignalInfo(signal: Signal.pipe, code: SignalInfo.siUser), to: self) }
+    return error == .wouldBlock ? waitError(file, events) : error
+  }
+
+  /// What a call throws whose file would block: it parks the task unless the file is non-blocking.
+  func waitError(_ file: OpenFile, _ events: PollEvents, deadline: UInt64? = nil) -> Errno {
+    guard !file.flags.contains(.nonBlocking), let queue = file.waitQueue else { return .wouldBlock }
+    let error = wait(on: [queue], events: events.union([.error, .hangUp]), deadline: deadline)
+    if error == .parked { file.prepareToWait(for: events) }
+    return error
+  }
+
+  /// `RLIMIT_FSIZE`: shortens a write to a regular file. - Throws: `EFBIG`, after SIGXFSZ.
+  private func limitSize(of file: OpenFile, _ buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) {
+    let limit = group.limits[.fileSize].current
+    guard limit != ResourceLimits.infinity, let inode = file.inode, inode.kind == .regular else { return }
+    var start = offset ?? file.position
+    if file.flags.contains(.append) { start = UInt64(clamping: try file.attributes().size) }
+    guard buffer.remaining > 0 else { return }
+    guard start < limit else {
+      kernel.send(SignalInfo(signal: Signal.xfsz, code: SignalInfo.siUser), to: self)
+      throw .fileTooLarge
+    }
+    buffer.truncate(to: Int(clamping: limit - start))
+  }
+}

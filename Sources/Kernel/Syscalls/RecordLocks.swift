@@ -1,0 +1,81 @@
+import FileSystem
+import LinuxABI
+import Memory
+
+/// Record locks (fcntl(2), `F_SETLK` and `F_OFD_SETLK`).
+extension Syscalls {
+  static func recordLock(
+    _ task: Task, _ file: OpenFile, _ command: FcntlCommand, _ address: UInt64
+  ) throws(Errno) -> Int {
+    guard let locks = file.inode?.locks else { throw .badFileDescriptor }
+    var request = try task.memory.readValue(address, as: RecordLock.self)
+    let isDescription = [.getDescriptionLock, .setDescriptionLock, .setDescriptionLockWait].contains(command)
+    if isDescription, request.processID != 0 { throw .invalidArgument }
+    let range = try lockedRange(request, file)
+    let owner: FileLockOwner =
+      isDescription ? .description(ObjectIdentifier(file)) : .process(ObjectIdentifier(task.files))
+    let kind = FileLockKind(rawValue: request.type)
+    guard kind != nil || request.type == RecordLock.unlocked else { throw .invalidArgument }
+
+    if command == .getLock || command == .getDescriptionLock {
+      guard let kind else { throw .invalidArgument }
+      if let found = locks.test(owner: owner, range: range, kind: kind) {
+        request.type = found.kind.rawValue
+        request.whence = 0
+        request.start = found.range.lowerBound
+        request.length = found.range.upperBound == .max ? 0 : found.range.upperBound - found.range.lowerBound
+        request.processID = found.processID
+      } else {
+        request.type = RecordLock.unlocked
+      }
+      try task.memory.writeValue(address, request)
+      return 0
+    }
+
+    guard let kind else {
+      locks.release(owner: owner, range: range)
+      return 0
+    }
+    guard kind == .read ? file.flags.isReadable : file.flags.isWritable else { throw .badFileDescriptor }
+    do throws(Errno) {
+      try locks.acquire(owner: owner, range: range, kind: kind, processID: isDescription ? -1 : task.group.id)
+    } catch {
+      guard error == .wouldBlock, command == .setLockWait || command == .setDescriptionLockWait else { throw error }
+      throw task.wait(on: [locks.waitQueue])
+    }
+    return 0
+  }
+
+  /// The bytes that a request names; up to `Int64.max` means to the end of the file, wherever it is.
+  private static func lockedRange(_ request: RecordLock, _ file: OpenFile) throws(Errno) -> Range<Int64> {
+    let base: Int64
+    switch request.whence {
+    case 0: base = 0
+    case 1: base = Int64(clamping: file.position)
+    case 2: base = try file.attributes().size
+    default: throw .invalidArgument
+    }
+    let (start, overflow) = base.addingReportingOverflow(request.start)
+    guard !overflow else { throw .overflow }
+    guard start >= 0 else { throw .invalidArgument }
+    if request.length == 0 { return start..<Int64.max }
+    let (end, over) = start.addingReportingOverflow(request.length)
+    guard !over else { throw .overflow }
+    if request.length > 0 { return start..<end }
+    guard end >= 0 else { throw .invalidArgument }
+    return end..<start
+  }
+}
+
+/// `struct flock` of fcntl(2).
+struct RecordLock: BitwiseCopyable {
+  var type: Int16 = 0
+  var whence: Int16 = 0
+  private var padding: Int32 = 0
+  var start: Int64 = 0
+  var length: Int64 = 0
+  var processID: Int32 = 0
+  private var padding2: Int32 = 0
+  /// `F_UNLCK`.
+  static let unlocked: Int16 = 2
+}

@@ -39,6 +39,7 @@ extension Kernel {
     let arguments = SyscallArguments(task.syscallRegisters)
     let entry = Syscalls.entry(number)
     let begin = statistics.collectsTimes ? Host.monotonicTime : 0
+    servedTask = task
     let outcome: Result<Int, Errno>
     if let entry {
       if let tracer, entry.neverReturns, !task.retry.isRetry {

@@ -19,6 +19,9 @@ package final class Kernel {
   /// Shows system calls as they end; nil when not tracing.
   package var tracer: (any SyscallTracer)?
 
+  /// The task whose system call is served, or was last.
+  package internal(set) weak var servedTask: Task?
+
   // Processes
   package internal(set) var tasks: [Int32: Task] = [:]
   package internal(set) var groups: [Int32: ThreadGroup] = [:]

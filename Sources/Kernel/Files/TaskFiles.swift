@@ -4,6 +4,9 @@ import Memory
 
 /// Descriptors as system calls use them.
 extension Task {
+  /// What files need from the kernel.
+  var services: any KernelServices { kernel.services }
+
   /// The description behind a descriptor that isn't `O_PATH`. - Throws: `EBADF`.
   func openFile(_ descriptor: Int32) throws(Errno) -> OpenFile {
     let file = try files.file(descriptor)

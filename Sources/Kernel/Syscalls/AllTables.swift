@@ -7,6 +7,12 @@ extension Syscalls {
       identityTable,
       memoryTable,
       systemTable,
+      readWriteTable,
+      descriptorTable,
+      pipeTable,
+      pollTable,
+      epollTable,
+      spliceTable,
     ]
   }
 }

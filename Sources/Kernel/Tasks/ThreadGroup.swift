@@ -18,6 +18,8 @@ package final class ThreadGroup {
   package var executable: PathLocation?
   package var limits = ResourceLimits()
   package var signals: GroupSignals
+  /// Woken with `.readable` when a signal becomes pending for a task of the group or for the group (signalfd(2)).
+  package let signalQueue = WaitQueue()
   package var isDumpable = true
   /// Adopts orphaned descendants (`PR_SET_CHILD_SUBREAPER`).
   package var isSubreaper = false

@@ -1,0 +1,84 @@
+import LinuxABI
+
+/// Memory operations in the order they are to be executed, merged where they touch.
+struct OperationList {
+  private(set) var operations: [MemoryOperation] = []
+
+  init() { operations.reserveCapacity(32) }
+
+  var isEmpty: Bool { operations.isEmpty }
+
+  mutating func removeAll() { operations.removeAll(keepingCapacity: true) }
+
+  mutating func append(_ operation: MemoryOperation) {
+    let range = operation.range
+    if range.isEmpty { return }
+    // A mapping or an unmapping replaces what is there, so what was queued for the same pages need not happen.
+    if operation.replacesRange {
+      while let last = operations.last, range.lowerBound <= last.range.lowerBound,
+        range.upperBound >= last.range.upperBound
+      {
+        operations.removeLast()
+      }
+    }
+    if let last = operations.last, let merged = last.merged(with: operation) {
+      operations[operations.count - 1] = merged
+    } else {
+      operations.append(operation)
+    }
+  }
+}
+
+extension MemoryOperation {
+  /// The pages it changes.
+  var range: Range<UInt64> {
+    switch self {
+    case .mapPhysical(let address, let length, _, _, _), .mapFile(let address, let length, _, _, _),
+      .mapFileShared(let address, let length, _, _, _), .unmap(let address, let length),
+      .protect(let address, let length, _):
+      return address..<(address > UInt64.max - length ? UInt64.max : address + length)
+    }
+  }
+
+  fileprivate var replacesRange: Bool {
+    if case .protect = self { return false }
+    return true
+  }
+
+  /// One operation that does what this one and then `next` do; nil if there is none.
+  fileprivate func merged(with next: MemoryOperation) -> MemoryOperation? {
+    switch (self, next) {
+    case (
+      .mapPhysical(let address, let length, let offset, let protection, let populate),
+      .mapPhysical(let nextAddress, let nextLength, let nextOffset, let nextProtection, let nextPopulate)
+    ):
+      guard protection == nextProtection, populate == nextPopulate else { return nil }
+      if nextAddress == address &+ length, nextOffset == offset &+ length {
+        return .mapPhysical(
+          address: address, length: length &+ nextLength, offset: offset, protection: protection, populate: populate)
+      }
+      if address == nextAddress &+ nextLength, offset == nextOffset &+ nextLength {
+        return .mapPhysical(
+          address: nextAddress, length: length &+ nextLength, offset: nextOffset, protection: protection,
+          populate: populate)
+      }
+      return nil
+    case (.unmap, .unmap):
+      guard let union = union(with: next) else { return nil }
+      return .unmap(address: union.lowerBound, length: union.upperBound - union.lowerBound)
+    case (.protect(_, _, let protection), .protect(_, _, let nextProtection)):
+      guard protection == nextProtection, let union = union(with: next) else { return nil }
+      return .protect(
+        address: union.lowerBound, length: union.upperBound - union.lowerBound, protection: protection)
+    default:
+      return nil
+    }
+  }
+
+  /// The pages of both, if there is no gap between them.
+  private func union(with next: MemoryOperation) -> Range<UInt64>? {
+    let (a, b) = (range, next.range)
+    guard a.lowerBound <= b.upperBound, b.lowerBound <= a.upperBound else { return nil }
+    return min(a.lowerBound, b.lowerBound)..<max(a.upperBound, b.upperBound)
+  }
+}

@@ -1,0 +1,143 @@
+import CStub
+import Host
+import LinuxABI
+
+/// A signal frame in a context: `ucontext_t`, `siginfo_t` behind it, and perhaps the extended state elsewhere
+/// (the kernel's `struct rt_sigframe`). Offsets are relative to the context and have been checked.
+struct SignalFrame: Sendable {
+  /// Offset of the `ucontext_t`.
+  let offset: Int
+
+  private enum Field {
+    static let flags = 0
+    static let link = 8
+    static let stack = 16
+    static let registers = 40
+    static let instructionPointer = 168
+    static let selectors = 184
+    static let error = 192
+    static let trapNumber = 200
+    static let cr2 = 216
+    static let extendedState = 224
+    static let signalMask = 296
+    static let siginfo = 304
+    static let end = 304 + 128
+  }
+  /// UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS
+  private static let flags: UInt64 = 7
+  /// `cs` of 64-bit user code, `ss` of user data.
+  private static let selectors: UInt64 = 0x33 | 0x2b << 48
+
+  /// A frame at an address that a guest thread reported; nil unless all of it lies below the context's header.
+  init?(reportedAt address: UInt64, in context: Context) {
+    let distance = address &- context.address
+    guard distance <= UInt64(Stub.headerOffset - Field.end), distance & 7 == 0 else { return nil }
+    offset = Int(truncatingIfNeeded: distance)
+  }
+
+  /// Builds a frame for a thread that has not trapped yet, with or without room for an extended state.
+  init(in context: Context, extendedState: [UInt8]?) {
+    var end = Stub.headerOffset
+    if let extendedState {
+      end = (Stub.headerOffset - extendedState.count) & ~63
+      context.write(extendedState, at: end)
+    }
+    offset = (end - Field.end - 64) & ~63
+    context.store(SignalFrame.flags, at: offset + Field.flags)
+    context.store(UInt64(0), at: offset + Field.link)
+    context.store(context.address, at: offset + Field.stack)
+    context.store(UInt64(0), at: offset + Field.stack + 8)
+    context.store(UInt64(STUB_CONTEXT_STACK_SIZE), at: offset + Field.stack + 16)
+    context.store(
+      extendedState == nil ? 0 : context.address + UInt64(end), at: offset + Field.extendedState)
+    context.store(UInt64(0), at: offset + Field.signalMask)
+    context.setHeader(STUB_HEADER_FRAME, to: context.address + UInt64(offset))
+  }
+
+  /// `struct sigcontext` up to `eflags`: the first 18 fields of `Registers`, in its order.
+  private typealias Block = (
+    UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
+    UInt64, UInt64, UInt64, UInt64
+  )
+
+  @inline(__always) func readRegisters(of context: Context, into registers: inout Registers) {
+    let block: Block = context.load(offset + Field.registers)
+    registers.r8 = block.0
+    registers.r9 = block.1
+    registers.r10 = block.2
+    registers.r11 = block.3
+    registers.r12 = block.4
+    registers.r13 = block.5
+    registers.r14 = block.6
+    registers.r15 = block.7
+    registers.rdi = block.8
+    registers.rsi = block.9
+    registers.rbp = block.10
+    registers.rbx = block.11
+    registers.rdx = block.12
+    registers.rax = block.13
+    registers.rcx = block.14
+    registers.rsp = block.15
+    registers.rip = block.16
+    registers.rflags = block.17
+    registers.fsBase = context.header(STUB_HEADER_FS_BASE)
+    registers.gsBase = context.header(STUB_HEADER_GS_BASE)
+  }
+
+  @inline(__always) func writeRegisters(_ registers: Registers, to context: Context) {
+    let block: Block = (
+      registers.r8, registers.r9, registers.r10, registers.r11, registers.r12, registers.r13, registers.r14,
+      registers.r15, registers.rdi, registers.rsi, registers.rbp, registers.rbx, registers.rdx, registers.rax,
+      registers.rcx, registers.rsp, registers.rip, registers.rflags & 0x24_4dd5 | 0x202
+    )
+    context.store(block, at: offset + Field.registers)
+    context.store(SignalFrame.selectors, at: offset + Field.selectors)
+    context.setHeader(STUB_HEADER_FRAME, to: context.address + UInt64(offset))
+    context.setHeader(STUB_HEADER_FS_BASE, to: registers.fsBase & 0x7fff_ffff_ffff)
+    context.setHeader(STUB_HEADER_GS_BASE, to: registers.gsBase & 0x7fff_ffff_ffff)
+  }
+
+  /// What the frame says about the signal that made it.
+  func trap(signal: Int32, in context: Context, registers: inout Registers) -> Trap {
+    let code: Int32 = context.load(offset + Field.siginfo + 8)
+    let address: UInt64 = context.load(offset + Field.siginfo + 16)
+    switch signal {
+    case Stub.preemptSignal:
+      return .preempted
+    case 31:  // SIGSYS
+      guard code == 1 else { return .preempted }  // SYS_SECCOMP; anything else came from outside
+      let number: UInt32 = context.load(offset + Field.siginfo + 24)
+      let architecture: UInt32 = context.load(offset + Field.siginfo + 28)
+      if architecture != 0xc000_003e || number & 0x4000_0000 != 0 { return .foreignSyscall }
+      if SignalFrame.isVsyscall(address) {
+        // The host has already emulated the return.
+        registers.rip = address
+        registers.rsp = registers.rsp &- 8
+        return .vsyscall
+      }
+      return .syscall
+    case 4, 5, 7, 8, 11:
+      if code <= 0 { return .preempted }  // sent by a process, not by the processor
+      if signal == 11, SignalFrame.isVsyscall(registers.rip) { return .vsyscall }
+      let trapNumber: UInt64 = context.load(offset + Field.trapNumber)
+      return .fault(
+        Fault(
+          signal: signal, code: code,
+          address: trapNumber == 14 ? context.load(offset + Field.cr2) : address, trapNumber: trapNumber,
+          errorCode: context.load(offset + Field.error)))
+    default:
+      return .preempted
+    }
+  }
+
+  private static func isVsyscall(_ address: UInt64) -> Bool { address & ~0xfff == 0xffff_ffff_ff60_0000 }
+
+  /// The extended state that the frame points to; nil stands for the initial state.
+  func extendedState(in context: Context) -> [UInt8]? {
+    let pointer: UInt64 = context.load(offset + Field.extendedState)
+    let distance = pointer &- context.address
+    guard pointer != 0, distance & 63 == 0, distance <= UInt64(Stub.headerOffset - 512) else { return nil }
+    let start = Int(truncatingIfNeeded: distance)
+    return ExtendedState.area(readFrom: start, of: context)
+  }
+}

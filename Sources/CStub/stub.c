@@ -1,4 +1,5 @@
 #include "CStub.h"
+#include "Stub.h"
 
 // The first part of the zygote's life: from fork(2) of Apus to the jump into the stub. Apus may have many threads, of
 // which the child has only the caller's, so nothing here may call libc or take a lock.

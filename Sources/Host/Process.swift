@@ -1,3 +1,159 @@
+import CStub
+import LinuxABI
+
+/// How a child process ended (waitid(2)).
+package enum ChildStatus: Sendable, Equatable {
+  case exited(Int32)
+  case killed(signal: Int32)
+}
+
+extension Host {
+  package static let signalKill: Int32 = 9
+
+  /// A descriptor for a process that becomes readable when it ends (pidfd_open(2)).
+  package static func openProcess(_ pid: Int32) throws(Errno) -> FileDescriptor {
+    FileDescriptor(rawValue: CInt(try call(.pidfd_open, Int(pid), 0)))
+  }
+
+  /// Takes the status of a child that has ended; nil while it runs (waitid(2)).
+  package static func reap(_ pid: Int32, waiting: Bool) throws(Errno) -> ChildStatus? {
+    var bytes = [UInt64](repeating: 0, count: 16)  // siginfo_t
+    var result: Int
+    repeat {
+      result = unsafe bytes.withUnsafeMutableBytes { buffer in
+        // P_PID; WEXITED | __WALL, WNOHANG
+        apus_syscall(247, 1, Int(pid), Int(bitPattern: buffer.baseAddress), 0x4000_0004 | (waiting ? 0 : 1), 0, 0)
+      }
+    } while result == -4
+    if result < 0 { throw Errno(rawValue: CInt(-result)) }
+    let code = Int32(truncatingIfNeeded: bytes[1])
+    let child = Int32(truncatingIfNeeded: bytes[2])
+    let status = Int32(truncatingIfNeeded: bytes[3])
+    guard child == pid else { return nil }
+    return code == 1 ? .exited(status) : .killed(signal: status)
+  }
+
+  /// Sends a signal to a process (kill(2)). Only for children that have not been reaped.
+  package static func kill(_ pid: Int32, signal: Int32) { _ = try? call(.kill, Int(pid), Int(signal)) }
+
+  /// Sends a signal to a thread of a process (tgkill(2)).
+  package static func kill(_ pid: Int32, thread: Int32, signal: Int32) {
+    _ = try? call(.tgkill, Int(pid), Int(thread), Int(signal))
+  }
+
+  /// Binds a thread to one host CPU (sched_setaffinity(2)). A refusal is ignored: it costs speed alone.
+  package static func pin(thread: Int32, to cpu: Int) {
+    guard (0..<1024).contains(cpu) else { return }
+    unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 16) { mask in
+      unsafe mask.initialize(repeating: 0)
+      unsafe mask[cpu / 64] = 1 << UInt64(cpu % 64)
+      _ = apus_syscall(203, Int(thread), 128, Int(bitPattern: mask.baseAddress), 0, 0, 0)
+    }
+  }
+
+  /// Makes a pipe, close-on-exec, whose read end does not block (pipe2(2)).
+  package static func makePipe() throws(Errno) -> (read: FileDescriptor, write: FileDescriptor) {
+    var ends: (Int32, Int32) = (0, 0)
+    try unsafe withUnsafeMutablePointer(to: &ends) { pointer throws(Errno) in
+      _ = try call(.pipe2, Int(bitPattern: pointer), 0o2000000)
+    }
+    // F_SETFL, O_NONBLOCK
+    try call(.fcntl, Int(ends.0), 4, 0o4000)
+    return (FileDescriptor(rawValue: ends.0), FileDescriptor(rawValue: ends.1))
+  }
+
+  /// Makes a pair of connected sockets that keep message boundaries, close-on-exec (socketpair(2)).
+  package static func makeMessageSockets() throws(Errno) -> (FileDescriptor, FileDescriptor) {
+    var ends: (Int32, Int32) = (0, 0)
+    try unsafe withUnsafeMutablePointer(to: &ends) { pointer throws(Errno) in
+      // AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC
+      _ = try call(.socketpair, 1, 5 | 0o2000000, 0, Int(bitPattern: pointer))
+    }
+    return (FileDescriptor(rawValue: ends.0), FileDescriptor(rawValue: ends.1))
+  }
+
+  /// Sends 16 bytes and perhaps a descriptor over a message socket (sendmsg(2), `SCM_RIGHTS`).
+  package static func send(
+    _ message: (UInt64, UInt64), descriptor: FileDescriptor?, over socket: FileDescriptor
+  ) throws(Errno) {
+    // struct msghdr (7 words), struct iovec (2), the message (2), struct cmsghdr and the descriptor (3).
+    var words = [UInt64](repeating: 0, count: 14)
+    words[9] = message.0
+    words[10] = message.1
+    let result = unsafe words.withUnsafeMutableBytes { buffer in
+      guard let base = buffer.baseAddress else { return -22 }
+      let address = UInt64(UInt(bitPattern: base))
+      unsafe base.storeBytes(of: address + 56, toByteOffset: 16, as: UInt64.self)
+      unsafe base.storeBytes(of: 1, toByteOffset: 24, as: UInt64.self)
+      unsafe base.storeBytes(of: address + 72, toByteOffset: 56, as: UInt64.self)
+      unsafe base.storeBytes(of: 16, toByteOffset: 64, as: UInt64.self)
+      if let descriptor {
+        unsafe base.storeBytes(of: address + 88, toByteOffset: 32, as: UInt64.self)
+        unsafe base.storeBytes(of: 24, toByteOffset: 40, as: UInt64.self)
+        unsafe base.storeBytes(of: 20, toByteOffset: 88, as: UInt64.self)
+        unsafe base.storeBytes(of: 1, toByteOffset: 96, as: Int32.self)  // SOL_SOCKET
+        unsafe base.storeBytes(of: 1, toByteOffset: 100, as: Int32.self)  // SCM_RIGHTS
+        unsafe base.storeBytes(of: descriptor.rawValue, toByteOffset: 104, as: Int32.self)
+      }
+      var result: Int
+      repeat {
+        result = apus_syscall(46, Int(socket.rawValue), Int(bitPattern: base), 0x4000, 0, 0, 0)  // MSG_NOSIGNAL
+      } while result == -4
+      return result
+    }
+    if result < 0 { throw Errno(rawValue: CInt(-result)) }
+  }
+
+  /// Reads what a descriptor has, up to `count` bytes; nil if nothing is there (read(2)).
+  package static func readAvailable(
+    _ descriptor: FileDescriptor, into buffer: UnsafeMutableRawPointer, count: Int
+  ) -> Int? {
+    let result = apus_syscall(0, Int(descriptor.rawValue), Int(bitPattern: buffer), count, 0, 0, 0)
+    return result > 0 ? result : nil
+  }
+
+  /// Waits until one of two descriptors is readable (poll(2)).
+  package static func waitReadable(_ first: FileDescriptor, _ second: FileDescriptor, milliseconds: Int) {
+    // struct pollfd: descriptor, then POLLIN.
+    var set: (UInt64, UInt64) = (
+      UInt64(UInt32(bitPattern: first.rawValue)) | 1 << 32, UInt64(UInt32(bitPattern: second.rawValue)) | 1 << 32
+    )
+    unsafe withUnsafeMutablePointer(to: &set) { pointer in
+      _ = try? call(.poll, Int(bitPattern: pointer), 2, milliseconds)
+    }
+  }
+
+  /// Reads a small file whole, such as those of proc(5).
+  package static func readSmallFile(_ path: String, limit: Int = 65536) throws(Errno) -> [UInt8] {
+    let descriptor = try openForReading(path)
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: limit)
+    var length = 0
+    while length < limit {
+      let start = length
+      let count = unsafe bytes.withUnsafeMutableBytes { buffer in
+        unsafe buffer.baseAddress.flatMap { unsafe readAvailable(descriptor, into: $0 + start, count: limit - start) }
+      }
+      guard let count else { break }
+      length += count
+    }
+    bytes.removeLast(limit - length)
+    return bytes
+  }
+
+  /// Opens a host file read-only, close-on-exec (open(2)).
+  package static func openForReading(_ path: String) throws(Errno) -> FileDescriptor {
+    let terminated = Array(path.utf8) + [0]
+    let result = unsafe terminated.withUnsafeBytes { bytes in
+      apus_syscall(2, Int(bitPattern: bytes.baseAddress), 0o2000000, 0, 0, 0, 0)
+    }
+    if result < 0 { throw Errno(rawValue: CInt(-result)) }
+    return FileDescriptor(rawValue: CInt(result))
+  }
+
+  /// This process's id (getpid(2)).
+  package static var processID: Int32 { Int32(truncatingIfNeeded: apus_syscall(39, 0, 0, 0, 0, 0, 0)) }
+}
 
 extension Host {
   /// Tells whether a descriptor is readable now (poll(2)).

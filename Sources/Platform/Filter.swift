@@ -1,0 +1,157 @@
+import CStub
+import LinuxABI
+
+/// A classic BPF program for seccomp(2), built with forward labels.
+struct FilterProgram {
+  /// `struct sock_filter`.
+  private struct Instruction {
+    var code: UInt16
+    var whenTrue: UInt8 = 0
+    var whenFalse: UInt8 = 0
+    var operand: UInt32
+  }
+
+  private var instructions: [Instruction] = []
+  private var labels: [String: Int] = [:]
+  private var jumps: [(at: Int, label: String, whenTrue: Bool)] = []
+
+  /// Loads a word of `struct seccomp_data`.
+  mutating func load(_ field: Field) { append(0x20, field.offset) }
+  mutating func jump(ifEqual value: UInt32, to label: String) { jump(0x15, value, label, true) }
+  mutating func jump(unlessEqual value: UInt32, to label: String) { jump(0x15, value, label, false) }
+  mutating func jump(ifAtLeast value: UInt32, to label: String) { jump(0x35, value, label, true) }
+  mutating func jump(ifBelow value: UInt32, to label: String) { jump(0x35, value, label, false) }
+  mutating func jump(ifAnyBitOf value: UInt32, to label: String) { jump(0x45, value, label, true) }
+  mutating func jump(ifEqual number: SyscallNumber, to label: String) {
+    jump(ifEqual: UInt32(number.rawValue), to: label)
+  }
+  mutating func answer(_ answer: Answer) { append(0x06, answer.rawValue) }
+  mutating func label(_ name: String) { labels[name] = instructions.count }
+
+  enum Answer: UInt32 {
+    case allow = 0x7fff_0000
+    case trap = 0x0003_0000
+  }
+
+  enum Field {
+    case number, architecture, instructionLow, instructionHigh, argument(Int)
+    var offset: UInt32 {
+      switch self {
+      case .number: 0
+      case .architecture: 4
+      case .instructionLow: 8
+      case .instructionHigh: 12
+      case .argument(let index): UInt32(16 + 8 * index)
+      }
+    }
+  }
+
+  private mutating func append(_ code: UInt16, _ operand: UInt32) {
+    instructions.append(Instruction(code: code, operand: operand))
+  }
+
+  private mutating func jump(_ code: UInt16, _ operand: UInt32, _ label: String, _ whenTrue: Bool) {
+    jumps.append((instructions.count, label, whenTrue))
+    append(code, operand)
+  }
+
+  /// The program as the kernel reads it: 8 bytes for each instruction.
+  var encoded: [UInt64] {
+    var result = instructions
+    for jump in jumps {
+      let distance = UInt8(clamping: (labels[jump.label] ?? 0) - jump.at - 1)
+      if jump.whenTrue { result[jump.at].whenTrue = distance } else { result[jump.at].whenFalse = distance }
+    }
+    return result.map {
+      UInt64($0.code) | UInt64($0.whenTrue) << 16 | UInt64($0.whenFalse) << 24 | UInt64($0.operand) << 32
+    }
+  }
+}
+
+extension FilterProgram {
+  private static let x86_64: UInt32 = 0xc000_003e
+  private static let allMemory: [SyscallNumber] = [.munmap, .mprotect, .madvise, .write, .exit_group]
+
+  /// The filter of guest threads. In strict mode a thread may wait, wake and return from its handler, and only from
+  /// within the stub; everything else traps. A trusted thread may also run memory operations there.
+  static func guest(codeLength: UInt64, hasFSGSBase: Bool, trusted: Bool) -> FilterProgram {
+    var program = FilterProgram()
+    program.load(.architecture)
+    program.jump(unlessEqual: x86_64, to: "trap")
+    program.load(.number)
+    program.jump(ifEqual: .futex, to: "futex")
+    program.jump(ifEqual: .rt_sigreturn, to: "stub")
+    if !hasFSGSBase { program.jump(ifEqual: .arch_prctl, to: "stub") }
+    if trusted {
+      for number in allMemory { program.jump(ifEqual: number, to: "stub") }
+      program.jump(ifEqual: .mmap, to: "mmap")
+    }
+    program.answer(.trap)
+    program.label("futex")
+    program.load(.argument(1))
+    program.jump(ifEqual: 9, to: "stub")  // FUTEX_WAIT_BITSET
+    program.jump(ifEqual: 10, to: "stub")  // FUTEX_WAKE_BITSET
+    program.answer(.trap)
+    if trusted {
+      program.label("mmap")
+      program.load(.argument(3))
+      program.jump(ifAnyBitOf: 0x10, to: "stub")  // MAP_FIXED
+      program.answer(.trap)
+    }
+    program.label("stub")
+    program.allowInStub(codeLength: codeLength)
+    return program
+  }
+
+  /// The filter of the zygote and the agents, which guest threads inherit below their own.
+  static func agent(codeLength: UInt64) -> FilterProgram {
+    var program = FilterProgram()
+    program.load(.architecture)
+    program.jump(unlessEqual: x86_64, to: "trap")
+    program.load(.instructionHigh)
+    program.jump(unlessEqual: UInt32(Stub.base >> 32), to: "trap")
+    program.load(.instructionLow)
+    let low = UInt32(truncatingIfNeeded: Stub.base)
+    program.jump(ifBelow: low, to: "trap")
+    program.jump(ifAtLeast: low &+ UInt32(truncatingIfNeeded: codeLength), to: "trap")
+    program.load(.number)
+    let plain: [SyscallNumber] =
+      [.futex, .rt_sigreturn] + allMemory + [
+        .close_range, .sigaltstack, .seccomp, .gettid, .getppid, .arch_prctl, .recvmsg, .dup3, .close,
+      ]
+    for number in plain { program.jump(ifEqual: number, to: "allow") }
+    program.jump(ifEqual: .mmap, to: "mmap")
+    program.jump(ifEqual: .clone, to: "clone")
+    program.jump(ifEqual: .prctl, to: "prctl")
+    program.answer(.trap)
+    program.label("mmap")
+    program.load(.argument(3))
+    program.jump(ifAnyBitOf: 0x10, to: "allow")  // MAP_FIXED
+    program.answer(.trap)
+    program.label("clone")
+    program.load(.argument(0))
+    program.jump(ifEqual: 0x8400, to: "allow")  // CLONE_PARENT | CLONE_FILES
+    program.jump(ifEqual: 0x50f00, to: "allow")  // CLONE_VM | FS | FILES | SIGHAND | THREAD | SYSVSEM
+    program.answer(.trap)
+    program.label("prctl")
+    program.load(.argument(0))
+    program.jump(ifEqual: 1, to: "allow")  // PR_SET_PDEATHSIG
+    program.label("trap")
+    program.answer(.trap)
+    program.label("allow")
+    program.answer(.allow)
+    return program
+  }
+
+  private mutating func allowInStub(codeLength: UInt64) {
+    let low = UInt32(truncatingIfNeeded: Stub.base)
+    load(.instructionHigh)
+    jump(unlessEqual: UInt32(Stub.base >> 32), to: "trap")
+    load(.instructionLow)
+    jump(ifBelow: low, to: "trap")
+    jump(ifAtLeast: low &+ UInt32(truncatingIfNeeded: codeLength), to: "trap")
+    answer(.allow)
+    label("trap")
+    answer(.trap)
+  }
+}

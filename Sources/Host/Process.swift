@@ -163,4 +163,17 @@ extension Host {
       apus_syscall(7, Int(bitPattern: pointer), 1, 0, 0, 0, 0) > 0
     }
   }
+
+  /// Tells whether a thread belongs to a process (tgkill(2) with signal 0).
+  package static func isThread(_ thread: Int32, of process: Int32) -> Bool {
+    apus_syscall(234, Int(process), Int(thread), 0, 0, 0, 0) == 0
+  }
+
+  /// Sleeps for a while (nanosleep(2)).
+  package static func sleep(nanoseconds: Int64) {
+    var time = Timespec(nanoseconds: nanoseconds)
+    unsafe withUnsafeMutablePointer(to: &time) { pointer in
+      _ = apus_syscall(35, Int(bitPattern: pointer), 0, 0, 0, 0, 0)
+    }
+  }
 }

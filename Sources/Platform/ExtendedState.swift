@@ -92,7 +92,9 @@ extension [UInt8] {
   fileprivate func load<T: FixedWidthInteger>(_ type: T.Type, at offset: Int) -> T {
     guard offset >= 0, offset <= count - MemoryLayout<T>.size else { return 0 }
     var value: T = 0
-    for index in (0..<MemoryLayout<T>.size).reversed() { value = value << 8 | T(truncatingIfNeeded: self[offset + index]) }
+    for index in (0..<MemoryLayout<T>.size).reversed() {
+      value = value << 8 | T(truncatingIfNeeded: self[offset + index])
+    }
     return value
   }
 

@@ -123,6 +123,9 @@ package protocol GuestProcess: AnyObject, Sendable {
   /// Has the agent (or the next thread to run) tell when all operations queued so far are done; returns the ticket
   /// that `Platform.confirmedRelease` will reach.
   func releaseTicket() -> UInt64
+  /// Has the agent execute what is queued without waiting for a thread to run, so that unmapped frames come free
+  /// under memory pressure. Does nothing where that would not be safe now.
+  func flush()
   /// Makes a thread. It runs from `registers` with the extended state of `parent`, or the initial state.
   /// - Throws: `EAGAIN` where the host refuses another thread.
   func makeThread(registers: Registers, extendedStateOf parent: (any GuestThread)?) throws(Errno) -> any GuestThread

@@ -42,7 +42,7 @@ final class Zygote: Sendable {
     }
     defer { Host.close(theirs) }
 
-    var parameters = unsafe apus_zygote_parameters()
+    var parameters = apus_zygote_parameters()
     parameters.descriptors = (
       physicalMemory.rawValue, control.rawValue, contexts.rawValue, confirmations.rawValue, theirs.rawValue
     )
@@ -97,8 +97,9 @@ final class Zygote: Sendable {
     try sent.withLock { sent throws(Errno) in
       let number = sent
       // Never let an unread reply be overwritten.
-      guard number < UInt32(STUB_ZYGOTE_REPLY_COUNT)
-        || waitForReply(number &- UInt32(STUB_ZYGOTE_REPLY_COUNT)) != nil
+      guard
+        number < UInt32(STUB_ZYGOTE_REPLY_COUNT)
+          || waitForReply(number &- UInt32(STUB_ZYGOTE_REPLY_COUNT)) != nil
       else { throw .noChildProcess }
       switch command {
       case .fork(let slot): try send(UInt32(STUB_COMMAND_FORK), UInt32(slot), nil)
@@ -129,7 +130,7 @@ final class Zygote: Sendable {
     while true {
       let value = acknowledged.load()
       if Int32(bitPattern: value &- number) > 0 { break }
-      acknowledged.wait(expected: value, deadline: Host.monotonicNanoseconds &+ 100_000_000)
+      acknowledged.wait(expected: value, deadline: Host.monotonicTime &+ 100_000_000)
       if acknowledged.load() == value, Host.isReadable(deathDescriptor) { return nil }
     }
     let index = Int(number) & (Int(STUB_ZYGOTE_REPLY_COUNT) - 1)

@@ -1,0 +1,225 @@
+import CStub
+import Host
+import LinuxABI
+
+/// The queue of a process's memory operations and the ring in its control area through which the agent gets them.
+///
+/// An entry is overwritten only after the agent has confirmed, through its pipe, that it is past it: guest code cannot
+/// forge that, so a hostile guest cannot make the agent execute torn entries.
+@safe struct OperationRing: ~Copyable, @unchecked Sendable {
+  private let control: UnsafeMutableRawPointer
+  private let slot: Int
+
+  private(set) var pending = OperationList()
+  /// Threads to be made before the next operation.
+  var starts: [HostThread] = []
+  var threads: [HostThread] = []
+  /// Parked threads whose guest thread is over.
+  var idleThreads: [HostThread] = []
+  var agentCPU = -1
+  var statistics = PlatformStatistics()
+
+  /// Entries written, entries the agent has confirmed, and entries known to be done because a thread that was resumed
+  /// behind them has trapped (which a guest can forge, to its own harm).
+  private(set) var tail: UInt64 = 0
+  private var confirmed: UInt64 = 0
+  private var settled: UInt64 = 0
+  private var lastConfirmation: UInt64 = 0
+  /// The last confirmation posted, and where the entries ended at each of the last ones.
+  private(set) var ticket: UInt64
+  private var tailOfTicket = [UInt64](repeating: 0, count: Int(STUB_RING_COUNT))
+  private var wantsConfirmation = false
+  /// The ring position behind the last operation that named a registered file.
+  private var lastFileOperation: UInt64 = 0
+  private var hasBatch = false
+  var isBatchRunning = false
+
+  init(control: UnsafeMutableRawPointer, slot: Int, ticket: UInt64) {
+    unsafe self.control = control
+    self.slot = slot
+    self.ticket = ticket
+    unsafe control.storeBytes(of: 0, toByteOffset: Int(STUB_CONTROL_TAIL), as: UInt32.self)
+    unsafe control.storeBytes(of: 0, toByteOffset: Int(STUB_CONTROL_BATCH_COUNT), as: UInt32.self)
+    unsafe control.storeBytes(of: 0, toByteOffset: Int(STUB_CONTROL_GUEST_SPIN), as: UInt32.self)
+  }
+
+  var hasWork: Bool { !pending.isEmpty || !starts.isEmpty || wantsConfirmation }
+  var isSettled: Bool { settled >= tail }
+
+  mutating func append(_ operation: MemoryOperation) { pending.append(operation) }
+
+  mutating func requestConfirmation() -> UInt64 {
+    wantsConfirmation = true
+    return ticket + 1
+  }
+
+  mutating func settle(_ position: UInt64) { settled = max(settled, position) }
+
+  /// True if no operation that names a registered file is queued or may still be executed.
+  mutating func isDoneWithFiles(confirmedTicket: UInt64) -> Bool {
+    note(confirmedTicket: confirmedTicket)
+    if lastFileOperation > confirmed {
+      wantsConfirmation = true
+      return false
+    }
+    return !pending.operations.contains { $0.namesFile }
+  }
+
+  // MARK: The agent's ring
+
+  /// Hands everything queued to the agent, and then has it let a thread go.
+  mutating func post(resuming thread: HostThread?, in process: StubProcess) {
+    statistics.flushes &+= 1
+    for start in starts {
+      let context = start.context
+      emit(
+        .mmap, context.address, UInt64(Stub.contextSize), 3, 0x11, UInt64(STUB_FD_CONTEXTS), context.fileOffset,
+        in: process)
+      emit(.clone, context.headerAddress, kind: STUB_KIND_CLONE, in: process)
+    }
+    starts.removeAll(keepingCapacity: true)
+    for operation in pending.operations {
+      statistics.memoryOperations &+= 1
+      let (number, a, b, c, d, e, f) = operation.hostCall
+      emit(number, a, b, c, d, e, f, in: process)
+      if operation.namesFile { lastFileOperation = tail }
+    }
+    pending.removeAll()
+    if wantsConfirmation { emitConfirmation(in: process) }
+    if let thread {
+      emit(.futex, thread.context.headerAddress, kind: STUB_KIND_RESUME, in: process)
+      thread.settles = tail
+    }
+    publish()
+  }
+
+  private mutating func emit(
+    _ number: SyscallNumber, _ a: UInt64, _ b: UInt64 = 0, _ c: UInt64 = 0, _ d: UInt64 = 0, _ e: UInt64 = 0,
+    _ f: UInt64 = 0, kind: Int32 = STUB_KIND_CALL, in process: StubProcess
+  ) {
+    if tail - lastConfirmation >= 64 { emitConfirmation(in: process) }
+    write(number, a, b, c, d, e, f, kind: kind, in: process)
+  }
+
+  private mutating func emitConfirmation(in process: StubProcess) {
+    ticket += 1
+    let index = Int(tail % Stub.ringCount)
+    let payload =
+      Stub.control + UInt64(STUB_CONTROL_RING) + UInt64(index * Int(STUB_ENTRY_SIZE))
+      + UInt64(STUB_ENTRY_PAYLOAD)
+    write(.write, UInt64(STUB_FD_CONFIRM), payload, 8, 0, 0, 0, kind: STUB_KIND_CALL, in: process)
+    tailOfTicket[Int(ticket % Stub.ringCount)] = tail
+    lastConfirmation = tail
+    wantsConfirmation = false
+    process.platform.noteConfirmationPosted()
+  }
+
+  private mutating func write(
+    _ number: SyscallNumber, _ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64, _ e: UInt64, _ f: UInt64,
+    kind: Int32, in process: StubProcess
+  ) {
+    if tail - confirmed >= Stub.ringCount { makeRoom(in: process) }
+    let offset = Int(STUB_CONTROL_RING) + Int(tail % Stub.ringCount) * Int(STUB_ENTRY_SIZE)
+    store(number, a, b, c, d, e, f, kind: kind, at: offset)
+    tail += 1
+  }
+
+  private func store(
+    _ number: SyscallNumber, _ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64, _ e: UInt64, _ f: UInt64,
+    kind: Int32, at offset: Int
+  ) {
+    unsafe control.storeBytes(
+      of: (UInt64(number.rawValue) | UInt64(kind) << 32, a, b, c, d, e, f, UInt64(slot) << 48 | ticket),
+      toByteOffset: offset, as: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64).self)
+  }
+
+  private func publish() {
+    let word = unsafe SharedWord(control + Int(STUB_CONTROL_TAIL))
+    word.store(UInt32(truncatingIfNeeded: tail))
+    word.wake()
+  }
+
+  /// Waits until the agent has confirmed enough entries for the ring to have room.
+  private mutating func makeRoom(in process: StubProcess) {
+    note(confirmedTicket: process.platform.confirmedTicket(ofSlot: slot))
+    if tail - confirmed < Stub.ringCount { return }
+    publish()
+    while tail - confirmed >= Stub.ringCount, !process.isDead {
+      process.platform.waitForConfirmation(or: process.deathDescriptor)
+      note(confirmedTicket: process.platform.confirmedTicket(ofSlot: slot))
+      if Host.isReadable(process.deathDescriptor) { return }
+    }
+  }
+
+  private mutating func note(confirmedTicket: UInt64) {
+    guard confirmedTicket <= ticket, ticket - confirmedTicket < Stub.ringCount else { return }
+    confirmed = max(confirmed, tailOfTicket[Int(confirmedTicket % Stub.ringCount)])
+  }
+
+  // MARK: Trusted mode: the thread runs the operations itself
+
+  /// True if a thread may run what is queued before it returns to the guest: it is the only one, and nothing is left
+  /// for the agent to do.
+  func runsInThread(_ thread: HostThread) -> Bool {
+    threads.count == 1 && starts.isEmpty && isSettled && pending.operations.count < Stub.batchCount
+  }
+
+  mutating func postBatch() {
+    statistics.flushes &+= 1
+    var offset = Int(STUB_CONTROL_BATCH)
+    var count = 0
+    for operation in pending.operations {
+      statistics.memoryOperations &+= 1
+      let (number, a, b, c, d, e, f) = operation.hostCall
+      store(number, a, b, c, d, e, f, kind: STUB_KIND_CALL, at: offset)
+      offset += Int(STUB_ENTRY_SIZE)
+      count += 1
+    }
+    pending.removeAll()
+    if wantsConfirmation {
+      ticket += 1
+      let payload = Stub.control + UInt64(offset) + UInt64(STUB_ENTRY_PAYLOAD)
+      store(.write, UInt64(STUB_FD_CONFIRM), payload, 8, 0, 0, 0, kind: STUB_KIND_CALL, at: offset)
+      tailOfTicket[Int(ticket % Stub.ringCount)] = tail
+      wantsConfirmation = false
+      count += 1
+    }
+    unsafe control.storeBytes(of: UInt32(count), toByteOffset: Int(STUB_CONTROL_BATCH_COUNT), as: UInt32.self)
+    hasBatch = true
+    isBatchRunning = true
+  }
+
+  /// The next thread that is resumed has nothing to run.
+  mutating func clearBatch() {
+    guard hasBatch else { return }
+    unsafe control.storeBytes(of: 0, toByteOffset: Int(STUB_CONTROL_BATCH_COUNT), as: UInt32.self)
+    hasBatch = false
+  }
+}
+
+extension MemoryOperation {
+  var namesFile: Bool {
+    switch self {
+    case .mapFile, .mapFileShared: true
+    default: false
+    }
+  }
+
+  /// The host call that carries it out: number and arguments.
+  fileprivate var hostCall: (SyscallNumber, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) {
+    switch self {
+    case .mapPhysical(let address, let length, let offset, let protection, let populate):
+      // MAP_SHARED | MAP_FIXED, MAP_POPULATE
+      (
+        .mmap, address, length, UInt64(protection.rawValue), populate ? 0x8011 : 0x11, UInt64(STUB_FD_PHYSICAL), offset
+      )
+    case .mapFile(let address, let length, let file, let offset, let protection):
+      (.mmap, address, length, UInt64(protection.rawValue), 0x12, UInt64(UInt32(bitPattern: file.number)), offset)
+    case .mapFileShared(let address, let length, let file, let offset, let protection):
+      (.mmap, address, length, UInt64(protection.rawValue), 0x11, UInt64(UInt32(bitPattern: file.number)), offset)
+    case .unmap(let address, let length): (.munmap, address, length, 0, 0, 0, 0)
+    case .protect(let address, let length, let protection):
+      (.mprotect, address, length, UInt64(protection.rawValue), 0, 0, 0)
+    }
+  }
+}

@@ -1,0 +1,129 @@
+import CStub
+import Host
+import LinuxABI
+import Synchronization
+
+/// A thread of a guest process. It outlives the guest threads that it runs one after the other.
+@safe final class HostThread: @unchecked Sendable {
+  let context: Context
+  /// The first thread of a process starts before any guest code can have interfered with it.
+  let isFirst: Bool
+  /// Its id on the host; 0 until it has trapped for the first time.
+  let id = Atomic<Int32>(0)
+  /// When an unanswered preemption ends the process (CLOCK_MONOTONIC, nanoseconds); 0: none is outstanding.
+  let deadline = Atomic<UInt64>(0)
+  /// Used by the CPU thread that runs it.
+  var cpu = -1
+  /// The ring position that is done once this thread traps.
+  var settles: UInt64 = 0
+
+  init(context: Context, isFirst: Bool) {
+    self.context = context
+    self.isFirst = isFirst
+  }
+
+  /// Keeps the thread parked until the agent lets it go.
+  func hold() {
+    let state = context.state
+    for _ in 0..<8 {
+      let value = state.load()
+      if state.replace(value, by: value & Stub.sleeps | Stub.held | Stub.waits) { return }
+    }
+    state.store(Stub.sleeps | Stub.held | Stub.waits)
+  }
+
+  /// Learns the thread's id from its context; the host says whether it can be true.
+  func learnID(process: Int32) {
+    let value: Int32 = context.header(STUB_HEADER_TID)
+    if value > 0, isFirst || Host.isThread(value, of: process) {
+      id.store(value, ordering: .sequentiallyConsistent)
+    }
+  }
+}
+
+/// A guest thread under the seccomp platform.
+@safe final class SeccompThread: GuestThread, @unchecked Sendable {
+  private let process: StubProcess
+  private let host: HostThread
+  private var frame: SignalFrame
+  var registers: Registers
+
+  init(process: StubProcess, host: HostThread, registers: Registers, parent: SeccompThread?) {
+    self.process = process
+    self.host = host
+    self.registers = registers
+    frame = SignalFrame(
+      in: host.context, extendedState: parent.flatMap { $0.frame.extendedState(in: $0.host.context) })
+  }
+
+  func run(cpu: Int?) -> Trap {
+    let context = host.context
+    if host.deadline.load(ordering: .relaxed) != 0 {
+      host.deadline.store(Host.monotonicTime &+ process.platform.gracePeriod, ordering: .sequentiallyConsistent)
+    }
+    if let cpu, cpu != host.cpu {
+      host.cpu = cpu
+      let id = host.id.load(ordering: .relaxed)
+      // A thread that has not started yet inherits the agent's binding.
+      if id != 0 { Host.pin(thread: id, to: cpu) }
+    }
+    frame.writeRegisters(registers, to: context)
+    let trapped = process.resume(host, cpu: cpu) && waitForTrap()
+    process.suspend(host)
+    guard trapped else { return .died(reason: process.deathReason) }
+    if host.deadline.load(ordering: .relaxed) != 0 { host.deadline.store(0, ordering: .sequentiallyConsistent) }
+    if host.id.load(ordering: .relaxed) == 0 { host.learnID(process: process.hostPID) }
+    guard let frame = SignalFrame(reportedAt: context.header(STUB_HEADER_FRAME), in: context) else {
+      process.die(.protocolViolation)
+      return .died(reason: process.deathReason)
+    }
+    self.frame = frame
+    frame.readRegisters(of: context, into: &registers)
+    return frame.trap(signal: context.header(STUB_HEADER_SIGNAL), in: context, registers: &registers)
+  }
+
+  /// - Returns: false if the process has died.
+  private func waitForTrap() -> Bool {
+    let state = host.context.state
+    while true {
+      if process.isDead { return false }
+      let value = state.load()
+      if value & Stub.dead != 0 { continue }
+      if value & Stub.trapped != 0 { return true }
+      var deadline: UInt64?
+      let limit = host.deadline.load(ordering: .sequentiallyConsistent)
+      if limit != 0 {
+        if Host.monotonicTime >= limit {
+          process.die(.unresponsive)
+          return false
+        }
+        deadline = limit
+      }
+      if value & Stub.waits == 0, !state.replace(value, by: value | Stub.waits) { continue }
+      state.wait(expected: value | Stub.waits, bitset: Stub.wakeApus, deadline: deadline)
+    }
+  }
+
+  func preempt() {
+    host.deadline.store(
+      Host.monotonicTime &+ process.platform.gracePeriod, ordering: .sequentiallyConsistent)
+    var id = host.id.load(ordering: .sequentiallyConsistent)
+    // A thread that runs for the first time tells its id soon.
+    for _ in 0..<100 where id == 0 && !process.isDead {
+      id = host.context.header(STUB_HEADER_TID)
+      if id == 0 { Host.sleep(nanoseconds: 50_000) }
+    }
+    if id > 0 { Host.kill(process.hostPID, thread: id, signal: Stub.preemptSignal) }
+    host.context.state.wake(bitset: Stub.wakeApus)
+  }
+
+  func extendedState() -> [UInt8] { frame.extendedState(in: host.context) ?? ExtendedState.initial }
+
+  func setExtendedState(_ area: [UInt8]) throws(Errno) {
+    frame = SignalFrame(in: host.context, extendedState: try ExtendedState.sanitized(area))
+  }
+
+  func resetExtendedState() { frame = SignalFrame(in: host.context, extendedState: nil) }
+
+  func exit() { process.giveBack(host) }
+}

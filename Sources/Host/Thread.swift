@@ -22,13 +22,14 @@ extension Host {
     unsafe pthread_attr_setdetachstate(&attributes, CInt(PTHREAD_CREATE_DETACHED))
     let box = unsafe Unmanaged.passRetained(ThreadBody(body))
     var thread = pthread_t()
+    let opaque = unsafe box.toOpaque()
     let error = unsafe pthread_create(
       &thread, &attributes,
       { argument in
         guard let argument else { return nil }
         unsafe Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().run()
         return nil
-      }, unsafe box.toOpaque())
+      }, opaque)
     unsafe pthread_attr_destroy(&attributes)
     guard error == 0 else {
       unsafe box.release()

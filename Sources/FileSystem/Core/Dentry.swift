@@ -1,17 +1,34 @@
 import LinuxABI
 
 /// A name in a directory and the inode it leads to: the tree that paths are walked in.
+///
+/// A dentry belongs to its file system, not to a mount: bind mounts share them. Parents are kept alive by their children;
+/// `DentryCache` lets go of children that nobody uses.
 package final class Dentry {
   package internal(set) final var name: String
   package internal(set) final var parent: Dentry?
   package let inode: Inode
-  /// Cached children by name.
-  var children: [String: Dentry] = [:]
+  /// Cached children by name; nil for names that are known not to exist.
+  var children: [NameKey: Dentry?] = [:]
+  /// Mounts on this dentry.
+  var mountCount = 0
+  /// The name was removed: paths end in ` (deleted)`.
+  package internal(set) final var isDeleted = false
 
   package init(name: String, parent: Dentry?, inode: Inode) {
     self.name = name
     self.parent = parent
     self.inode = inode
+  }
+
+  /// This dentry is `other` or above it.
+  func isAncestor(of other: Dentry) -> Bool {
+    var dentry: Dentry? = other
+    while let current = dentry {
+      if current === self { return true }
+      dentry = current.parent
+    }
+    return false
   }
 }
 
@@ -22,7 +39,9 @@ package final class Mount {
   /// Where it is mounted; nil for the root mount.
   package let point: PathLocation?
   package let fileSystem: any MountedFileSystem
-  package let isReadOnly: Bool
+  package internal(set) var isReadOnly: Bool
+  /// The id of `/proc/PID/mountinfo`, given by `VFS`.
+  package internal(set) var number = 0
   package init(root: Dentry, point: PathLocation?, fileSystem: any MountedFileSystem, isReadOnly: Bool) {
     self.root = root
     self.point = point
@@ -51,12 +70,19 @@ package struct PathLocation {
   }
   package static func == (a: PathLocation, b: PathLocation) -> Bool { a.mount === b.mount && a.dentry === b.dentry }
   /// The absolute path from the root of the mount tree.
-  package var path: String {
+  package var path: String { path(from: nil) ?? "/" }
+
+  /// The absolute path as a task with this root directory sees it; nil where the place is not below it.
+  package func path(from root: PathLocation?) -> String? {
     var names: [String] = []
     var location = self
     while true {
+      if let root, location == root { break }
       if location.dentry === location.mount.root {
-        guard let point = location.mount.point else { break }
+        guard let point = location.mount.point else {
+          if root != nil { return nil }
+          break
+        }
         location = point
         continue
       }
@@ -64,7 +90,7 @@ package struct PathLocation {
       names.append(location.dentry.name)
       location = PathLocation(mount: location.mount, dentry: parent)
     }
-    return "/" + names.reversed().joined(separator: "/")
+    return "/" + names.reversed().joined(separator: "/") + (dentry.isDeleted ? " (deleted)" : "")
   }
 }
 

@@ -50,7 +50,7 @@ package final class FileTable {
     let old = slots[index]
     slots[index] = Slot(file: file, closeOnExec: closeOnExec)
     file.descriptorCount += 1
-    if let old { FileTable.release(old.file) }
+    if let old { release(old.file) }
   }
 
   package func setCloseOnExec(_ descriptor: Int32, _ value: Bool) throws(Errno) {
@@ -64,7 +64,7 @@ package final class FileTable {
     let slot = try slot(descriptor)
     slots[Int(descriptor)] = nil
     lowestFree = min(lowestFree, Int(descriptor))
-    FileTable.release(slot.file)
+    release(slot.file)
     return slot.file
   }
 
@@ -93,10 +93,16 @@ package final class FileTable {
   package var descriptors: [Int32] { slots.indices.filter { slots[$0] != nil }.map { Int32($0) } }
   package var count: Int { slots.count }
 
-  private static func release(_ file: OpenFile) {
+  /// A descriptor is gone. Record locks of this table end with *any* descriptor of their file (fcntl(2)); flock(2) and
+  /// open file description locks end with the description.
+  private func release(_ file: OpenFile) {
     file.flush()
     file.descriptorCount -= 1
+    let locks = file.inode?.existingLocks
+    locks?.releaseAll(owner: .process(ObjectIdentifier(self)))
     guard file.descriptorCount == 0 else { return }
+    locks?.unlockWhole(file)
+    locks?.releaseAll(owner: .description(ObjectIdentifier(file)))
     for item in file.epollItems { item.epoll?.forget(item) }
     file.close()
   }

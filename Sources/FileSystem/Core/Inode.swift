@@ -8,12 +8,18 @@ import Memory
 package class Inode {
   package init() {}
 
+  /// What belongs to this file while it is open elsewhere: the pipe of a FIFO, the endpoint bound to a socket.
+  package final var attachment: AnyObject?
+
   /// Type, owner, size and times as stat(2) shows them.
   package func attributes() throws(Errno) -> Stat { throw .noFunction }
   /// The file type; never changes.
   package var kind: FileMode.Kind { .regular }
   /// Changes attributes (chmod, chown, utimensat, truncate). Permission checks were made.
   package func setAttributes(_ change: AttributeChange) throws(Errno) { throw .notPermitted }
+
+  /// Owner and mode for permission checks, as last known: no look at the host.
+  package func permissionAttributes() throws(Errno) -> PermissionAttributes { PermissionAttributes(try attributes()) }
 
   // Directories
 
@@ -22,6 +28,15 @@ package class Inode {
   /// True where a name looked up may change behind Apus's back or is made up at each look (host directories, procfs):
   /// the dentry cache asks `revalidate` again.
   package var isVolatile: Bool { false }
+  /// In a volatile directory: whether `name` still leads to `inode`, which was found before. Where it doesn't, or this
+  /// isn't overridden, the name is looked up again.
+  package func revalidate(_ name: String, _ inode: Inode) throws(Errno) -> Bool { false }
+  /// All entries but `.` and `..`, in the order of a listing; `next` is ignored. `DirectoryFile` reads from it.
+  package func listEntries() throws(Errno) -> [DirectoryEntry] { throw .notDirectory }
+  /// This inode was moved to a name of another directory by `rename`.
+  package func moved(to directory: Inode, _ name: String) {}
+  /// Makes a file without a name (`O_TMPFILE` of open(2)).
+  package func createTemporary(permissions: UInt32, owner: Credentials) throws(Errno) -> Inode { throw .notSupported }
   /// Makes a regular file, FIFO, socket or device node. - Throws: `EEXIST`, `EROFS`, `ENOSPC`.
   package func create(_ name: String, mode: FileMode, device: UInt64, owner: Credentials) throws(Errno) -> Inode {
     throw .notDirectory
@@ -60,8 +75,17 @@ package class Inode {
   }
   package func removeExtendedAttribute(_ name: String) throws(Errno) { throw .notSupported }
   package func extendedAttributeNames() throws(Errno) -> [String] { [] }
-  /// Advisory locks on this file (flock(2), fcntl(2) record locks).
-  package final lazy var locks = FileLocks()
+  /// What statfs(2) reports, where it differs from the mount's file system.
+  package func statistics() throws(Errno) -> FileSystemStatistics? { nil }
+  /// Advisory locks on this file (flock(2), fcntl(2) record locks), made at first use.
+  package final var locks: FileLocks {
+    if let existingLocks { return existingLocks }
+    let made = FileLocks()
+    existingLocks = made
+    return made
+  }
+  /// The locks, if there ever were any.
+  package private(set) final var existingLocks: FileLocks?
 }
 
 /// A change of attributes; nil leaves a field alone.

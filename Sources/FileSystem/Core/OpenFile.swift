@@ -47,6 +47,11 @@ package class OpenFile {
   package func control(_ request: UInt32, argument: UInt64, memory: AddressSpace) throws(Errno) -> Int {
     throw .inappropriateIOCTLForDevice
   }
+  /// Changes attributes of the open file (fchmod(2), fchown(2), futimens(3)). Permission checks were made.
+  package func setAttributes(_ change: AttributeChange) throws(Errno) {
+    guard let inode else { throw .badFileDescriptor }
+    try inode.setAttributes(change)
+  }
   package func truncate(to size: UInt64) throws(Errno) { throw .invalidArgument }
   package func allocate(mode: Int32, offset: UInt64, length: UInt64) throws(Errno) { throw .notSupported }
   package func sync(dataOnly: Bool) throws(Errno) { throw .invalidArgument }

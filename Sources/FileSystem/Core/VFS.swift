@@ -1,4 +1,142 @@
-/// The mounts of a sandbox and the walk of paths through them.
+import LinuxABI
+
+/// The tree of mounts that guests see, and the operations on paths in it.
+///
+/// Operations check what Linux checks before it calls a file system: permissions with the guest's credentials,
+/// read-only mounts, the rules for `.` and `..`, for sticky and set-group-ID directories. They never block.
 package final class VFS {
-  package init() {}
+  let cache = DentryCache()
+  /// The mount that holds `/`.
+  package let rootMount: Mount
+  /// All mounts, in the order in which they were made.
+  package private(set) var mounts: [Mount]
+  /// The topmost mount on a dentry of a mount.
+  private var mounted: [MountPoint: Mount] = [:]
+  private var nextNumber = 1
+
+  private struct MountPoint: Hashable {
+    let mount: ObjectIdentifier
+    let dentry: ObjectIdentifier
+    init(_ location: PathLocation) {
+      mount = ObjectIdentifier(location.mount)
+      dentry = ObjectIdentifier(location.dentry)
+    }
+  }
+
+  /// - Parameters:
+  ///   - root: the root directory of the file system mounted at `/`.
+  package init(fileSystem: any MountedFileSystem, root: Inode, isReadOnly: Bool = false) {
+    let dentry = Dentry(name: "", parent: nil, inode: root)
+    rootMount = Mount(root: dentry, point: nil, fileSystem: fileSystem, isReadOnly: isReadOnly)
+    mounts = [rootMount]
+    rootMount.number = nextNumber
+    nextNumber += 1
+    cache.addRoot(dentry)
+  }
+
+  /// `/` of the mount tree.
+  package var root: PathLocation { topmost(PathLocation(mount: rootMount, dentry: rootMount.root)) }
+
+  // MARK: mounts
+
+  /// Mounts a file system on a directory (or a file on a file), over what is mounted there.
+  @discardableResult
+  package func mount(
+    _ fileSystem: any MountedFileSystem, root: Inode, at point: PathLocation, isReadOnly: Bool = false
+  ) throws(Errno) -> Mount {
+    try mount(fileSystem, root: Dentry(name: "", parent: nil, inode: root), at: point, isReadOnly: isReadOnly)
+  }
+
+  /// Shows a part of the tree at another place too (`MS_BIND` of mount(2)).
+  @discardableResult
+  package func bind(_ source: PathLocation, at point: PathLocation, isReadOnly: Bool = false) throws(Errno) -> Mount {
+    try mount(
+      source.mount.fileSystem, root: source.dentry, at: point, isReadOnly: isReadOnly || source.mount.isReadOnly)
+  }
+
+  private func mount(
+    _ fileSystem: any MountedFileSystem, root: Dentry, at point: PathLocation, isReadOnly: Bool
+  ) throws(Errno) -> Mount {
+    let point = topmost(point)
+    if (root.inode.kind == .directory) != (point.dentry.inode.kind == .directory) { throw .notDirectory }
+    if point.dentry.isDeleted { throw .noSuchFileOrDirectory }
+    let mount = Mount(root: root, point: point, fileSystem: fileSystem, isReadOnly: isReadOnly)
+    mount.number = nextNumber
+    nextNumber += 1
+    mounts.append(mount)
+    mounted[MountPoint(point)] = mount
+    point.dentry.mountCount += 1
+    cache.addRoot(root)
+    return mount
+  }
+
+  /// Takes a mount away (umount2(2)). - Throws: `EINVAL` where the place is no root of a mount, `EBUSY` with mounts in it.
+  package func unmount(_ location: PathLocation) throws(Errno) {
+    let mount = location.mount
+    guard location.dentry === mount.root, let point = mount.point else { throw .invalidArgument }
+    if mounts.contains(where: { $0.point?.mount === mount }) { throw .resourceBusy }
+    mounted[MountPoint(point)] = nil
+    point.dentry.mountCount -= 1
+    mounts.removeAll { $0 === mount }
+  }
+
+  /// Changes whether a mount may be written (`MS_REMOUNT`).
+  package func remount(_ mount: Mount, isReadOnly: Bool) { mount.isReadOnly = isReadOnly }
+
+  /// What is seen at a place: the root of the last mount on it.
+  func topmost(_ location: PathLocation) -> PathLocation {
+    var location = location
+    while location.dentry.mountCount > 0, let mount = mounted[MountPoint(location)] {
+      location = PathLocation(mount: mount, dentry: mount.root)
+    }
+    return location
+  }
+
+  /// Forgets all names, so that file systems and what they hold are released. Nothing works afterwards.
+  package func shutdown() {
+    cache.removeAll()
+    mounted = [:]
+    mounts = []
+  }
+
+  // MARK: resolving
+
+  /// Finds what a path names. - Throws: `ENOENT`, `ENOTDIR`, `ELOOP`, `EACCES`, `ENAMETOOLONG`.
+  package func resolve(
+    _ path: String, _ context: PathContext, _ options: ResolveOptions = []
+  ) throws(Errno) -> PathLocation {
+    var walk = PathWalk(self, context, options)
+    if path.isEmpty {
+      guard options.contains(.emptyPath) else { throw .noSuchFileOrDirectory }
+    } else {
+      try walk.walk(path, followingLast: !options.contains(.noFollow))
+    }
+    if options.contains(.directory) && walk.location.dentry.inode.kind != .directory { throw .notDirectory }
+    return walk.location
+  }
+
+  /// A place in a directory for a new name. - Throws: `EEXIST`.
+  func resolveForCreation(
+    _ path: String, _ context: PathContext, kind: FileMode.Kind
+  ) throws(Errno) -> (directory: PathLocation, name: String) {
+    if path.isEmpty { throw .noSuchFileOrDirectory }
+    var walk = PathWalk(self, context, [])
+    let (last, hasSlash) = try walk.walkToLast(path)
+    guard case .name(let name) = last else { throw .fileExists }
+    if try walk.child(name) != nil { throw .fileExists }
+    if hasSlash && kind != .directory { throw .noSuchFileOrDirectory }
+    try checkMayCreate(in: walk.location, context.credentials)
+    return (walk.location, name)
+  }
+
+  /// Entries may be made in (or removed from) a directory.
+  func checkMayCreate(in directory: PathLocation, _ credentials: Credentials) throws(Errno) {
+    if directory.dentry.isDeleted { throw .noSuchFileOrDirectory }
+    try checkWritable(directory.mount)
+    try credentials.check([.write, .execute], try directory.dentry.inode.permissionAttributes())
+  }
+
+  func checkWritable(_ mount: Mount) throws(Errno) {
+    if mount.isReadOnly { throw .readOnlyFileSystem }
+  }
 }

@@ -1,0 +1,128 @@
+import LinuxABI
+
+/// Finds children of directories, keeping what was found and what was missing.
+///
+/// Entries of directories that aren't volatile are kept until a call of Apus changes them. Past `limit` entries, leaves
+/// that nothing else refers to are dropped.
+final class DentryCache {
+  /// Roots of all file systems that were mounted.
+  private var roots: [Dentry] = []
+  private(set) var count = 0
+  private let limit: Int
+
+  init(limit: Int = 1 << 16) { self.limit = limit }
+
+  func addRoot(_ root: Dentry) {
+    var top = root
+    while let parent = top.parent { top = parent }
+    if !roots.contains(where: { $0 === top }) { roots.append(top) }
+  }
+
+  /// The child of that name; nil where there is none.
+  func child(of directory: Dentry, _ name: String) throws(Errno) -> Dentry? {
+    let key = NameKey(name)
+    if let known = directory.children[key] {
+      guard let dentry = known else { return nil }
+      if !directory.inode.isVolatile || dentry.mountCount > 0 { return dentry }
+      if try directory.inode.revalidate(name, dentry.inode) { return dentry }
+      directory.children[key] = nil
+      count -= 1
+    }
+    let inode: Inode
+    do throws(Errno) {
+      inode = try directory.inode.lookup(name)
+    } catch .noSuchFileOrDirectory {
+      if !directory.inode.isVolatile { insert(nil, in: directory, key) }
+      return nil
+    }
+    let dentry = Dentry(name: name, parent: directory, inode: inode)
+    insert(dentry, in: directory, key)
+    return dentry
+  }
+
+  /// Notes a name that was just made.
+  func add(_ inode: Inode, to directory: Dentry, _ name: String) -> Dentry {
+    let dentry = Dentry(name: name, parent: directory, inode: inode)
+    insert(dentry, in: directory, NameKey(name))
+    return dentry
+  }
+
+  /// Notes that a name was just removed.
+  func remove(_ dentry: Dentry) {
+    dentry.isDeleted = true
+    guard let directory = dentry.parent else { return }
+    replace(dentry.name, in: directory, by: nil)
+  }
+
+  /// Notes that a dentry was moved to another name, over what had that name.
+  func move(_ dentry: Dentry, to directory: Dentry, _ name: String) {
+    if let old = dentry.parent { replace(dentry.name, in: old, by: nil) }
+    if let victim = directory.children[NameKey(name)] ?? nil { victim.isDeleted = true }
+    dentry.name = name
+    dentry.parent = directory
+    insert(dentry, in: directory, NameKey(name))
+  }
+
+  /// Notes that two dentries changed places.
+  func exchange(_ a: Dentry, _ b: Dentry) {
+    guard let parentOfA = a.parent, let parentOfB = b.parent else { return }
+    let nameOfA = a.name
+    a.name = b.name
+    a.parent = parentOfB
+    b.name = nameOfA
+    b.parent = parentOfA
+    insert(a, in: parentOfB, NameKey(a.name))
+    insert(b, in: parentOfA, NameKey(b.name))
+  }
+
+  private func replace(_ name: String, in directory: Dentry, by dentry: Dentry?) {
+    if dentry == nil && directory.inode.isVolatile {
+      if directory.children.removeValue(forKey: NameKey(name)) != nil { count -= 1 }
+    } else {
+      insert(dentry, in: directory, NameKey(name))
+    }
+  }
+
+  private func insert(_ dentry: Dentry?, in directory: Dentry, _ key: NameKey) {
+    if directory.children.updateValue(dentry, forKey: key) == nil { count += 1 }
+    if count > limit { prune(keeping: dentry) }
+  }
+
+  /// Drops unused leaves, twice: directories whose children went may be leaves then.
+  private func prune(keeping kept: Dentry?) {
+    for _ in 0..<2 where count > limit / 2 {
+      for root in roots { prune(below: root) }
+    }
+  }
+
+  private func prune(below root: Dentry) {
+    var pending = [root]
+    while let directory = pending.popLast() {
+      var index = directory.children.startIndex
+      var dropped: [NameKey] = []
+      while index != directory.children.endIndex {
+        if let child = directory.children[index].value, !child.children.isEmpty {
+          pending.append(child)
+        } else if directory.children[index].value == nil
+          || isKnownUniquelyReferenced(&directory.children.values[index])
+        {
+          dropped.append(directory.children[index].key)
+        }
+        directory.children.formIndex(after: &index)
+      }
+      for key in dropped { directory.children[key] = nil }
+      count -= dropped.count
+    }
+  }
+
+  /// Forgets everything, so that nothing keeps the inodes alive.
+  func removeAll() {
+    var pending = roots
+    while let directory = pending.popLast() {
+      for case let child? in directory.children.values { pending.append(child) }
+      directory.children = [:]
+    }
+    roots = []
+    count = 0
+  }
+}

@@ -1,0 +1,178 @@
+import LinuxABI
+
+/// How a path is resolved; the last five are `RESOLVE_*` of openat2(2).
+package struct ResolveOptions: OptionSet, Sendable {
+  package let rawValue: UInt32
+  package init(rawValue: UInt32) { self.rawValue = rawValue }
+  /// A symbolic link as the last component is the result, not its target.
+  package static let noFollow = ResolveOptions(rawValue: 1)
+  /// The result must be a directory.
+  package static let directory = ResolveOptions(rawValue: 2)
+  /// An empty path names the base (`AT_EMPTY_PATH`).
+  package static let emptyPath = ResolveOptions(rawValue: 4)
+  package static let noCrossing = ResolveOptions(rawValue: 8)
+  package static let noMagicLinks = ResolveOptions(rawValue: 16)
+  package static let noSymbolicLinks = ResolveOptions(rawValue: 32)
+  package static let beneath = ResolveOptions(rawValue: 64)
+  package static let inRoot = ResolveOptions(rawValue: 128)
+}
+
+/// Where a task's paths start, and who asks.
+package struct PathContext {
+  /// Its root directory (chroot(2)).
+  package var root: PathLocation
+  /// What relative paths start at: its working directory, or the directory of a descriptor.
+  package var base: PathLocation
+  package var credentials: Credentials
+  package var umask: UInt32
+  package init(root: PathLocation, base: PathLocation, credentials: Credentials, umask: UInt32 = 0o022) {
+    self.root = root
+    self.base = base
+    self.credentials = credentials
+    self.umask = umask
+  }
+}
+
+/// One walk along a path (path_resolution(7)).
+struct PathWalk {
+  /// The last component of a path, which many calls treat differently.
+  enum Last {
+    case name(String)
+    case dot
+    case dotDot
+    /// The path was `/`, or a magic link: `location` is the result.
+    case none
+  }
+
+  let vfs: VFS
+  let root: PathLocation
+  let credentials: Credentials
+  let options: ResolveOptions
+  /// Where the walk has come to.
+  var location: PathLocation
+  /// Symbolic links that may still be followed.
+  private var linksLeft = 40
+
+  init(_ vfs: VFS, _ context: PathContext, _ options: ResolveOptions) {
+    self.vfs = vfs
+    credentials = context.credentials
+    self.options = options
+    location = context.base
+    root = options.isDisjoint(with: [.beneath, .inRoot]) ? context.root : context.base
+  }
+
+  private static let slash = UInt8(ascii: "/")
+
+  /// Walks all components but the last. The walk is then in the directory that holds (or would hold) the last one.
+  mutating func walkToLast(_ path: String) throws(Errno) -> (last: Last, mustBeDirectory: Bool) {
+    var rest = path.utf8[...]
+    if rest.first == PathWalk.slash {
+      if options.contains(.beneath) { throw .improperLink }
+      if options.contains(.noCrossing) && location.mount !== root.mount { throw .improperLink }
+      location = root
+      while rest.first == PathWalk.slash { rest.removeFirst() }
+    }
+    if rest.isEmpty { return (.none, true) }
+    while true {
+      let end = rest.firstIndex(of: PathWalk.slash) ?? rest.endIndex
+      let component = rest[..<end]
+      var next = rest[end...]
+      let hasSlash = !next.isEmpty
+      while next.first == PathWalk.slash { next.removeFirst() }
+      let last: Last
+      if component.elementsEqual(".".utf8) {
+        last = .dot
+      } else if component.elementsEqual("..".utf8) {
+        last = .dotDot
+      } else {
+        last = .name(String(Substring(component)))
+      }
+      if next.isEmpty { return (last, hasSlash) }
+      try take(last, following: true)
+      rest = next
+    }
+  }
+
+  /// Walks a whole path.
+  mutating func walk(_ path: String, followingLast: Bool) throws(Errno) {
+    let (last, mustBeDirectory) = try walkToLast(path)
+    try take(last, following: followingLast || mustBeDirectory)
+    if mustBeDirectory && location.dentry.inode.kind != .directory { throw .notDirectory }
+  }
+
+  /// Takes one component.
+  mutating func take(_ component: Last, following: Bool) throws(Errno) {
+    switch component {
+    case .none: break
+    case .dot: try checkSearch()
+    case .dotDot:
+      try checkSearch()
+      try goUp()
+    case .name(let name):
+      guard let child = try child(name) else { throw .noSuchFileOrDirectory }
+      if following && child.dentry.inode.kind == .symbolicLink {
+        try follow(child)
+      } else {
+        location = child
+      }
+    }
+  }
+
+  /// What a name in the current directory leads to, with what is mounted there; nil where it doesn't exist.
+  func child(_ name: String) throws(Errno) -> PathLocation? {
+    try checkSearch()
+    // A name that fits as a string fits as bytes too: escapes only make it longer.
+    if name.utf8.count > FileName.maximumLength && FileName.length(name) > FileName.maximumLength {
+      throw .fileNameTooLong
+    }
+    guard let dentry = try vfs.cache.child(of: location.dentry, name) else { return nil }
+    let child = PathLocation(mount: location.mount, dentry: dentry)
+    if dentry.mountCount == 0 { return child }
+    let top = vfs.topmost(child)
+    if options.contains(.noCrossing) && top.mount !== location.mount { throw .improperLink }
+    return top
+  }
+
+  /// Goes where a symbolic link in the current directory leads.
+  mutating func follow(_ link: PathLocation) throws(Errno) {
+    if let target = try beginFollowing(link) { try walk(target, followingLast: true) }
+  }
+
+  /// Counts a link. Returns its target, or goes where a magic link leads and returns nil.
+  mutating func beginFollowing(_ link: PathLocation) throws(Errno) -> String? {
+    if linksLeft == 0 || options.contains(.noSymbolicLinks) { throw .tooManySymbolicLinkLevels }
+    linksLeft -= 1
+    if let target = try link.dentry.inode.magicTarget() {
+      if options.contains(.noMagicLinks) { throw .tooManySymbolicLinkLevels }
+      if !options.isDisjoint(with: [.beneath, .inRoot]) { throw .improperLink }
+      if options.contains(.noCrossing) && target.mount !== location.mount { throw .improperLink }
+      location = target
+      return nil
+    }
+    let target = try link.dentry.inode.readLink()
+    if target.isEmpty { throw .noSuchFileOrDirectory }
+    return target
+  }
+
+  /// The current place must be a directory that may be searched.
+  private func checkSearch() throws(Errno) {
+    let inode = location.dentry.inode
+    guard inode.kind == .directory else { throw .notDirectory }
+    if !credentials.searchesEverything { try credentials.check(.execute, try inode.permissionAttributes()) }
+  }
+
+  /// `..`, which never leaves the root directory.
+  private mutating func goUp() throws(Errno) {
+    while true {
+      if location == root {
+        if options.contains(.beneath) { throw .improperLink }
+        return
+      }
+      if location.dentry !== location.mount.root { break }
+      guard let point = location.mount.point else { return }
+      if options.contains(.noCrossing) { throw .improperLink }
+      location = point
+    }
+    if let parent = location.dentry.parent { location = PathLocation(mount: location.mount, dentry: parent) }
+  }
+}

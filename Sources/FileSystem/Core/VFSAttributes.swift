@@ -1,0 +1,118 @@
+import LinuxABI
+
+/// Looking at attributes and changing them.
+extension VFS {
+  /// access(2), faccessat(2): checks a place. Writing needs a writable mount, but for devices, FIFOs and sockets.
+  package func checkAccess(
+    _ location: PathLocation, _ wanted: AccessMode, _ credentials: Credentials
+  ) throws(Errno) {
+    let inode = location.dentry.inode
+    if wanted.contains(.write) {
+      switch inode.kind {
+      case .regular, .directory, .symbolicLink: try checkWritable(location.mount)
+      default: break
+      }
+    }
+    if !wanted.isEmpty { try credentials.check(wanted, try inode.permissionAttributes()) }
+  }
+
+  /// The change that chmod(2) makes; checks that it may be made.
+  package func permissionChange(
+    _ location: PathLocation, _ permissions: UInt32, _ credentials: Credentials
+  ) throws(Errno) -> AttributeChange {
+    try checkWritable(location.mount)
+    if location.dentry.inode.kind == .symbolicLink { throw .notSupported }
+    let file = try location.dentry.inode.permissionAttributes()
+    guard credentials.owns(file) else { throw .notPermitted }
+    var change = AttributeChange()
+    var mode = permissions & 0o7777
+    if !credentials.isMember(of: file.gid) && !credentials.has(.fsetid) { mode &= ~PermissionRules.setGroupID }
+    change.permissions = mode
+    return change
+  }
+
+  /// The change that chown(2) makes; nil leaves an id alone.
+  package func ownerChange(
+    _ location: PathLocation, uid: UInt32?, gid: UInt32?, _ credentials: Credentials
+  ) throws(Errno) -> AttributeChange {
+    try checkWritable(location.mount)
+    let file = try location.dentry.inode.permissionAttributes()
+    if !credentials.has(.chown) {
+      if let uid, uid != file.uid || credentials.fsuid != file.uid { throw .notPermitted }
+      if let gid {
+        guard credentials.fsuid == file.uid, gid == file.gid || credentials.isMember(of: gid) else {
+          throw .notPermitted
+        }
+      }
+    }
+    var change = AttributeChange()
+    change.uid = uid
+    change.gid = gid
+    if !file.isDirectory { change.permissions = PermissionRules.withoutPrivileges(file.mode) }
+    return change
+  }
+
+  /// The change that utimensat(2) makes; nil leaves a time alone.
+  package func timeChange(
+    _ location: PathLocation, access: AttributeChange.TimeChange?, modification: AttributeChange.TimeChange?,
+    _ credentials: Credentials
+  ) throws(Errno) -> AttributeChange {
+    try checkWritable(location.mount)
+    let file = try location.dentry.inode.permissionAttributes()
+    if case (.now?, .now?) = (access, modification) {
+      if !credentials.owns(file) { try credentials.check(.write, file) }
+    } else if !credentials.owns(file) {
+      throw .notPermitted
+    }
+    var change = AttributeChange()
+    change.accessTime = access
+    change.modificationTime = modification
+    return change
+  }
+
+  /// truncate(2).
+  package func truncate(_ location: PathLocation, to size: UInt64, _ credentials: Credentials) throws(Errno) {
+    let inode = location.dentry.inode
+    if inode.kind == .directory { throw .isDirectory }
+    if inode.kind != .regular { throw .invalidArgument }
+    let file = try inode.permissionAttributes()
+    try checkWritable(location.mount)
+    try credentials.check(.write, file)
+    var change = AttributeChange()
+    change.size = size
+    if !credentials.has(.fsetid) { change.permissions = PermissionRules.withoutPrivileges(file.mode) }
+    try inode.setAttributes(change)
+  }
+
+  /// statfs(2).
+  package func statistics(_ location: PathLocation) throws(Errno) -> FileSystemStatistics {
+    var result = try location.dentry.inode.statistics() ?? location.mount.fileSystem.statistics()
+    // ST_VALID, and ST_RDONLY of statvfs(3).
+    result.flags |= 0x20
+    if location.mount.isReadOnly { result.flags |= 1 }
+    return result
+  }
+
+  /// Checks a change of an extended attribute (xattr(7)): `user.*` follows the permission bits, and is for regular
+  /// files and directories only; `trusted.*` and `security.*` need CAP_SYS_ADMIN.
+  package func checkExtendedAttribute(
+    _ location: PathLocation, _ name: String, writing: Bool, _ credentials: Credentials
+  ) throws(Errno) {
+    let inode = location.dentry.inode
+    if writing { try checkWritable(location.mount) }
+    let length = FileName.length(name)
+    if length == 0 || length > 255 { throw .outOfRange }
+    if name.hasPrefix("user.") {
+      guard inode.kind == .regular || inode.kind == .directory else {
+        throw writing ? .notPermitted : .noData
+      }
+      try credentials.check(writing ? .write : .read, try inode.permissionAttributes())
+    } else if name.hasPrefix("trusted.") {
+      if !credentials.has(.sysAdmin) { throw writing ? .notPermitted : .noData }
+    } else if name.hasPrefix("security.") {
+      if writing && !credentials.has(.sysAdmin) { throw .notPermitted }
+    } else {
+      throw .notSupported
+    }
+  }
+}

@@ -1,0 +1,166 @@
+import Host
+import LinuxABI
+import Memory
+
+/// An open regular file of the host.
+package final class HostFile: OpenFile {
+  private let hostInode: HostInode
+  private let reader: HostReader
+
+  init(_ inode: HostInode, _ descriptor: FileDescriptor, flags: OpenFlags, location: PathLocation) {
+    hostInode = inode
+    reader = HostReader(descriptor, services: inode.fileSystem.context.services)
+    super.init(flags: flags, location: location)
+  }
+
+  package override func attributes() throws(Errno) -> Stat {
+    guard hostInode.fileSystem.isVolatile else { return try hostInode.attributes() }
+    return hostInode.guestStat(try Host.status(reader.descriptor))
+  }
+
+  package override func setAttributes(_ change: AttributeChange) throws(Errno) {
+    if hostInode.fileSystem.isReadOnly { throw .readOnlyFileSystem }
+    let descriptor = reader.descriptor
+    let stat = try Host.status(descriptor)
+    if let size = change.size { try Host.truncate(descriptor, to: size) }
+    if let owner = HostChange.owner(change, of: stat) {
+      try Host.changeOwner(descriptor, uid: owner.uid, gid: owner.gid)
+    }
+    if let permissions = change.permissions {
+      try Host.changeMode(descriptor, HostChange.permissions(permissions, .regular))
+    }
+    if let times = HostChange.times(change) {
+      try Host.changeTimes(at: descriptor, nil, access: times.access, modification: times.modification)
+    }
+    hostInode.refresh(try Host.status(descriptor))
+  }
+
+  package override func read(into buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
+    let count = try reader.read(into: &buffer, at: offset ?? position, size: nil)
+    if offset == nil { position += UInt64(count) }
+    return count
+  }
+
+  package override func write(from buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
+    var start = offset ?? position
+    let appends = flags.contains(.append)
+    var done = 0
+    while buffer.remaining > 0 {
+      let count: Int
+      do throws(Errno) {
+        count = try unsafe Host.write(
+          reader.descriptor, from: buffer.pendingSegments, at: appends ? nil : start &+ UInt64(done))
+      } catch {
+        if done == 0 { throw error }
+        break
+      }
+      if count == 0 { break }
+      buffer.advance(count)
+      done += count
+    }
+    if offset == nil {
+      if appends { start = UInt64(clamping: try Host.status(reader.descriptor).size) &- UInt64(done) }
+      position = start &+ UInt64(done)
+    }
+    return done
+  }
+
+  package override func seek(to offset: Int64, whence: Int32) throws(Errno) -> UInt64 {
+    if whence >= 3 {
+      position = try Host.seek(reader.descriptor, offset, whence: whence)
+      return position
+    }
+    let size = whence == 2 ? try Host.status(reader.descriptor).size : 0
+    position = try SeekTarget.compute(offset, whence: whence, position: position, size: UInt64(clamping: size))
+    return position
+  }
+
+  package override func truncate(to size: UInt64) throws(Errno) { try Host.truncate(reader.descriptor, to: size) }
+
+  package override func allocate(mode: Int32, offset: UInt64, length: UInt64) throws(Errno) {
+    try Host.allocate(reader.descriptor, mode: mode, offset: offset, length: length)
+  }
+
+  package override func sync(dataOnly: Bool) throws(Errno) { try Host.sync(reader.descriptor, dataOnly: dataOnly) }
+
+  package override var waitQueue: WaitQueue? { reader.waitQueue }
+
+  package override func mappable() throws(Errno) -> any MappableObject {
+    let fileSystem = hostInode.fileSystem
+    return try fileSystem.files.mapping(
+      of: hostInode, reader.descriptor, isWritable: flags.isWritable, name: description,
+      device: fileSystem.deviceNumber)
+  }
+
+  package override func close() { reader.close() }
+}
+
+/// Where lseek(2) goes, for files with a size.
+enum SeekTarget {
+  static func compute(_ offset: Int64, whence: Int32, position: UInt64, size: UInt64) throws(Errno) -> UInt64 {
+    let base: UInt64
+    switch whence {
+    case 0: base = 0
+    case 1: base = position
+    case 2: base = size
+    default: throw .invalidArgument
+    }
+    let (target, overflow) = Int64(clamping: base).addingReportingOverflow(offset)
+    if overflow { throw .overflow }
+    if target < 0 { throw .invalidArgument }
+    return UInt64(target)
+  }
+}
+
+/// Reads a host file without waiting for its disk.
+final class HostReader {
+  private(set) var descriptor: FileDescriptor
+  let waitQueue = WaitQueue()
+  private unowned let services: any KernelServices
+  private var isOpen = true
+  /// The file system can tell what is in the page cache.
+  private var tellsCached = true
+  /// Where a read last had to wait. If it has to again, the page cache is too small for it: it waits here.
+  private var missed: UInt64?
+
+  init(_ descriptor: FileDescriptor, services: any KernelServices) {
+    self.descriptor = descriptor
+    self.services = services
+  }
+
+  deinit { close() }
+
+  func close() {
+    if isOpen { Host.close(descriptor) }
+    isOpen = false
+    descriptor = FileDescriptor(rawValue: -1)
+  }
+
+  /// Reads up to the end of the file. `size` saves a host call where it is known.
+  /// - Throws: `.wouldBlock` where part of it isn't in the host's page cache; `waitQueue` is woken when it is.
+  func read(into buffer: inout IOBuffer, at offset: UInt64, size: UInt64?) throws(Errno) -> Int {
+    var position = offset
+    while buffer.remaining > 0 {
+      if let size, position >= size { break }
+      var count: Int
+      do throws(Errno) {
+        count = try unsafe Host.read(descriptor, into: buffer.pendingSegments, at: position, wait: !tellsCached)
+      } catch .wouldBlock {
+        guard missed == position else {
+          missed = position
+          services.readAhead(descriptor, offset: position, count: min(buffer.remaining, 1 << 20), waking: waitQueue)
+          throw .wouldBlock
+        }
+        missed = nil
+        count = try unsafe Host.read(descriptor, into: buffer.pendingSegments, at: position, wait: true)
+      } catch .notSupported {
+        tellsCached = false
+        continue
+      }
+      if count == 0 { break }
+      buffer.advance(count)
+      position += UInt64(count)
+    }
+    return Int(position - offset)
+  }
+}

@@ -1,0 +1,233 @@
+import Host
+import LinuxABI
+import Memory
+import Platform
+
+/// A part of the host's files, shown to guests (hostfs).
+///
+/// Every file is reached from the root by single names, each opened without following links, so that no link, `..`,
+/// rename or mount leads out. Only regular files and directories are ever opened; of the rest guests see the
+/// attributes. Directories of the host's pseudo file systems appear empty.
+package final class HostFileSystem: MountedFileSystem {
+  package let context: FileSystemContext
+  package let deviceNumber: UInt64
+  package let source: String
+  package var typeName: String { "hostfs" }
+  /// Names are looked at again whenever they are used, because others on the host change them.
+  let isVolatile: Bool
+  /// Nothing may be changed.
+  let isReadOnly: Bool
+  let files = HostFileCache()
+  private let rootDescriptor: FileDescriptor
+  /// What is shown at the mount: the root directory, or a single file.
+  package private(set) var root: HostInode?
+  /// Host device numbers in the order in which they were met; the first is the root's.
+  private var devices: [UInt64]
+  /// Directories that hold a descriptor, and how many may.
+  private var openDirectories: [HostInode] = []
+  private let openLimit: Int
+  private var clock: UInt64 = 0
+  /// openat2(2) is missing on the host.
+  private var lacksOpenBeneath = false
+  /// Files with several names, so that all lead to one inode.
+  private var linked: [HostFileKey: WeakInode] = [:]
+
+  private struct WeakInode {
+    weak var inode: HostInode?
+  }
+
+  /// Shows a directory, or a single file, of the host.
+  ///
+  /// - Parameters:
+  ///   - path: its path on the host; links in it are followed.
+  ///   - isVolatile: look at names again at each use. Otherwise the host must not change them meanwhile, or guests may
+  ///     see the old names (as for the lower directory of Linux's overlayfs).
+  /// - Throws: what open(2) throws, `ENXIO` where it is neither a directory nor a regular file.
+  package init(
+    path: String, isReadOnly: Bool, isVolatile: Bool, context: FileSystemContext
+  ) throws(Errno) {
+    self.context = context
+    self.isReadOnly = isReadOnly
+    self.isVolatile = isVolatile
+    source = path
+    deviceNumber = context.makeDeviceNumber()
+    // Three quarters are left to open files and to the rest of Apus.
+    if !isReadOnly { Host.clearFileModeMask() }
+    openLimit = max(16, min(1024, Int(clamping: Host.raiseDescriptorLimit()) / 4))
+    let named = try Host.open(at: nil, FileName.bytes(path), [.path])
+    let status: Stat
+    do throws(Errno) { status = try Host.status(named) } catch {
+      Host.close(named)
+      throw error
+    }
+    switch FileMode(rawValue: status.mode).kind {
+    case .directory?:
+      rootDescriptor = named
+      devices = [status.device]
+      root = HostInode(root: self, stat: status)
+    case .regular?:
+      // Reached as any file is: by its name in its directory.
+      defer { Host.close(named) }
+      let real = try Host.readLink(
+        at: FileDescriptor(rawValue: -100), Array("/proc/self/fd/\(named.rawValue)".utf8))
+      guard let slash = real.lastIndex(of: UInt8(ascii: "/")) else { throw .noSuchFileOrDirectory }
+      let directory = try Host.open(at: nil, Array(real[...slash]), [.path, .directory])
+      rootDescriptor = directory
+      devices = [status.device]
+      let parent = HostInode(root: self, stat: try Host.status(directory))
+      let name = Array(real[(slash + 1)...])
+      root = HostInode(parent: parent, name: name, stat: try Host.status(at: directory, name))
+    default:
+      Host.close(named)
+      throw .noSuchAddressOrDevice
+    }
+  }
+
+  deinit { Host.close(rootDescriptor) }
+
+  package func statistics() throws(Errno) -> FileSystemStatistics {
+    HostFileSystem.statistics(try Host.fileSystemStatus(rootDescriptor))
+  }
+
+  static func statistics(_ status: StatFS) -> FileSystemStatistics {
+    var result = FileSystemStatistics()
+    result.type = status.type
+    result.blockSize = status.blockSize
+    result.blocks = status.blocks
+    result.freeBlocks = status.freeBlocks
+    result.availableBlocks = status.availableBlocks
+    result.files = status.files
+    result.freeFiles = status.freeFiles
+    result.nameLength = status.nameLength
+    return result
+  }
+
+  /// The inode number that guests see: the host's, with the host's device mixed in for all devices but the root's.
+  func number(_ inode: UInt64, on device: UInt64) -> UInt64 {
+    var index = 0
+    while index < devices.count && devices[index] != device { index += 1 }
+    if index == devices.count { devices.append(device) }
+    return inode ^ UInt64(index) << 48
+  }
+
+  // MARK: inodes
+
+  /// The inode of a name that was found with these attributes.
+  func inode(parent: HostInode, name: [UInt8], stat: Stat) -> HostInode {
+    let isLinked = stat.links > 1 && stat.mode & 0o170000 == FileMode.Kind.regular.rawValue
+    guard isLinked else { return HostInode(parent: parent, name: name, stat: stat) }
+    let key = HostFileKey(stat)
+    if let known = linked[key]?.inode {
+      known.refresh(stat)
+      return known
+    }
+    if linked.count > 4096 { linked = linked.filter { $0.value.inode != nil } }
+    let inode = HostInode(parent: parent, name: name, stat: stat)
+    linked[key] = WeakInode(inode: inode)
+    return inode
+  }
+
+  // MARK: descriptors of directories
+
+  /// A descriptor (`O_PATH`) of a directory; valid until the next call.
+  /// - Throws: `ENOENT` where the directory isn't there any more.
+  func descriptor(of directory: HostInode) throws(Errno) -> FileDescriptor {
+    clock &+= 1
+    directory.lastUse = clock
+    if let descriptor = directory.descriptor { return descriptor }
+    guard directory.parent != nil else { return rootDescriptor }
+    var names: [[UInt8]] = []
+    var ancestor = directory
+    var base = rootDescriptor
+    while let parent = ancestor.parent {
+      if let descriptor = ancestor.descriptor {
+        base = descriptor
+        break
+      }
+      names.append(ancestor.name)
+      ancestor = parent
+    }
+    let opened = try openDirectory(base, names.reversed())
+    do throws(Errno) {
+      if HostFileKey(try Host.status(opened)) != directory.key { throw .noSuchFileOrDirectory }
+    } catch {
+      Host.close(opened)
+      throw error
+    }
+    if openDirectories.count >= openLimit { closeOldDirectories() }
+    directory.descriptor = opened
+    openDirectories.append(directory)
+    return opened
+  }
+
+  private func openDirectory(_ base: FileDescriptor, _ names: [[UInt8]]) throws(Errno) -> FileDescriptor {
+    let flags: OpenFlags = [.path, .directory, .noFollow]
+    if names.count > 1 && !lacksOpenBeneath {
+      do throws(Errno) {
+        return try Host.openBeneath(base, Array(names.joined(separator: [UInt8(ascii: "/")])), flags)
+      } catch .noFunction {
+        lacksOpenBeneath = true
+      }
+    }
+    var current = base
+    for (index, name) in names.enumerated() {
+      defer { if index > 0 { Host.close(current) } }
+      let next = try Host.open(at: current, name, flags)
+      if index + 1 == names.count { return next }
+      current = next
+    }
+    throw .noSuchFileOrDirectory
+  }
+
+  private func closeOldDirectories() {
+    openDirectories.sort { $0.lastUse > $1.lastUse }
+    let kept = openLimit / 2
+    for directory in openDirectories[kept...] { directory.closeDescriptor() }
+    openDirectories.removeSubrange(kept...)
+  }
+
+  /// A directory moved or was removed: its descriptor may stay, but those who were found by name are found anew.
+  func forget(_ directory: HostInode) {
+    if directory.descriptor == nil { return }
+    directory.closeDescriptor()
+    openDirectories.removeAll { $0 === directory }
+  }
+}
+
+/// A file's identity on the host.
+struct HostFileKey: Hashable {
+  let device: UInt64
+  let inode: UInt64
+  init(_ stat: Stat) {
+    device = stat.device
+    inode = stat.inode
+  }
+}
+
+/// The host's file systems that guests may not enter, by the magic numbers of statfs(2).
+enum PseudoFileSystem {
+  private static let magics: Set<Int64> = [
+    0x9fa0,  // proc
+    0x6265_6572,  // sysfs
+    0x1cd1,  // devpts
+    0x27e0eb,  // cgroup
+    0x6367_7270,  // cgroup2
+    0x6462_6720,  // debugfs
+    0x7472_6163,  // tracefs
+    0xcafe_4a11,  // bpf
+    0x7363_6673,  // securityfs
+    0x1980_0202,  // mqueue
+    0x6265_6570,  // configfs
+    0x6165_676c,  // pstore
+    0xde5e_81e4,  // efivarfs
+    0xf97c_ff8c,  // selinuxfs
+    0x6e73_6673,  // nsfs
+    0x0187,  // autofs
+    0x4249_4e4d,  // binfmt_misc
+    0x6573_5546,  // fusectl
+    0x0bad_1dea,  // futexfs
+    0x5049_4446,  // pidfs
+  ]
+
+  static func contains(_ magic: Int64) -> Bool { magic != 0 && magics.contains(magic & 0xFFFF_FFFF) }
+}

@@ -1,0 +1,356 @@
+import Host
+import LinuxABI
+
+/// A file on the host: a name in the directory that it was found in, and what stat(2) said of it.
+package final class HostInode: Inode {
+  unowned let fileSystem: HostFileSystem
+  /// The directory it was last found in; nil for the root.
+  private(set) var parent: HostInode?
+  private(set) var name: [UInt8]
+  /// Attributes with the host's numbers, as last seen.
+  private(set) var hostStat: Stat
+  /// Directories: a descriptor (`O_PATH`), while `fileSystem` keeps one, and when it was last used.
+  var descriptor: FileDescriptor?
+  var lastUse: UInt64 = 0
+  private var target: String?
+  private var concealed: Bool?
+  /// The descriptor that a file was created with, where its mode would not let it be opened again.
+  private var created: FileDescriptor?
+
+  init(root fileSystem: HostFileSystem, stat: Stat) {
+    self.fileSystem = fileSystem
+    name = []
+    hostStat = stat
+  }
+
+  init(parent: HostInode, name: [UInt8], stat: Stat) {
+    fileSystem = parent.fileSystem
+    self.parent = parent
+    self.name = name
+    hostStat = stat
+  }
+
+  deinit {
+    closeDescriptor()
+    if let created { Host.close(created) }
+  }
+
+  func closeDescriptor() {
+    if let descriptor { Host.close(descriptor) }
+    descriptor = nil
+  }
+
+  var key: HostFileKey { HostFileKey(hostStat) }
+
+  // MARK: attributes
+
+  package override var kind: FileMode.Kind { FileMode(rawValue: hostStat.mode).kind ?? .regular }
+
+  func refresh(_ stat: Stat) { hostStat = stat }
+
+  /// Looks at the host again where names are volatile. A file whose name is gone keeps its last attributes.
+  private func refreshIfVolatile() throws(Errno) {
+    guard fileSystem.isVolatile else { return }
+    do throws(Errno) {
+      let stat: Stat
+      if let parent {
+        stat = try Host.status(at: try fileSystem.descriptor(of: parent), name)
+      } else {
+        stat = try Host.status(try fileSystem.descriptor(of: self))
+      }
+      if HostFileKey(stat) == key { hostStat = stat } else { hostStat.links = 0 }
+    } catch .noSuchFileOrDirectory {
+      hostStat.links = 0
+    }
+  }
+
+  package override func attributes() throws(Errno) -> Stat {
+    try refreshIfVolatile()
+    return guestStat(hostStat)
+  }
+
+  /// Attributes with the numbers that guests see.
+  func guestStat(_ stat: Stat) -> Stat {
+    var result = stat
+    result.inode = fileSystem.number(stat.inode, on: stat.device)
+    result.device = fileSystem.deviceNumber
+    return result
+  }
+
+  package override func permissionAttributes() throws(Errno) -> PermissionAttributes {
+    if parent == nil { try refreshIfVolatile() }
+    return PermissionAttributes(hostStat)
+  }
+
+  package override func setAttributes(_ change: AttributeChange) throws(Errno) {
+    try checkWritable()
+    guard let parent else { throw .notPermitted }
+    if let size = change.size {
+      let file = try openRegular([.writeOnly])
+      defer { Host.close(file) }
+      try Host.truncate(file, to: size)
+    }
+    let directory = try fileSystem.descriptor(of: parent)
+    if let owner = HostChange.owner(change, of: hostStat) {
+      try Host.changeOwner(at: directory, name, uid: owner.uid, gid: owner.gid)
+    }
+    if let permissions = change.permissions {
+      try Host.changeMode(at: directory, name, HostChange.permissions(permissions, kind))
+    }
+    if let times = HostChange.times(change) {
+      try Host.changeTimes(at: directory, name, access: times.access, modification: times.modification)
+    }
+    try refreshIfVolatile()
+  }
+
+  package override func statistics() throws(Errno) -> FileSystemStatistics? {
+    let directory = kind == .directory ? self : parent ?? self
+    return HostFileSystem.statistics(try Host.fileSystemStatus(try fileSystem.descriptor(of: directory)))
+  }
+
+  // MARK: directories
+
+  package override var isVolatile: Bool { fileSystem.isVolatile }
+
+  /// A directory of one of the host's pseudo file systems: it appears empty.
+  private func isConcealed() throws(Errno) -> Bool {
+    if let concealed { return concealed }
+    var result = false
+    if parent == nil || parent?.hostStat.device != hostStat.device {
+      let status = try Host.fileSystemStatus(try fileSystem.descriptor(of: self))
+      result = PseudoFileSystem.contains(status.type)
+    }
+    concealed = result
+    return result
+  }
+
+  /// The directory's descriptor, for a change in it.
+  private func writableDirectory() throws(Errno) -> FileDescriptor {
+    guard kind == .directory else { throw .notDirectory }
+    try checkWritable()
+    if try isConcealed() { throw .notPermitted }
+    return try fileSystem.descriptor(of: self)
+  }
+
+  private func checkWritable() throws(Errno) {
+    if fileSystem.isReadOnly { throw .readOnlyFileSystem }
+  }
+
+  /// The bytes of a single name: what leads nowhere else.
+  private static func bytes(_ name: String) throws(Errno) -> [UInt8] {
+    let bytes = FileName.bytes(name)
+    if bytes.isEmpty || bytes == [0x2E] || bytes == [0x2E, 0x2E] || bytes.contains(0x2F) { throw .invalidArgument }
+    return bytes
+  }
+
+  package override func lookup(_ name: String) throws(Errno) -> Inode { try find(name) }
+
+  func find(_ name: String) throws(Errno) -> HostInode {
+    guard kind == .directory else { throw .notDirectory }
+    if try isConcealed() { throw .noSuchFileOrDirectory }
+    let bytes = try HostInode.bytes(name)
+    let stat = try Host.status(at: try fileSystem.descriptor(of: self), bytes)
+    return found(bytes, stat)
+  }
+
+  private func found(_ name: [UInt8], _ stat: Stat) -> HostInode {
+    let inode = fileSystem.inode(parent: self, name: name, stat: stat)
+    inode.parent = self
+    inode.name = name
+    return inode
+  }
+
+  package override func revalidate(_ name: String, _ inode: Inode) throws(Errno) -> Bool {
+    guard let inode = inode as? HostInode else { return false }
+    let bytes = try HostInode.bytes(name)
+    do throws(Errno) {
+      let stat = try Host.status(at: try fileSystem.descriptor(of: self), bytes)
+      guard HostFileKey(stat) == inode.key, stat.mode & 0o170000 == inode.kind.rawValue else { return false }
+      inode.hostStat = stat
+      inode.parent = self
+      inode.name = bytes
+      return true
+    } catch .noSuchFileOrDirectory {
+      return false
+    }
+  }
+
+  package override func listEntries() throws(Errno) -> [DirectoryEntry] {
+    guard kind == .directory else { throw .notDirectory }
+    if try isConcealed() { return [] }
+    let list = try Host.open(
+      at: try fileSystem.descriptor(of: self), [0x2E], [.directory, .noFollow, .nonBlocking])
+    defer { Host.close(list) }
+    let entries = try Host.readDirectory(list)
+    var result: [DirectoryEntry] = []
+    result.reserveCapacity(entries.count)
+    for entry in entries where entry.name != [0x2E] && entry.name != [0x2E, 0x2E] {
+      result.append(
+        DirectoryEntry(
+          inode: fileSystem.number(entry.inode, on: hostStat.device), next: 0,
+          kind: FileMode.Kind(rawValue: UInt32(entry.type) << 12), name: FileName.string(entry.name)))
+    }
+    return result
+  }
+
+  package override func create(
+    _ name: String, mode: FileMode, device: UInt64, owner: Credentials
+  ) throws(Errno) -> Inode {
+    let directory = try writableDirectory()
+    let bytes = try HostInode.bytes(name)
+    guard let kind = mode.kind else { throw .invalidArgument }
+    let permissions = HostChange.permissions(mode.permissions, kind)
+    switch kind {
+    case .regular:
+      let file = try Host.open(
+        at: directory, bytes, [.create, .exclusive, .readWrite, .noFollow, .nonBlocking, .noControllingTTY],
+        mode: permissions)
+      do throws(Errno) {
+        let inode = found(bytes, try Host.status(file))
+        if permissions & 0o600 == 0o600 { Host.close(file) } else { inode.created = file }
+        return inode
+      } catch {
+        Host.close(file)
+        throw error
+      }
+    case .fifo, .socket:
+      try Host.makeNode(at: directory, bytes, mode: kind.rawValue | permissions)
+      return try find(name)
+    default: throw .notPermitted
+    }
+  }
+
+  package override func makeDirectory(
+    _ name: String, permissions: UInt32, owner: Credentials
+  ) throws(Errno) -> Inode {
+    try Host.makeDirectory(
+      at: try writableDirectory(), try HostInode.bytes(name),
+      permissions: HostChange.permissions(permissions, .directory))
+    return try find(name)
+  }
+
+  package override func makeSymbolicLink(_ name: String, target: String, owner: Credentials) throws(Errno) -> Inode {
+    try Host.makeSymbolicLink(
+      at: try writableDirectory(), try HostInode.bytes(name), target: FileName.bytes(target))
+    return try find(name)
+  }
+
+  package override func link(_ name: String, to inode: Inode) throws(Errno) {
+    guard let inode = inode as? HostInode, inode.fileSystem === fileSystem, let parent = inode.parent else {
+      throw .improperLink
+    }
+    let to = try writableDirectory()
+    let from = try fileSystem.descriptor(of: parent)
+    let bytes = try HostInode.bytes(name)
+    try Host.link(at: from, inode.name, to: to, bytes)
+    try inode.refreshIfVolatile()
+  }
+
+  package override func unlink(_ name: String, inode: Inode) throws(Errno) {
+    try Host.unlink(at: try writableDirectory(), try HostInode.bytes(name), isDirectory: false)
+  }
+
+  package override func removeDirectory(_ name: String, inode: Inode) throws(Errno) {
+    try Host.unlink(at: try writableDirectory(), try HostInode.bytes(name), isDirectory: true)
+    if let inode = inode as? HostInode { fileSystem.forget(inode) }
+  }
+
+  package override func rename(
+    _ name: String, to newDirectory: Inode, _ newName: String, flags: RenameFlags
+  ) throws(Errno) {
+    guard let newDirectory = newDirectory as? HostInode, newDirectory.fileSystem === fileSystem else {
+      throw .improperLink
+    }
+    let from = try writableDirectory()
+    let to = try newDirectory.writableDirectory()
+    try Host.rename(
+      at: from, try HostInode.bytes(name), to: to, try HostInode.bytes(newName), flags: flags.rawValue)
+  }
+
+  package override func moved(to directory: Inode, _ name: String) {
+    guard let directory = directory as? HostInode else { return }
+    parent = directory
+    self.name = FileName.bytes(name)
+  }
+
+  // MARK: contents
+
+  package override func readLink() throws(Errno) -> String {
+    guard kind == .symbolicLink, let parent else { throw .invalidArgument }
+    if let target { return target }
+    let result = FileName.string(try Host.readLink(at: try fileSystem.descriptor(of: parent), name))
+    if !fileSystem.isVolatile { target = result }
+    return result
+  }
+
+  package override func open(_ flags: OpenFlags, at location: PathLocation) throws(Errno) -> OpenFile {
+    switch kind {
+    case .directory: return DirectoryFile(flags: flags, location: location)
+    case .regular:
+      let descriptor: FileDescriptor
+      if let created {
+        descriptor = created
+        self.created = nil
+      } else {
+        descriptor = try openRegular(flags)
+      }
+      return HostFile(self, descriptor, flags: flags, location: location)
+    default:
+      return try fileSystem.context.special.open(self, device: hostStat.specialDevice, flags: flags, at: location)
+    }
+  }
+
+  /// Opens the file on the host, and makes sure that it is the regular file that was looked up.
+  func openRegular(_ flags: OpenFlags) throws(Errno) -> FileDescriptor {
+    guard kind == .regular, let parent else { throw .noSuchAddressOrDevice }
+    let directory = try fileSystem.descriptor(of: parent)
+    let access = flags.intersection(.accessMask)
+    if access.isWritable { try checkWritable() }
+    let opened = try Host.open(at: directory, name, access.union([.noFollow, .nonBlocking, .noControllingTTY]))
+    do throws(Errno) {
+      let stat = try Host.status(opened)
+      guard HostFileKey(stat) == key, stat.mode & 0o170000 == FileMode.Kind.regular.rawValue else {
+        throw .noSuchAddressOrDevice
+      }
+      // A file mounted alone may come from a pseudo file system.
+      if stat.device != parent.hostStat.device,
+        PseudoFileSystem.contains(try Host.fileSystemStatus(opened).type)
+      {
+        throw .noSuchAddressOrDevice
+      }
+      hostStat = stat
+      return opened
+    } catch {
+      Host.close(opened)
+      throw error
+    }
+  }
+}
+
+/// What of a change reaches the host.
+enum HostChange {
+  /// Guests can't make files of the host set-user-ID or set-group-ID.
+  static func permissions(_ permissions: UInt32, _ kind: FileMode.Kind) -> UInt32 {
+    permissions & (kind == .directory ? 0o3777 : 0o1777)
+  }
+
+  /// The owner to set; nil where it is that already.
+  static func owner(_ change: AttributeChange, of stat: Stat) -> (uid: UInt32?, gid: UInt32?)? {
+    let uid = change.uid == stat.uid ? nil : change.uid
+    let gid = change.gid == stat.gid ? nil : change.gid
+    return uid == nil && gid == nil ? nil : (uid, gid)
+  }
+
+  /// Times for utimensat(2), with its values for "now" and "leave alone".
+  static func times(_ change: AttributeChange) -> (access: Timespec, modification: Timespec)? {
+    if change.accessTime == nil && change.modificationTime == nil { return nil }
+    func time(_ change: AttributeChange.TimeChange?) -> Timespec {
+      switch change {
+      case nil: Timespec(seconds: 0, nanoseconds: (1 << 30) - 2)
+      case .now: Timespec(seconds: 0, nanoseconds: (1 << 30) - 1)
+      case .set(let time): time
+      }
+    }
+    return (time(change.accessTime), time(change.modificationTime))
+  }
+}

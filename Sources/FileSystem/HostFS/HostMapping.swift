@@ -1,0 +1,99 @@
+import Host
+import LinuxABI
+import Memory
+import Platform
+
+/// A host file that guests map: registered with the platform while any mapping, or the cache, refers to it.
+final class HostMapping: MappableObject {
+  private let descriptor: FileDescriptor
+  private let platform: any Platform
+  private var registered: MappableFile?
+  /// The size, where the file doesn't change.
+  private let fixedSize: UInt64?
+  let mappingName: String
+  let mappingDevice: UInt64
+  let mappingInode: UInt64
+  fileprivate var lastUse: UInt64 = 0
+
+  fileprivate init(
+    _ descriptor: FileDescriptor, platform: any Platform, fixedSize: UInt64?, name: String, device: UInt64,
+    inode: UInt64
+  ) {
+    self.descriptor = descriptor
+    self.platform = platform
+    self.fixedSize = fixedSize
+    mappingName = name
+    mappingDevice = device
+    mappingInode = inode
+  }
+
+  deinit {
+    if let registered { platform.unregister(registered) }
+    Host.close(descriptor)
+  }
+
+  func mappingBacking() throws(Errno) -> MappingBacking {
+    if let registered { return .hostFile(file: registered, descriptor: descriptor) }
+    let file = try platform.register(file: descriptor)
+    registered = file
+    return .hostFile(file: file, descriptor: descriptor)
+  }
+
+  var mappingSize: UInt64 {
+    if let fixedSize { return fixedSize }
+    return UInt64(clamping: (try? Host.status(descriptor).size) ?? 0)
+  }
+}
+
+/// The mapped files of one host file system. Each is registered once; those used last stay registered when they are
+/// not mapped any more, because programs and libraries come again.
+final class HostFileCache {
+  private struct Key: Hashable {
+    let file: HostFileKey
+    let isWritable: Bool
+  }
+  private struct Entry {
+    weak var mapping: HostMapping?
+    var kept: HostMapping?
+  }
+  private var entries: [Key: Entry] = [:]
+  private var keptCount = 0
+  private let limit = 256
+  private var clock: UInt64 = 0
+
+  /// What mmap(2) of an open host file maps.
+  func mapping(
+    of inode: HostInode, _ descriptor: FileDescriptor, isWritable: Bool, name: String, device: UInt64
+  ) throws(Errno) -> HostMapping {
+    let key = Key(file: inode.key, isWritable: isWritable)
+    clock &+= 1
+    if let mapping = entries[key]?.mapping {
+      mapping.lastUse = clock
+      if entries[key]?.kept == nil {
+        entries[key]?.kept = mapping
+        keptCount += 1
+      }
+      return mapping
+    }
+    if keptCount >= limit { evict() }
+    let fileSystem = inode.fileSystem
+    let stat = try inode.attributes()
+    let mapping = HostMapping(
+      try Host.duplicate(descriptor), platform: fileSystem.context.services.platform,
+      fixedSize: fileSystem.isVolatile ? nil : UInt64(clamping: stat.size), name: name, device: device,
+      inode: stat.inode)
+    mapping.lastUse = clock
+    if entries[key]?.kept == nil { keptCount += 1 }
+    entries[key] = Entry(mapping: mapping, kept: mapping)
+    return mapping
+  }
+
+  /// Lets go of the less recently used half; what is still mapped stays registered.
+  private func evict() {
+    let uses = entries.values.compactMap { $0.kept?.lastUse }.sorted()
+    let oldest = uses[uses.count / 2]
+    for key in entries.keys where (entries[key]?.kept?.lastUse ?? .max) < oldest { entries[key]?.kept = nil }
+    entries = entries.filter { $0.value.mapping != nil }
+    keptCount = entries.values.count { $0.kept != nil }
+  }
+}

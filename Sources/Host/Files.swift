@@ -1,0 +1,379 @@
+import CStub
+import LinuxABI
+
+/// Host calls on files. Paths given to them are always relative to a descriptor that Apus holds.
+extension Host {
+  /// `AT_*` and other constants that only host calls need.
+  private enum Constant {
+    static let symlinkNoFollow = 0x100
+    static let removeDirectory = 0x200
+    static let emptyPath = 0x1000
+    static let resolveFlags: UInt64 = 0x02 | 0x04 | 0x08  // NO_MAGICLINKS | NO_SYMLINKS | BENEATH
+    static let doNotWait = 0x08  // RWF_NOWAIT
+    static let append = 0x10  // RWF_APPEND
+  }
+
+  /// Calls `body` with the address of a C string.
+  private static func withPath<R>(_ path: [UInt8], _ body: (Int) throws(Errno) -> R) throws(Errno) -> R {
+    if path.contains(0) { throw .invalidArgument }
+    let terminated = path + [0]
+    let result: Result<R, Errno> = unsafe terminated.withUnsafeBufferPointer { pointer in
+      do throws(Errno) { return .success(try body(unsafe Int(bitPattern: pointer.baseAddress))) } catch {
+        return .failure(error)
+      }
+    }
+    return try result.get()
+  }
+
+  private static func number(_ descriptor: FileDescriptor) -> Int { Int(descriptor.rawValue) }
+
+  // MARK: opening
+
+  /// openat(2). Only for single names, or a root that the user named.
+  package static func open(
+    at directory: FileDescriptor?, _ path: [UInt8], _ flags: OpenFlags, mode: UInt32 = 0
+  ) throws(Errno) -> FileDescriptor {
+    try withPath(path) { (pointer) throws(Errno) in
+      let base = directory.map { number($0) } ?? -100
+      let result = try call(.openat, base, pointer, Int(flags.union(.closeOnExec).rawValue), Int(mode))
+      return FileDescriptor(rawValue: CInt(result))
+    }
+  }
+
+  /// openat2(2) below a directory, through no link of any kind.
+  /// - Throws: `ENOSYS` on hosts before Linux 5.6; `EXDEV`, `ELOOP` where the path leads out or through a link.
+  package static func openBeneath(
+    _ directory: FileDescriptor, _ path: [UInt8], _ flags: OpenFlags
+  ) throws(Errno) -> FileDescriptor {
+    // struct open_how
+    var how: (flags: UInt64, mode: UInt64, resolve: UInt64) = (
+      UInt64(flags.union(.closeOnExec).rawValue), 0, Constant.resolveFlags
+    )
+    return try withPath(path) { (pointer) throws(Errno) in
+      let result: Result<Int, Errno> = unsafe withUnsafeMutablePointer(to: &how) { how in
+        do throws(Errno) {
+          return .success(
+            try call(.openat2, number(directory), pointer, unsafe Int(bitPattern: how), MemoryLayout.size(ofValue: how.pointee)))
+        } catch { return .failure(error) }
+      }
+      return FileDescriptor(rawValue: CInt(try result.get()))
+    }
+  }
+
+  /// close(2).
+  package static func close(_ descriptor: FileDescriptor) { _ = try? call(.close, number(descriptor)) }
+
+  /// dup(2) with close-on-exec.
+  package static func duplicate(_ descriptor: FileDescriptor) throws(Errno) -> FileDescriptor {
+    FileDescriptor(rawValue: CInt(try call(.fcntl, number(descriptor), 1030, 3)))
+  }
+
+  /// A descriptor for the same file with another access mode, made through `/proc/self/fd`.
+  package static func reopen(_ descriptor: FileDescriptor, _ flags: OpenFlags) throws(Errno) -> FileDescriptor {
+    try open(at: nil, Array("/proc/self/fd/\(descriptor.rawValue)".utf8), flags)
+  }
+
+  // MARK: attributes
+
+  /// newfstatat(2) of a name, not following a link.
+  package static func status(at directory: FileDescriptor, _ name: [UInt8]) throws(Errno) -> Stat {
+    try withPath(name) { (pointer) throws(Errno) in
+      try status { (target) throws(Errno) in
+        try call(.newfstatat, number(directory), pointer, target, Constant.symlinkNoFollow)
+      }
+    }
+  }
+
+  /// fstat(2).
+  package static func status(_ descriptor: FileDescriptor) throws(Errno) -> Stat {
+    try status { (target) throws(Errno) in try call(.fstat, number(descriptor), target) }
+  }
+
+  private static func status(_ body: (Int) throws(Errno) -> Int) throws(Errno) -> Stat {
+    var stat = Stat()
+    let result: Result<Int, Errno> = unsafe withUnsafeMutablePointer(to: &stat) { pointer in
+      do throws(Errno) { return .success(try body(unsafe Int(bitPattern: pointer))) } catch { return .failure(error) }
+    }
+    _ = try result.get()
+    return stat
+  }
+
+  /// fstatfs(2).
+  package static func fileSystemStatus(_ descriptor: FileDescriptor) throws(Errno) -> StatFS {
+    var result = StatFS()
+    let outcome: Result<Int, Errno> = unsafe withUnsafeMutablePointer(to: &result) { pointer in
+      do throws(Errno) {
+        return .success(try call(.fstatfs, number(descriptor), unsafe Int(bitPattern: pointer)))
+      } catch { return .failure(error) }
+    }
+    _ = try outcome.get()
+    return result
+  }
+
+  /// fchmod(2).
+  package static func changeMode(_ descriptor: FileDescriptor, _ permissions: UInt32) throws(Errno) {
+    try call(.fchmod, number(descriptor), Int(permissions))
+  }
+
+  /// fchmodat2(2) of a name, not following a link; fchmodat(2) on hosts before Linux 6.6.
+  package static func changeMode(
+    at directory: FileDescriptor, _ name: [UInt8], _ permissions: UInt32
+  ) throws(Errno) {
+    try withPath(name) { (pointer) throws(Errno) in
+      do throws(Errno) {
+        try call(.fchmodat2, number(directory), pointer, Int(permissions), Constant.symlinkNoFollow)
+      } catch .noFunction {
+        let file = try open(at: directory, name, [.path, .noFollow])
+        defer { close(file) }
+        if try status(file).mode & 0o170000 == FileMode.Kind.symbolicLink.rawValue { throw .notSupported }
+        try withPath(Array("/proc/self/fd/\(file.rawValue)".utf8)) { (link) throws(Errno) in
+          try call(.fchmodat, -100, link, Int(permissions))
+        }
+      }
+    }
+  }
+
+  /// fchownat(2) of a name, not following a link.
+  package static func changeOwner(
+    at directory: FileDescriptor, _ name: [UInt8], uid: UInt32?, gid: UInt32?
+  ) throws(Errno) {
+    try withPath(name) { (pointer) throws(Errno) in
+      try call(
+        .fchownat, number(directory), pointer, uid.map { Int($0) } ?? -1, gid.map { Int($0) } ?? -1,
+        Constant.symlinkNoFollow)
+    }
+  }
+
+  /// fchown(2).
+  package static func changeOwner(_ descriptor: FileDescriptor, uid: UInt32?, gid: UInt32?) throws(Errno) {
+    try call(.fchown, number(descriptor), uid.map { Int($0) } ?? -1, gid.map { Int($0) } ?? -1)
+  }
+
+  /// utimensat(2) of a name, not following a link, or of an open file where the name is nil.
+  /// The nanoseconds may be `UTIME_NOW` and `UTIME_OMIT`.
+  package static func changeTimes(
+    at directory: FileDescriptor, _ name: [UInt8]?, access: Timespec, modification: Timespec
+  ) throws(Errno) {
+    var times = (access, modification)
+    func set(_ path: Int, _ flags: Int) throws(Errno) {
+      let result: Result<Int, Errno> = unsafe withUnsafeMutablePointer(to: &times) { pointer in
+        do throws(Errno) {
+          return .success(try call(.utimensat, number(directory), path, unsafe Int(bitPattern: pointer), flags))
+        } catch { return .failure(error) }
+      }
+      _ = try result.get()
+    }
+    guard let name else { return try set(0, 0) }
+    try withPath(name) { (pointer) throws(Errno) in try set(pointer, Constant.symlinkNoFollow) }
+  }
+
+  // MARK: names
+
+  /// readlinkat(2).
+  package static func readLink(at directory: FileDescriptor, _ name: [UInt8]) throws(Errno) -> [UInt8] {
+    try withPath(name) { (pointer) throws(Errno) in
+      var failure: Errno?
+      let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
+        do throws(Errno) {
+          count = try call(.readlinkat, number(directory), pointer, unsafe Int(bitPattern: buffer.baseAddress), 4096)
+        } catch { failure = error }
+      }
+      if let failure { throw failure }
+      return bytes
+    }
+  }
+
+  /// mkdirat(2).
+  package static func makeDirectory(
+    at directory: FileDescriptor, _ name: [UInt8], permissions: UInt32
+  ) throws(Errno) {
+    try withPath(name) { (pointer) throws(Errno) in
+      try call(.mkdirat, number(directory), pointer, Int(permissions))
+    }
+  }
+
+  /// mknodat(2), for FIFOs and sockets only.
+  package static func makeNode(at directory: FileDescriptor, _ name: [UInt8], mode: UInt32) throws(Errno) {
+    try withPath(name) { (pointer) throws(Errno) in
+      try call(.mknodat, number(directory), pointer, Int(mode), 0)
+    }
+  }
+
+  /// Sets the file mode creation mask to 0 (umask(2)): guests have their own.
+  package static func clearFileModeMask() { _ = try? call(.umask, 0) }
+
+  /// symlinkat(2).
+  package static func makeSymbolicLink(
+    at directory: FileDescriptor, _ name: [UInt8], target: [UInt8]
+  ) throws(Errno) {
+    try withPath(name) { (pointer) throws(Errno) in
+      try withPath(target) { (target) throws(Errno) in
+        try call(.symlinkat, target, number(directory), pointer)
+      }
+    }
+  }
+
+  /// linkat(2), not following a link.
+  package static func link(
+    at directory: FileDescriptor, _ name: [UInt8], to newDirectory: FileDescriptor, _ newName: [UInt8]
+  ) throws(Errno) {
+    try withPath(name) { (old) throws(Errno) in
+      try withPath(newName) { (new) throws(Errno) in
+        try call(.linkat, number(directory), old, number(newDirectory), new, 0)
+      }
+    }
+  }
+
+  /// unlinkat(2).
+  package static func unlink(
+    at directory: FileDescriptor, _ name: [UInt8], isDirectory: Bool
+  ) throws(Errno) {
+    try withPath(name) { (pointer) throws(Errno) in
+      try call(.unlinkat, number(directory), pointer, isDirectory ? Constant.removeDirectory : 0)
+    }
+  }
+
+  /// renameat2(2).
+  package static func rename(
+    at directory: FileDescriptor, _ name: [UInt8], to newDirectory: FileDescriptor, _ newName: [UInt8], flags: UInt32
+  ) throws(Errno) {
+    try withPath(name) { (old) throws(Errno) in
+      try withPath(newName) { (new) throws(Errno) in
+        try call(.renameat2, number(directory), old, number(newDirectory), new, Int(flags))
+      }
+    }
+  }
+
+  /// getdents64(2): all entries of a directory opened for reading, `.` and `..` too.
+  package static func readDirectory(_ descriptor: FileDescriptor) throws(Errno) -> [HostDirectoryEntry] {
+    var entries: [HostDirectoryEntry] = []
+    var failure: Errno?
+    while failure == nil {
+      let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 1 << 15) { buffer, count in
+        do throws(Errno) {
+          count = try call(.getdents64, number(descriptor), unsafe Int(bitPattern: buffer.baseAddress), 1 << 15)
+        } catch { failure = error }
+      }
+      if bytes.isEmpty { break }
+      unsafe bytes.withUnsafeBytes { raw in
+        // struct linux_dirent64: d_ino, d_off, d_reclen (u16), d_type (u8), d_name
+        var offset = 0
+        while offset + 19 <= raw.count {
+          let length = Int(unsafe raw.loadUnaligned(fromByteOffset: offset + 16, as: UInt16.self))
+          guard length >= 19, offset + length <= raw.count else { break }
+          let name = unsafe raw[(offset + 19)..<(offset + length)].prefix { $0 != 0 }
+          entries.append(
+            HostDirectoryEntry(
+              inode: unsafe raw.loadUnaligned(fromByteOffset: offset, as: UInt64.self),
+              type: unsafe raw[offset + 18], name: unsafe Array(name)))
+          offset += length
+        }
+      }
+    }
+    if let failure { throw failure }
+    return entries
+  }
+
+  // MARK: data
+
+  /// preadv2(2) into host memory. With `wait` false it reads only what is in the page cache.
+  /// - Throws: `EAGAIN` where it isn't; `EOPNOTSUPP` where the file system can't tell.
+  package static func read(
+    _ descriptor: FileDescriptor, into segments: [UnsafeMutableRawBufferPointer], at offset: UInt64, wait: Bool
+  ) throws(Errno) -> Int {
+    guard let position = Int(exactly: offset) else { throw .invalidArgument }
+    return try unsafe withVectors(segments) { (vectors, count) throws(Errno) in
+      wait
+        ? try call(.preadv, number(descriptor), vectors, count, position, 0)
+        : try call(.preadv2, number(descriptor), vectors, count, position, 0, Constant.doNotWait)
+    }
+  }
+
+  /// pwritev(2) from host memory, or at the end of the file where `offset` is nil.
+  package static func write(
+    _ descriptor: FileDescriptor, from segments: [UnsafeMutableRawBufferPointer], at offset: UInt64?
+  ) throws(Errno) -> Int {
+    guard let offset else {
+      return try unsafe withVectors(segments) { (vectors, count) throws(Errno) in
+        try call(.pwritev2, number(descriptor), vectors, count, 0, 0, Constant.append)
+      }
+    }
+    guard let position = Int(exactly: offset) else { throw .invalidArgument }
+    return try unsafe withVectors(segments) { (vectors, count) throws(Errno) in
+      try call(.pwritev, number(descriptor), vectors, count, position, 0)
+    }
+  }
+
+  private static func withVectors(
+    _ segments: [UnsafeMutableRawBufferPointer], _ body: (Int, Int) throws(Errno) -> Int
+  ) throws(Errno) -> Int {
+    // struct iovec
+    let vectors = unsafe segments.map { unsafe (Int(bitPattern: $0.baseAddress), $0.count) }
+    let result: Result<Int, Errno> = unsafe vectors.withUnsafeBufferPointer { pointer in
+      do throws(Errno) {
+        return .success(try body(unsafe Int(bitPattern: pointer.baseAddress), pointer.count))
+      } catch { return .failure(error) }
+    }
+    return try result.get()
+  }
+
+  /// pread(2) of up to `count` bytes.
+  package static func read(_ descriptor: FileDescriptor, count: Int, at offset: UInt64) throws(Errno) -> [UInt8] {
+    guard let position = Int(exactly: offset) else { throw .invalidArgument }
+    var failure: Errno?
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+      do throws(Errno) {
+        filled = try call(.pread64, number(descriptor), unsafe Int(bitPattern: buffer.baseAddress), count, position)
+      } catch { failure = error }
+    }
+    if let failure { throw failure }
+    return bytes
+  }
+
+  /// lseek(2).
+  package static func seek(_ descriptor: FileDescriptor, _ offset: Int64, whence: Int32) throws(Errno) -> UInt64 {
+    UInt64(try call(.lseek, number(descriptor), Int(offset), Int(whence)))
+  }
+
+  /// ftruncate(2).
+  package static func truncate(_ descriptor: FileDescriptor, to size: UInt64) throws(Errno) {
+    guard let size = Int(exactly: size) else { throw .invalidArgument }
+    try call(.ftruncate, number(descriptor), size)
+  }
+
+  /// fallocate(2).
+  package static func allocate(
+    _ descriptor: FileDescriptor, mode: Int32, offset: UInt64, length: UInt64
+  ) throws(Errno) {
+    guard let offset = Int(exactly: offset), let length = Int(exactly: length) else { throw .fileTooLarge }
+    try call(.fallocate, number(descriptor), Int(mode), offset, length)
+  }
+
+  /// fsync(2), fdatasync(2).
+  package static func sync(_ descriptor: FileDescriptor, dataOnly: Bool) throws(Errno) {
+    try call(dataOnly ? .fdatasync : .fsync, number(descriptor))
+  }
+
+  // MARK: limits
+
+  /// Raises the soft limit of open files to the hard one, and returns it (prlimit(2), `RLIMIT_NOFILE`).
+  package static func raiseDescriptorLimit() -> UInt64 {
+    var limit: (soft: UInt64, hard: UInt64) = (1024, 1024)
+    unsafe withUnsafeMutablePointer(to: &limit) { pointer in
+      let address = unsafe Int(bitPattern: pointer)
+      _ = try? call(.prlimit64, 0, 7, 0, address)
+      unsafe pointer.pointee.soft = pointer.pointee.hard
+      _ = try? call(.prlimit64, 0, 7, address, 0)
+      _ = try? call(.prlimit64, 0, 7, 0, address)
+    }
+    return limit.soft
+  }
+}
+
+/// One entry that a host directory lists.
+package struct HostDirectoryEntry: Sendable {
+  package var inode: UInt64
+  /// `DT_*` of readdir(3).
+  package var type: UInt8
+  package var name: [UInt8]
+}

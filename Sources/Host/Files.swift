@@ -14,18 +14,26 @@ extension Host {
   }
 
   /// Calls `body` with the address of a C string.
+  @discardableResult
   private static func withPath<R>(_ path: [UInt8], _ body: (Int) throws(Errno) -> R) throws(Errno) -> R {
     if path.contains(0) { throw .invalidArgument }
     let terminated = path + [0]
-    let result: Result<R, Errno> = unsafe terminated.withUnsafeBufferPointer { pointer in
-      do throws(Errno) { return .success(try body(unsafe Int(bitPattern: pointer.baseAddress))) } catch {
-        return .failure(error)
-      }
+    return try unsafe terminated.withUnsafeBufferPointer { pointer throws(Errno) in
+      try body(Int(bitPattern: pointer.baseAddress))
     }
-    return try result.get()
   }
 
   private static func number(_ descriptor: FileDescriptor) -> Int { Int(descriptor.rawValue) }
+
+  /// An array that a host call fills: `body` gets the address of its storage and returns the number of bytes.
+  private static func array(_ capacity: Int, _ body: (Int) throws(Errno) -> Int) throws(Errno) -> [UInt8] {
+    var failure: Errno?
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
+      do throws(Errno) { count = try body(Int(bitPattern: buffer.baseAddress)) } catch { failure = error }
+    }
+    if let failure { throw failure }
+    return bytes
+  }
 
   // MARK: opening
 
@@ -50,23 +58,15 @@ extension Host {
       UInt64(flags.union(.closeOnExec).rawValue), 0, Constant.resolveFlags
     )
     return try withPath(path) { (pointer) throws(Errno) in
-      let result: Result<Int, Errno> = unsafe withUnsafeMutablePointer(to: &how) { how in
-        do throws(Errno) {
-          return .success(
-            try call(.openat2, number(directory), pointer, unsafe Int(bitPattern: how), MemoryLayout.size(ofValue: how.pointee)))
-        } catch { return .failure(error) }
+      let result = try unsafe withUnsafeMutablePointer(to: &how) { how throws(Errno) in
+        try call(.openat2, number(directory), pointer, Int(bitPattern: how), 24)
       }
-      return FileDescriptor(rawValue: CInt(try result.get()))
+      return FileDescriptor(rawValue: CInt(result))
     }
   }
 
   /// close(2).
   package static func close(_ descriptor: FileDescriptor) { _ = try? call(.close, number(descriptor)) }
-
-  /// dup(2) with close-on-exec.
-  package static func duplicate(_ descriptor: FileDescriptor) throws(Errno) -> FileDescriptor {
-    FileDescriptor(rawValue: CInt(try call(.fcntl, number(descriptor), 1030, 3)))
-  }
 
   /// A descriptor for the same file with another access mode, made through `/proc/self/fd`.
   package static func reopen(_ descriptor: FileDescriptor, _ flags: OpenFlags) throws(Errno) -> FileDescriptor {
@@ -91,22 +91,18 @@ extension Host {
 
   private static func status(_ body: (Int) throws(Errno) -> Int) throws(Errno) -> Stat {
     var stat = Stat()
-    let result: Result<Int, Errno> = unsafe withUnsafeMutablePointer(to: &stat) { pointer in
-      do throws(Errno) { return .success(try body(unsafe Int(bitPattern: pointer))) } catch { return .failure(error) }
+    _ = try unsafe withUnsafeMutablePointer(to: &stat) { pointer throws(Errno) in
+      try body(Int(bitPattern: pointer))
     }
-    _ = try result.get()
     return stat
   }
 
   /// fstatfs(2).
   package static func fileSystemStatus(_ descriptor: FileDescriptor) throws(Errno) -> StatFS {
     var result = StatFS()
-    let outcome: Result<Int, Errno> = unsafe withUnsafeMutablePointer(to: &result) { pointer in
-      do throws(Errno) {
-        return .success(try call(.fstatfs, number(descriptor), unsafe Int(bitPattern: pointer)))
-      } catch { return .failure(error) }
+    _ = try unsafe withUnsafeMutablePointer(to: &result) { pointer throws(Errno) in
+      try call(.fstatfs, number(descriptor), Int(bitPattern: pointer))
     }
-    _ = try outcome.get()
     return result
   }
 
@@ -156,12 +152,9 @@ extension Host {
   ) throws(Errno) {
     var times = (access, modification)
     func set(_ path: Int, _ flags: Int) throws(Errno) {
-      let result: Result<Int, Errno> = unsafe withUnsafeMutablePointer(to: &times) { pointer in
-        do throws(Errno) {
-          return .success(try call(.utimensat, number(directory), path, unsafe Int(bitPattern: pointer), flags))
-        } catch { return .failure(error) }
+      _ = try unsafe withUnsafeMutablePointer(to: &times) { pointer throws(Errno) in
+        try call(.utimensat, number(directory), path, Int(bitPattern: pointer), flags)
       }
-      _ = try result.get()
     }
     guard let name else { return try set(0, 0) }
     try withPath(name) { (pointer) throws(Errno) in try set(pointer, Constant.symlinkNoFollow) }
@@ -172,14 +165,9 @@ extension Host {
   /// readlinkat(2).
   package static func readLink(at directory: FileDescriptor, _ name: [UInt8]) throws(Errno) -> [UInt8] {
     try withPath(name) { (pointer) throws(Errno) in
-      var failure: Errno?
-      let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
-        do throws(Errno) {
-          count = try call(.readlinkat, number(directory), pointer, unsafe Int(bitPattern: buffer.baseAddress), 4096)
-        } catch { failure = error }
+      try array(4096) { (buffer) throws(Errno) in
+        try call(.readlinkat, number(directory), pointer, buffer, 4096)
       }
-      if let failure { throw failure }
-      return bytes
     }
   }
 
@@ -247,14 +235,11 @@ extension Host {
   /// getdents64(2): all entries of a directory opened for reading, `.` and `..` too.
   package static func readDirectory(_ descriptor: FileDescriptor) throws(Errno) -> [HostDirectoryEntry] {
     var entries: [HostDirectoryEntry] = []
-    var failure: Errno?
-    while failure == nil {
-      let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 1 << 15) { buffer, count in
-        do throws(Errno) {
-          count = try call(.getdents64, number(descriptor), unsafe Int(bitPattern: buffer.baseAddress), 1 << 15)
-        } catch { failure = error }
+    while true {
+      let bytes = try array(1 << 15) { (buffer) throws(Errno) in
+        try call(.getdents64, number(descriptor), buffer, 1 << 15)
       }
-      if bytes.isEmpty { break }
+      if bytes.isEmpty { return entries }
       unsafe bytes.withUnsafeBytes { raw in
         // struct linux_dirent64: d_ino, d_off, d_reclen (u16), d_type (u8), d_name
         var offset = 0
@@ -270,8 +255,6 @@ extension Host {
         }
       }
     }
-    if let failure { throw failure }
-    return entries
   }
 
   // MARK: data
@@ -308,26 +291,18 @@ extension Host {
     _ segments: [UnsafeMutableRawBufferPointer], _ body: (Int, Int) throws(Errno) -> Int
   ) throws(Errno) -> Int {
     // struct iovec
-    let vectors = unsafe segments.map { unsafe (Int(bitPattern: $0.baseAddress), $0.count) }
-    let result: Result<Int, Errno> = unsafe vectors.withUnsafeBufferPointer { pointer in
-      do throws(Errno) {
-        return .success(try body(unsafe Int(bitPattern: pointer.baseAddress), pointer.count))
-      } catch { return .failure(error) }
+    let vectors = unsafe segments.map { (Int(bitPattern: $0.baseAddress), $0.count) }
+    return try unsafe vectors.withUnsafeBufferPointer { pointer throws(Errno) in
+      try body(Int(bitPattern: pointer.baseAddress), pointer.count)
     }
-    return try result.get()
   }
 
   /// pread(2) of up to `count` bytes.
   package static func read(_ descriptor: FileDescriptor, count: Int, at offset: UInt64) throws(Errno) -> [UInt8] {
     guard let position = Int(exactly: offset) else { throw .invalidArgument }
-    var failure: Errno?
-    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-      do throws(Errno) {
-        filled = try call(.pread64, number(descriptor), unsafe Int(bitPattern: buffer.baseAddress), count, position)
-      } catch { failure = error }
+    return try array(count) { (buffer) throws(Errno) in
+      try call(.pread64, number(descriptor), buffer, count, position)
     }
-    if let failure { throw failure }
-    return bytes
   }
 
   /// lseek(2).
@@ -360,7 +335,7 @@ extension Host {
   package static func raiseDescriptorLimit() -> UInt64 {
     var limit: (soft: UInt64, hard: UInt64) = (1024, 1024)
     unsafe withUnsafeMutablePointer(to: &limit) { pointer in
-      let address = unsafe Int(bitPattern: pointer)
+      let address = Int(bitPattern: pointer)
       _ = try? call(.prlimit64, 0, 7, 0, address)
       unsafe pointer.pointee.soft = pointer.pointee.hard
       _ = try? call(.prlimit64, 0, 7, address, 0)

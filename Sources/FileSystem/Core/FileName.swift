@@ -65,6 +65,6 @@ struct NameKey: Hashable {
 
   func hash(into hasher: inout Hasher) {
     var string = string
-    unsafe string.withUTF8 { unsafe hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    string.withUTF8 { unsafe hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
   }
 }

@@ -6,10 +6,10 @@ import LinuxABI
 /// read-only mounts, the rules for `.` and `..`, for sticky and set-group-ID directories. They never block.
 package final class VFS {
   let cache = DentryCache()
-  /// The mount that holds `/`.
-  package let rootMount: Mount
+  /// What everything is mounted on, as Linux's `rootfs`.
+  private let base: Mount
   /// All mounts, in the order in which they were made.
-  package private(set) var mounts: [Mount]
+  package private(set) var mounts: [Mount] = []
   /// The topmost mount on a dentry of a mount.
   private var mounted: [MountPoint: Mount] = [:]
   private var nextNumber = 1
@@ -23,19 +23,14 @@ package final class VFS {
     }
   }
 
-  /// - Parameters:
-  ///   - root: the root directory of the file system mounted at `/`.
-  package init(fileSystem: any MountedFileSystem, root: Inode, isReadOnly: Bool = false) {
-    let dentry = Dentry(name: "", parent: nil, inode: root)
-    rootMount = Mount(root: dentry, point: nil, fileSystem: fileSystem, isReadOnly: isReadOnly)
-    mounts = [rootMount]
-    rootMount.number = nextNumber
-    nextNumber += 1
-    cache.addRoot(dentry)
+  /// A tree with nothing but an empty directory; mount a file system on `root` first.
+  package init() {
+    let dentry = Dentry(name: "", parent: nil, inode: EmptyDirectory())
+    base = Mount(root: dentry, point: nil, fileSystem: EmptyFileSystem(), isReadOnly: true)
   }
 
   /// `/` of the mount tree.
-  package var root: PathLocation { topmost(PathLocation(mount: rootMount, dentry: rootMount.root)) }
+  package var root: PathLocation { topmost(PathLocation(mount: base, dentry: base.root)) }
 
   // MARK: mounts
 
@@ -139,4 +134,27 @@ package final class VFS {
   func checkWritable(_ mount: Mount) throws(Errno) {
     if mount.isReadOnly { throw .readOnlyFileSystem }
   }
+}
+
+/// The directory that the first file system is mounted on.
+private final class EmptyDirectory: Inode {
+  override var kind: FileMode.Kind { .directory }
+  override func attributes() throws(Errno) -> Stat {
+    var stat = Stat()
+    stat.mode = FileMode(.directory, permissions: 0o555).rawValue
+    stat.inode = 1
+    return stat
+  }
+  override func lookup(_ name: String) throws(Errno) -> Inode { throw .noSuchFileOrDirectory }
+  override func listEntries() throws(Errno) -> [DirectoryEntry] { [] }
+  override func open(_ flags: OpenFlags, at location: PathLocation) throws(Errno) -> OpenFile {
+    DirectoryFile(flags: flags, location: location)
+  }
+}
+
+private final class EmptyFileSystem: MountedFileSystem {
+  var typeName: String { "rootfs" }
+  var source: String { "rootfs" }
+  var deviceNumber: UInt64 { 1 }
+  func statistics() throws(Errno) -> FileSystemStatistics { FileSystemStatistics() }
 }

@@ -86,7 +86,9 @@ extension VFS {
 
   /// statfs(2).
   package func statistics(_ location: PathLocation) throws(Errno) -> FileSystemStatistics {
-    var result = try location.dentry.inode.statistics() ?? location.mount.fileSystem.statistics()
+    let own = try location.dentry.inode.statistics()
+    var result: FileSystemStatistics
+    if let own { result = own } else { result = try location.mount.fileSystem.statistics() }
     // ST_VALID, and ST_RDONLY of statvfs(3).
     result.flags |= 0x20
     if location.mount.isReadOnly { result.flags |= 1 }

@@ -296,7 +296,7 @@ package final class HostInode: Inode {
       }
       return HostFile(self, descriptor, flags: flags, location: location)
     default:
-      return try fileSystem.context.special.open(self, device: hostStat.specialDevice, flags: flags, at: location)
+      return try fileSystem.context.open(special: self, device: hostStat.specialDevice, flags: flags, at: location)
     }
   }
 

@@ -1,0 +1,40 @@
+import Host
+import LinuxABI
+import Memory
+
+/// Copies the data of a host file into memory.
+enum OverlayCopy {
+  private static let chunk = 1 << 18
+
+  /// Copies `size` bytes; holes of the host file stay holes. - Throws: `ENOSPC` where memory is out.
+  static func copy(_ source: FileDescriptor, size: UInt64, to store: FrameStore) throws(Errno) {
+    var offset: UInt64 = 0
+    do throws(Errno) {
+      while offset < size {
+        guard let data = try nextData(source, from: offset), data < size else { break }
+        offset = data
+        let bytes = try Host.read(source, count: min(chunk, Int(size - offset)), at: offset)
+        if bytes.isEmpty { break }
+        var buffer = IOBuffer(bytes: bytes)
+        while buffer.remaining > 0 { offset += UInt64(try store.write(from: &buffer, at: offset)) }
+      }
+    } catch {
+      store.size = 0
+      throw error
+    }
+    store.size = size
+  }
+
+  /// Where data begins (lseek(2), `SEEK_DATA`); nil where only a hole is left.
+  private static func nextData(_ file: FileDescriptor, from offset: UInt64) throws(Errno) -> UInt64? {
+    do throws(Errno) {
+      return try Host.seek(file, Int64(clamping: offset), whence: 3)
+    } catch .noSuchAddressOrDevice {
+      return nil
+    } catch .invalidArgument {
+      return offset
+    }
+  }
+
+  static func close(_ file: FileDescriptor) { Host.close(file) }
+}

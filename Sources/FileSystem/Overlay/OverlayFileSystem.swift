@@ -1,0 +1,112 @@
+import LinuxABI
+
+/// A host directory that guests may change, without changing the host: what they write stays in memory.
+///
+/// The upper layer is a tmpfs whose inodes may stand for a host file (`TmpInode.origin`). Looking at files leaves no
+/// trace; an inode is kept in `changed` from its first change on, and found there whenever the host file is looked up
+/// again. So inode numbers never change, hard links stay hard links, and a directory can move with all that is below
+/// it. As with Linux's overlayfs, what happens to changes made underneath on the host is undefined.
+package final class OverlayFileSystem: TmpFileSystem {
+  private let lower: HostFileSystem
+  private var changed: [HostFileKey: TmpInode] = [:]
+  package override var typeName: String { "overlay" }
+
+  /// - Parameters:
+  ///   - lower: what is shown where nothing was changed; made with `isReadOnly` and not volatile.
+  ///   - size: bytes that changed and new files may hold; nil for all memory.
+  package init(lower: HostFileSystem, size: UInt64? = nil, context: FileSystemContext) {
+    self.lower = lower
+    // New files get numbers that hosts do not use.
+    super.init(source: "overlay", size: size, nodeLimit: .max, firstNumber: 1 << 56, context: context)
+  }
+
+  package override func makeRoot(permissions: UInt32, uid: UInt32, gid: UInt32) -> Inode {
+    if let root = lower.root, let inode = try? inode(for: root) { return inode }
+    return super.makeRoot(permissions: permissions, uid: uid, gid: gid)
+  }
+
+  /// The inode that stands for a file below.
+  func inode(for origin: HostInode) throws(Errno) -> TmpInode {
+    if let known = changed[origin.key] { return known }
+    let inode: TmpInode
+    switch origin.kind {
+    case .directory: inode = try OverlayDirectory(self, origin: origin)
+    case .regular: inode = try OverlayFile(self, origin: origin)
+    case .symbolicLink: inode = try TmpLink(self, origin: origin)
+    default: inode = try TmpInode(self, origin: origin)
+    }
+    // All names of a file have to lead to one inode.
+    if origin.kind != .directory && inode.stat.links > 1 { changed[origin.key] = inode }
+    return inode
+  }
+
+  override func keep(_ inode: TmpInode) {
+    guard let origin = inode.origin else { return }
+    if inode.stat.links > 0 { changed[origin.key] = inode }
+  }
+
+  override func forget(_ inode: TmpInode) {
+    if let origin = inode.origin { changed[origin.key] = nil }
+  }
+
+  package override func statistics() throws(Errno) -> FileSystemStatistics {
+    var result = try super.statistics()
+    result.type = 0x794c_7630
+    return result
+  }
+}
+
+/// A directory of an overlay: names that were made, moved or removed, over those of a host directory.
+final class OverlayDirectory: TmpDirectory {
+  override func lookupBelow(_ name: String) throws(Errno) -> TmpInode? {
+    guard let origin, !isRemoved, let overlay = fileSystem as? OverlayFileSystem else { return nil }
+    do throws(Errno) {
+      return try overlay.inode(for: try origin.find(name))
+    } catch .noSuchFileOrDirectory {
+      return nil
+    }
+  }
+
+  override func hasBelow(_ name: String) throws(Errno) -> Bool {
+    guard let origin else { return false }
+    do throws(Errno) {
+      _ = try origin.find(name)
+      return true
+    } catch .noSuchFileOrDirectory {
+      return false
+    }
+  }
+
+  override func listBelow() throws(Errno) -> [DirectoryEntry] {
+    guard let origin, !isRemoved else { return [] }
+    let listed = try origin.listEntries()
+    return entries.isEmpty ? listed : listed.filter { entries[NameKey($0.name)] == nil }
+  }
+}
+
+/// A regular file of an overlay. Its data is read from the host until it is first written or mapped writable; a change
+/// of attributes copies nothing.
+final class OverlayFile: TmpFile {
+  private var isCopied = false
+
+  override var hasOwnData: Bool { isCopied }
+
+  override func dropLowerData() { isCopied = true }
+
+  override func copyUp() throws(Errno) {
+    guard !isCopied, let origin else { return }
+    let lower = try origin.openRegular([])
+    defer { OverlayCopy.close(lower) }
+    try OverlayCopy.copy(lower, size: UInt64(clamping: stat.size), to: store)
+    isCopied = true
+    fileSystem.keep(self)
+  }
+
+  override func open(_ flags: OpenFlags, at location: PathLocation) throws(Errno) -> OpenFile {
+    guard !isCopied, let origin else { return try super.open(flags, at: location) }
+    // The host may refuse to show the file: better now than at the first read or write.
+    let reader = HostReader(try origin.openRegular([]), services: fileSystem.context.services)
+    mappingName = location.path
+    return TmpOpenFile(self, flags: flags, location: location, lower: reader)
+  }
+}

@@ -1,0 +1,209 @@
+import LinuxABI
+
+/// A directory in memory.
+package class TmpDirectory: TmpInode {
+  /// A name: an inode, or nothing where an overlay hides the name below (a whiteout).
+  struct Entry {
+    let inode: TmpInode?
+    let order: UInt64
+  }
+  final var entries: [NameKey: Entry] = [:]
+  /// Removed with rmdir(2): nothing can be made in it.
+  final var isRemoved = false
+
+  init(_ fileSystem: TmpFileSystem, permissions: UInt32, owner: Credentials) {
+    super.init(fileSystem, mode: FileMode(.directory, permissions: permissions), owner: owner)
+    stat.links = 2
+  }
+
+  override init(_ fileSystem: TmpFileSystem, origin: HostInode) throws(Errno) {
+    try super.init(fileSystem, origin: origin)
+  }
+
+  // What an overlay adds.
+
+  /// The inode that a name leads to where `entries` does not know it.
+  func lookupBelow(_ name: String) throws(Errno) -> TmpInode? { nil }
+  /// What is listed below and not hidden by `entries`.
+  func listBelow() throws(Errno) -> [DirectoryEntry] { [] }
+
+  package final override func attributes() throws(Errno) -> Stat {
+    var result = stat
+    if origin == nil { result.size = Int64(entries.count + 2) * 20 }
+    return result
+  }
+
+  package final override func lookup(_ name: String) throws(Errno) -> Inode { try find(name) }
+
+  final func find(_ name: String) throws(Errno) -> TmpInode {
+    guard let inode = try findIfThere(name) else { throw .noSuchFileOrDirectory }
+    return inode
+  }
+
+  final func findIfThere(_ name: String) throws(Errno) -> TmpInode? {
+    if let entry = entries[NameKey(name)] { return entry.inode }
+    return try lookupBelow(name)
+  }
+
+  package final override func listEntries() throws(Errno) -> [DirectoryEntry] {
+    let own = entries.sorted { $0.value.order < $1.value.order }
+    var result: [DirectoryEntry] = []
+    result.reserveCapacity(own.count)
+    for (key, entry) in own {
+      guard let inode = entry.inode else { continue }
+      result.append(DirectoryEntry(inode: inode.stat.inode, next: 0, kind: inode.kind, name: key.string))
+    }
+    return result + (try listBelow())
+  }
+
+  final func checkEmpty() throws(Errno) {
+    if entries.values.contains(where: { $0.inode != nil }) { throw .directoryNotEmpty }
+    if try !listBelow().isEmpty { throw .directoryNotEmpty }
+  }
+
+  package final override func open(_ flags: OpenFlags, at location: PathLocation) throws(Errno) -> OpenFile {
+    DirectoryFile(flags: flags, location: location)
+  }
+
+  // MARK: making names
+
+  private final func checkMayAdd(_ name: String) throws(Errno) {
+    if isRemoved { throw .noSuchFileOrDirectory }
+    if try findIfThere(name) != nil { throw .fileExists }
+    if usage.nodes >= usage.nodeLimit { throw .noSpace }
+  }
+
+  private final func touch() {
+    willChange()
+    let now = fileSystem.context.now
+    stat.modificationTime = now
+    stat.changeTime = now
+  }
+
+  private final func put(_ inode: TmpInode, _ name: String) {
+    entries[NameKey(name)] = Entry(inode: inode, order: fileSystem.makeOrder())
+    touch()
+    if inode.kind == .directory { stat.links += 1 }
+  }
+
+  /// Removes a name; what is below stays hidden.
+  private final func take(_ name: String, _ inode: TmpInode) throws(Errno) {
+    let key = NameKey(name)
+    let old = entries.removeValue(forKey: key)
+    let isBelow: Bool
+    do throws(Errno) { isBelow = try hasBelow(name) } catch {
+      entries[key] = old
+      throw error
+    }
+    if isBelow { entries[key] = Entry(inode: nil, order: fileSystem.makeOrder()) }
+    touch()
+    if inode.kind == .directory && stat.links > 0 { stat.links -= 1 }
+  }
+
+  /// A name exists below, hidden or not.
+  func hasBelow(_ name: String) throws(Errno) -> Bool { false }
+
+  package final override func create(
+    _ name: String, mode: FileMode, device: UInt64, owner: Credentials
+  ) throws(Errno) -> Inode {
+    try checkMayAdd(name)
+    let inode =
+      mode.kind == .regular
+      ? fileSystem.makeFile(permissions: mode.permissions, owner: owner)
+      : TmpInode(fileSystem, mode: mode, device: device, owner: owner)
+    put(inode, name)
+    return inode
+  }
+
+  package final override func makeDirectory(
+    _ name: String, permissions: UInt32, owner: Credentials
+  ) throws(Errno) -> Inode {
+    try checkMayAdd(name)
+    let inode = fileSystem.makeDirectory(permissions: permissions, owner: owner)
+    put(inode, name)
+    return inode
+  }
+
+  package final override func makeSymbolicLink(
+    _ name: String, target: String, owner: Credentials
+  ) throws(Errno) -> Inode {
+    try checkMayAdd(name)
+    let inode = TmpLink(fileSystem, target: target, owner: owner)
+    put(inode, name)
+    return inode
+  }
+
+  package final override func createTemporary(permissions: UInt32, owner: Credentials) throws(Errno) -> Inode {
+    if usage.nodes >= usage.nodeLimit { throw .noSpace }
+    let inode = fileSystem.makeFile(permissions: permissions, owner: owner)
+    inode.stat.links = 0
+    return inode
+  }
+
+  package final override func link(_ name: String, to inode: Inode) throws(Errno) {
+    guard let inode = inode as? TmpInode, inode.fileSystem === fileSystem else { throw .improperLink }
+    if isRemoved { throw .noSuchFileOrDirectory }
+    if try findIfThere(name) != nil { throw .fileExists }
+    if inode.stat.links >= 65000 { throw .tooManyLinks }
+    inode.addLink()
+    put(inode, name)
+  }
+
+  // MARK: removing and moving names
+
+  package final override func unlink(_ name: String, inode: Inode) throws(Errno) {
+    let found = try find(name)
+    if found.kind == .directory { throw .isDirectory }
+    try take(name, found)
+    found.dropLink()
+  }
+
+  package final override func removeDirectory(_ name: String, inode: Inode) throws(Errno) {
+    guard let found = try find(name) as? TmpDirectory else { throw .notDirectory }
+    try found.checkEmpty()
+    try take(name, found)
+    found.wasRemoved()
+  }
+
+  private final func wasRemoved() {
+    isRemoved = true
+    stat.links = 0
+    fileSystem.forget(self)
+  }
+
+  package final override func rename(
+    _ name: String, to newDirectory: Inode, _ newName: String, flags: RenameFlags
+  ) throws(Errno) {
+    guard let target = newDirectory as? TmpDirectory, target.fileSystem === fileSystem else { throw .improperLink }
+    if target.isRemoved { throw .noSuchFileOrDirectory }
+    let source = try find(name)
+    let replaced = try target.findIfThere(newName)
+    if flags.contains(.exchange) {
+      guard let replaced else { throw .noSuchFileOrDirectory }
+      try take(name, source)
+      try target.take(newName, replaced)
+      put(replaced, name)
+      target.put(source, newName)
+      replaced.touchChangeTime()
+      source.touchChangeTime()
+      return
+    }
+    if let replaced {
+      if flags.contains(.noReplace) { throw .fileExists }
+      if replaced === source { return }
+      if let directory = replaced as? TmpDirectory {
+        guard source.kind == .directory else { throw .isDirectory }
+        try directory.checkEmpty()
+        try target.take(newName, directory)
+        directory.wasRemoved()
+      } else {
+        guard source.kind != .directory else { throw .notDirectory }
+        try target.take(newName, replaced)
+        replaced.dropLink()
+      }
+    }
+    try take(name, source)
+    target.put(source, newName)
+    source.touchChangeTime()
+  }
+}

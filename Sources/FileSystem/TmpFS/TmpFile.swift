@@ -1,0 +1,267 @@
+import LinuxABI
+import Memory
+
+/// A regular file in memory.
+package class TmpFile: TmpInode, MappableObject {
+  final let store: FrameStore
+  /// Bytes of frames counted in `usage`.
+  private final var accounted: UInt64 = 0
+  /// `F_SEAL_*` of memfd_create(2); nil for files that can't be sealed.
+  final var seals: UInt32?
+  /// What it was last opened as, for `/proc/PID/maps`.
+  package final var mappingName = ""
+
+  init(_ fileSystem: TmpFileSystem, permissions: UInt32, owner: Credentials) {
+    store = FrameStore(physical: fileSystem.context.services.physicalMemory)
+    super.init(fileSystem, mode: FileMode(.regular, permissions: permissions), owner: owner)
+  }
+
+  override init(_ fileSystem: TmpFileSystem, origin: HostInode) throws(Errno) {
+    store = FrameStore(physical: fileSystem.context.services.physicalMemory)
+    try super.init(fileSystem, origin: origin)
+  }
+
+  deinit { usage.bytes -= min(accounted, usage.bytes) }
+
+  // What an overlay adds.
+
+  /// The data is in `store`, not in a file below.
+  var hasOwnData: Bool { true }
+  /// Brings the data into `store`.
+  func copyUp() throws(Errno) {}
+
+  package override func attributes() throws(Errno) -> Stat {
+    guard hasOwnData else { return stat }
+    var result = stat
+    result.size = Int64(clamping: store.size)
+    result.blocks = Int64(clamping: store.allocatedBytes / 512)
+    return result
+  }
+
+  /// Size in bytes, wherever the data is.
+  final var size: UInt64 { hasOwnData ? store.size : UInt64(clamping: stat.size) }
+
+  private final func account() {
+    let now = store.allocatedBytes
+    usage.bytes = usage.bytes &+ now &- accounted
+    accounted = now
+  }
+
+  private final func checkRoom() throws(Errno) {
+    account()
+    if usage.bytes >= usage.byteLimit { throw .noSpace }
+  }
+
+  /// The largest file: what a page index of Linux's page cache reaches (`MAX_LFS_FILESIZE`).
+  private static let sizeLimit = UInt64(Int64.max)
+
+  override func setSize(_ size: UInt64) throws(Errno) {
+    if size > TmpFile.sizeLimit { throw .fileTooLarge }
+    if let seals {
+      if size < store.size && seals & MemoryFileSeals.shrink != 0 { throw .notPermitted }
+      if size > store.size && seals & MemoryFileSeals.grow != 0 { throw .notPermitted }
+    }
+    if size > 0 { try copyUp() } else { dropLowerData() }
+    willChange()
+    store.size = size
+    account()
+    stat.modificationTime = fileSystem.context.now
+  }
+
+  /// The file becomes empty: what is below does not matter any more.
+  func dropLowerData() {}
+
+  final func read(into buffer: inout IOBuffer, at offset: UInt64) throws(Errno) -> Int {
+    try store.read(into: &buffer, at: offset)
+  }
+
+  final func write(from buffer: inout IOBuffer, at offset: UInt64) throws(Errno) -> Int {
+    if buffer.remaining == 0 { return 0 }
+    let (end, overflow) = offset.addingReportingOverflow(UInt64(buffer.remaining))
+    if offset >= TmpFile.sizeLimit { throw .fileTooLarge }
+    if overflow || end > TmpFile.sizeLimit { buffer.truncate(to: Int(TmpFile.sizeLimit - offset)) }
+    try checkWrite(upTo: end)
+    try checkRoom()
+    try copyUp()
+    let count = try store.write(from: &buffer, at: offset)
+    account()
+    willChange()
+    let now = fileSystem.context.now
+    stat.modificationTime = now
+    stat.changeTime = now
+    return count
+  }
+
+  /// What the seals say of a write that ends at `end`.
+  private final func checkWrite(upTo end: UInt64) throws(Errno) {
+    guard let seals else { return }
+    if seals & (MemoryFileSeals.write | MemoryFileSeals.futureWrite) != 0 { throw .notPermitted }
+    if seals & MemoryFileSeals.grow != 0 && end > store.size { throw .notPermitted }
+  }
+
+  /// fallocate(2).
+  final func allocate(mode: Int32, offset: UInt64, length: UInt64) throws(Errno) {
+    let (end, overflow) = offset.addingReportingOverflow(length)
+    if overflow || end > TmpFile.sizeLimit { throw .fileTooLarge }
+    let keepsSize = mode & 1 != 0
+    switch mode & ~1 {
+    case 0:
+      try checkRoom()
+      if let seals, seals & MemoryFileSeals.grow != 0, !keepsSize, end > store.size { throw .notPermitted }
+      if length > usage.byteLimit - min(usage.bytes, usage.byteLimit) { throw .noSpace }
+      try copyUp()
+      try store.allocate(offset: offset, length: length)
+      if !keepsSize && end > store.size { store.size = end }
+    case 2 where keepsSize, 0x10:
+      // PUNCH_HOLE, ZERO_RANGE
+      try checkWrite(upTo: 0)
+      try copyUp()
+      let inside = min(end, store.size)
+      if offset < inside { try store.punch(offset: offset, length: inside - offset) }
+      if mode & 0x10 != 0 && !keepsSize && end > store.size { store.size = end }
+    default: throw .notSupported
+    }
+    account()
+    willChange()
+    let now = fileSystem.context.now
+    stat.modificationTime = now
+    stat.changeTime = now
+  }
+
+  final func touchAccessTime() {
+    // As with `relatime`: once after each change.
+    guard origin == nil, stat.accessTime.totalNanoseconds <= stat.modificationTime.totalNanoseconds else { return }
+    stat.accessTime = fileSystem.context.now
+  }
+
+  package override func open(_ flags: OpenFlags, at location: PathLocation) throws(Errno) -> OpenFile {
+    mappingName = location.path
+    return TmpOpenFile(self, flags: flags, location: location)
+  }
+
+  // MARK: MappableObject
+
+  package final func mappingBacking() throws(Errno) -> MappingBacking { .frames(store) }
+  package final var mappingSize: UInt64 { size }
+  package final var mappingDevice: UInt64 { stat.device }
+  package final var mappingInode: UInt64 { stat.inode }
+}
+
+/// `F_SEAL_*` of memfd_create(2).
+package enum MemoryFileSeals {
+  package static let seal: UInt32 = 1
+  package static let shrink: UInt32 = 2
+  package static let grow: UInt32 = 4
+  package static let write: UInt32 = 8
+  package static let futureWrite: UInt32 = 16
+  package static let execute: UInt32 = 32
+}
+
+/// An open regular file in memory, or one of an overlay that is read from below until it is written.
+package final class TmpOpenFile: OpenFile {
+  private let file: TmpFile
+  /// Keeps the file system of a file without a path alive.
+  private let fileSystem: TmpFileSystem
+  private let lower: HostReader?
+  private let name: String?
+
+  init(
+    _ file: TmpFile, flags: OpenFlags, location: PathLocation?, lower: HostReader? = nil, name: String? = nil
+  ) {
+    self.file = file
+    fileSystem = file.fileSystem
+    self.lower = lower
+    self.name = name
+    super.init(flags: flags, location: location)
+  }
+
+  package override var inode: Inode? { file }
+  package override var description: String { name ?? super.description }
+
+  package override func read(into buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
+    let count: Int
+    if let lower, !file.hasOwnData {
+      count = try lower.read(into: &buffer, at: offset ?? position, size: file.size)
+    } else {
+      count = try file.read(into: &buffer, at: offset ?? position)
+      if !flags.contains(.noAccessTime) { file.touchAccessTime() }
+    }
+    if offset == nil { position += UInt64(count) }
+    return count
+  }
+
+  package override func write(from buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
+    let start = flags.contains(.append) ? file.size : offset ?? position
+    let count = try file.write(from: &buffer, at: start)
+    if offset == nil { position = start + UInt64(count) }
+    return count
+  }
+
+  package override func seek(to offset: Int64, whence: Int32) throws(Errno) -> UInt64 {
+    if whence == 3 || whence == 4 {
+      guard offset >= 0, UInt64(offset) < file.size else { throw .noSuchAddressOrDevice }
+      let start = UInt64(offset)
+      if !file.hasOwnData {
+        position = whence == 3 ? start : file.size
+      } else if whence == 3 {
+        guard let data = file.store.nextData(from: start), data < file.size else { throw .noSuchAddressOrDevice }
+        position = data
+      } else {
+        position = min(file.store.nextHole(from: start), file.size)
+      }
+      return position
+    }
+    position = try SeekTarget.compute(offset, whence: whence, position: position, size: file.size)
+    return position
+  }
+
+  package override func truncate(to size: UInt64) throws(Errno) {
+    var change = AttributeChange()
+    change.size = size
+    try file.setAttributes(change)
+  }
+
+  package override func allocate(mode: Int32, offset: UInt64, length: UInt64) throws(Errno) {
+    try file.allocate(mode: mode, offset: offset, length: length)
+  }
+
+  package override func sync(dataOnly: Bool) throws(Errno) {}
+  package override var waitQueue: WaitQueue? { lower?.waitQueue }
+
+  package override func mappable() throws(Errno) -> any MappableObject {
+    if flags.isWritable { try file.copyUp() }
+    guard let lower, !file.hasOwnData, let origin = file.origin else { return file }
+    return try origin.fileSystem.files.mapping(
+      of: origin, lower.descriptor, isWritable: false, name: description, device: file.stat.device)
+  }
+
+  package override func seals() throws(Errno) -> UInt32 {
+    guard let seals = file.seals else { throw .invalidArgument }
+    return seals
+  }
+
+  package override func addSeals(_ seals: UInt32) throws(Errno) {
+    guard let old = file.seals else { throw .invalidArgument }
+    if seals & ~0x3F != 0 { throw .invalidArgument }
+    if !flags.isWritable || old & MemoryFileSeals.seal != 0 { throw .notPermitted }
+    file.seals = old | seals
+  }
+
+  package override func close() { lower?.close() }
+}
+
+extension TmpFileSystem {
+  /// memfd_create(2): an anonymous file in memory.
+  package func makeMemoryFile(
+    _ name: String, isSealable: Bool, isExecutable: Bool = true, owner: Credentials
+  ) throws(Errno) -> OpenFile {
+    if usage.nodes >= usage.nodeLimit { throw .noSpace }
+    let file = makeFile(permissions: isExecutable ? 0o777 : 0o666, owner: owner)
+    file.stat.links = 0
+    file.seals = isSealable ? 0 : MemoryFileSeals.seal
+    if !isExecutable { file.seals = (file.seals ?? 0) | MemoryFileSeals.execute }
+    let path = "/memfd:\(name) (deleted)"
+    file.mappingName = path
+    return TmpOpenFile(file, flags: [.readWrite, .largeFile], location: nil, name: path)
+  }
+}

@@ -13,7 +13,9 @@ extension VFS {
       let location = try resolve(path, context, options)
       return PathFile(flags: flags.intersection([.path, .directory, .noFollow, .closeOnExec]), location: location)
     }
-    if flags.contains(.temporary) { return try openTemporary(path, context, flags: flags, mode: mode, options: options) }
+    if flags.contains(.temporary) {
+      return try openTemporary(path, context, flags: flags, mode: mode, options: options)
+    }
     if !flags.contains(.create) {
       let location = try resolve(path, context, options)
       return try open(location, context.credentials, flags: flags)
@@ -24,7 +26,8 @@ extension VFS {
     var path = path
     while true {
       let (last, hasSlash) = try walk.walkToLast(path)
-      guard case .name(let name) = last, !hasSlash else {
+      if hasSlash, case .name = last { throw .isDirectory }
+      guard case .name(let name) = last else {
         try walk.take(last, following: true)
         throw flags.contains(.exclusive) ? .fileExists : .isDirectory
       }

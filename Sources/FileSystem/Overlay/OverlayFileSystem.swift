@@ -20,7 +20,7 @@ package final class OverlayFileSystem: TmpFileSystem {
     super.init(source: "overlay", size: size, nodeLimit: .max, firstNumber: 1 << 56, context: context)
   }
 
-  package override func makeRoot(permissions: UInt32, uid: UInt32, gid: UInt32) -> Inode {
+  package override func makeRoot(permissions: UInt32 = 0o755, uid: UInt32 = 0, gid: UInt32 = 0) -> Inode {
     if let root = lower.root, let inode = try? inode(for: root) { return inode }
     return super.makeRoot(permissions: permissions, uid: uid, gid: gid)
   }

@@ -65,9 +65,6 @@ extension Host {
     }
   }
 
-  /// close(2).
-  package static func close(_ descriptor: FileDescriptor) { _ = try? call(.close, number(descriptor)) }
-
   /// A descriptor for the same file with another access mode, made through `/proc/self/fd`.
   package static func reopen(_ descriptor: FileDescriptor, _ flags: OpenFlags) throws(Errno) -> FileDescriptor {
     try open(at: nil, Array("/proc/self/fd/\(descriptor.rawValue)".utf8), flags)

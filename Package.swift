@@ -45,3 +45,33 @@ let package = Package(
     .testTarget(name: "FileSystemTests", dependencies: ["FileSystem"], swiftSettings: strict),
   ]
 )
+
+// Tests and benchmarks.
+
+/// Pure C programs: static, without the Swift runtime that the driver would link in.
+let staticProgram: [LinkerSetting] = [
+  .unsafeFlags([
+    "-nostartfiles", "-static-stdlib", "-Xclang-linker", "-static", "-Xclang-linker",
+    "-Wno-unused-command-line-argument", "-Xlinker", "--gc-sections",
+  ])
+]
+
+/// A C program that the conformance tests run natively and inside Apus.
+func guest(_ name: String, path: String) -> Target {
+  .executableTarget(
+    name: "guest-" + name, dependencies: ["GuestSupport"], path: "Tests/Guests/" + path, linkerSettings: staticProgram)
+}
+
+package.targets += [
+  .target(name: "GuestSupport", path: "Tests/Guests/Support"),
+  guest("files", path: "Files"),
+  guest("memory", path: "Memory"),
+  guest("processes", path: "Processes"),
+  guest("signals", path: "Signals"),
+  guest("threads", path: "Threads"),
+  guest("time", path: "Time"),
+  guest("polling", path: "Polling"),
+  guest("credentials", path: "Credentials"),
+  guest("floating-point", path: "FloatingPoint"),
+  guest("limits", path: "Limits"),
+]

@@ -1,0 +1,187 @@
+// Credentials, resource limits, prctl and the small calls that report about a process and its system.
+
+#include "guest.h"
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/auxv.h>
+#include <sys/fsuid.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+
+static void show_ids(const char *what) {
+  uid_t uid[3];
+  gid_t gid[3];
+  CHECK(getresuid(&uid[0], &uid[1], &uid[2]) == 0 && getresgid(&gid[0], &gid[1], &gid[2]) == 0);
+  printf("%s: %u %u %u, %u %u %u\n", what, uid[0], uid[1], uid[2], gid[0], gid[1], gid[2]);
+  CHECK(getuid() == uid[0] && geteuid() == uid[1] && getgid() == gid[0] && getegid() == gid[1]);
+  CHECK(getauxval(AT_SECURE) == 0);
+}
+
+static void identities(void) {
+  show_ids("start");
+  if (getuid() != 0) {
+    guest_result("setuid", setuid(0));
+    guest_result("setgroups", setgroups(0, NULL));
+    return;
+  }
+  const gid_t groups[] = {5, 6, 7};
+  gid_t now[8];
+  CHECK(setgroups(3, groups) == 0);
+  printf("groups: %d", getgroups(8, now));
+  printf(" %u %u %u\n", now[0], now[1], now[2]);
+  guest_result("getgroups short", getgroups(1, now));
+  CHECK(setresgid(10, 11, 12) == 0 && setresuid(20, 21, 22) == 0);
+  show_ids("setres");
+  guest_result("setuid to saved", seteuid(22));
+  guest_result("setuid to stranger", seteuid(33));
+  guest_result("setgroups", setgroups(3, groups));
+  guest_result("setreuid", setreuid(22, 20));
+  show_ids("setreuid");
+  guest_result("chown", chown("/tmp", 1, 1));
+  guest_result("kill process 1", kill(1, 0));
+}
+
+static void permissions(void) {
+  if (getuid() != 0) return;
+  guest_scratch();
+  CHECK(chmod(".", 0755) == 0);
+  int fd = open("secret", O_CREAT | O_RDWR, 0600);
+  CHECK(fd >= 0 && close(fd) == 0);
+  fd = open("shown", O_CREAT | O_RDWR, 0644);
+  CHECK(fd >= 0 && close(fd) == 0);
+  CHECK(mkdir("closed", 0700) == 0 && mkdir("open", 0755) == 0 && chmod("open", 01777) == 0);
+  fd = open("open/mine", O_CREAT | O_RDWR, 0666);
+  CHECK(fd >= 0 && close(fd) == 0);
+  fd = open("given", O_CREAT | O_RDWR, 0600);
+  CHECK(fd >= 0 && chown("given", 1234, 1234) == 0);
+  CHECK(chmod("given", 06755) == 0);
+  struct stat status;
+  CHECK(IN_CHILD({
+          CHECK(setgroups(0, NULL) == 0 && setgid(1234) == 0 && setuid(1234) == 0);
+          guest_result("read secret", open("secret", O_RDONLY));
+          guest_result("read shown", open("shown", O_RDONLY));
+          guest_result("write shown", open("shown", O_WRONLY));
+          guest_result("enter closed", chdir("closed"));
+          guest_result("create here", open("new", O_CREAT | O_WRONLY, 0600));
+          guest_result("create in open", open("open/new", O_CREAT | O_WRONLY, 0600));
+          guest_result("delete another's in sticky", unlink("open/mine"));
+          guest_result("delete own in sticky", unlink("open/new"));
+          guest_result("delete in parent", unlink("shown"));
+          guest_result("chmod another's", chmod("shown", 0777));
+          guest_result("chmod own", chmod("given", 04700));
+          guest_result("chown away", chown("given", 1, 1));
+          guest_result("utimes another's", utimensat(AT_FDCWD, "shown", (struct timespec[2]){{1, 1}, {1, 1}}, 0));
+          guest_result("access secret", access("secret", R_OK));
+          guest_result("execute data", access("shown", X_OK));
+          guest_result("mknod", mknod("open/device", S_IFCHR | 0600, 0x103));
+        }) == 0);
+  CHECK(stat("given", &status) == 0);
+  printf("given: %o %u\n", status.st_mode, status.st_uid);
+  guest_result("root reads secret", open("secret", O_RDONLY));
+  guest_result("root executes data", access("secret", X_OK));
+  CHECK(chown("given", 0, 0) == 0 && stat("given", &status) == 0);
+  printf("after chown: %o\n", status.st_mode);
+}
+
+static void limits(void) {
+  struct rlimit limit;
+  CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  limit = (struct rlimit){20, 50};
+  CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  int opened = 0;
+  while (dup(0) >= 0) opened++;
+  guest_result("dup at the limit", dup(0));
+  printf("descriptors until the limit: %d\n", opened > 0 && opened <= 17);
+  guest_result("dup2 above", dup2(0, 30));
+  guest_result("soft above hard", setrlimit(RLIMIT_NOFILE, &(struct rlimit){60, 50}));
+  printf("inherited: %d\n", IN_CHILD({
+           CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+           _exit((int)limit.rlim_cur);
+         }));
+  CHECK(prlimit(0, RLIMIT_CORE, &(struct rlimit){0, 0}, &limit) == 0);
+  CHECK(getrlimit(RLIMIT_CORE, &limit) == 0);
+  printf("core: %lu %lu\n", (unsigned long)limit.rlim_cur, (unsigned long)limit.rlim_max);
+  guest_result("unknown", getrlimit(77, &limit));
+  for (int i = 3; i < 20; i++) close(i);
+  guest_scratch();
+  signal(SIGXFSZ, SIG_IGN);
+  CHECK(setrlimit(RLIMIT_FSIZE, &(struct rlimit){100, 100}) == 0);
+  const int fd = open("f", O_CREAT | O_RDWR, 0600);
+  char data[200] = {0};
+  printf("write to the limit: %ld\n", (long)write(fd, data, sizeof data));
+  guest_result("beyond", write(fd, data, 1));
+  printf("SIGXFSZ: %d\n", IN_CHILD({
+           signal(SIGXFSZ, SIG_DFL);
+           (void)!write(fd, data, 1);
+         }));
+  CHECK(setrlimit(RLIMIT_AS, &(struct rlimit){1ul << 30, 1ul << 30}) == 0);
+  guest_result("beyond RLIMIT_AS", (long)mmap(NULL, 2ul << 30, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+}
+
+static void process_control(void) {
+  char name[17] = "";
+  CHECK(prctl(PR_SET_NAME, "a-name-that-is-too-long") == 0 && prctl(PR_GET_NAME, name) == 0);
+  printf("name: %s\n", name);
+  char comm[32] = "";
+  int fd = open("/proc/self/comm", O_RDONLY);
+  CHECK(read(fd, comm, sizeof comm - 1) > 0);
+  printf("comm: %s", comm);
+  printf("dumpable: %d\n", prctl(PR_GET_DUMPABLE));
+  CHECK(prctl(PR_SET_DUMPABLE, 0) == 0);
+  printf("dumpable: %d\n", prctl(PR_GET_DUMPABLE));
+  int signal_number = -1;
+  CHECK(prctl(PR_SET_PDEATHSIG, SIGHUP) == 0 && prctl(PR_GET_PDEATHSIG, &signal_number) == 0);
+  printf("death signal: %d\n", signal_number);
+  CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+  printf("no new privileges: %d\n", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+  guest_result("unknown", prctl(99999, 0, 0, 0, 0));
+  guest_result("bad signal", prctl(PR_SET_PDEATHSIG, 999));
+  const mode_t old = umask(0123);
+  printf("umask: %o\n", umask(old));
+  printf("nice: %d", getpriority(PRIO_PROCESS, 0));
+  CHECK(setpriority(PRIO_PROCESS, 0, 5) == 0);
+  printf(" %d\n", getpriority(PRIO_PROCESS, 0));
+  printf("policy: %d\n", sched_getscheduler(0));
+  cpu_set_t set;
+  CHECK(sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) >= 1);
+  guest_result("affinity empty", sched_setaffinity(0, sizeof set, &(cpu_set_t){{0}}));
+  CHECK(sched_yield() == 0);
+}
+
+static void system_information(void) {
+  struct utsname names;
+  CHECK(uname(&names) == 0);
+  int major = 0, minor = 0;
+  CHECK(sscanf(names.release, "%d.%d", &major, &minor) == 2 && major >= 4);
+  printf("%s %s\n", names.sysname, names.machine);
+  struct sysinfo info;
+  CHECK(sysinfo(&info) == 0 && info.totalram > 0 && info.procs > 0 && info.mem_unit > 0);
+  CHECK(sysconf(_SC_NPROCESSORS_ONLN) >= 1 && sysconf(_SC_PAGESIZE) == 4096);
+  CHECK(getauxval(AT_PAGESZ) == 4096 && getauxval(AT_RANDOM) != 0 && getauxval(AT_PHDR) != 0);
+  printf("clock ticks %ld\n", sysconf(_SC_CLK_TCK));
+  unsigned char random[64] = {0};
+  CHECK(syscall(SYS_getrandom, random, sizeof random, 0) == sizeof random);
+  guest_result("getrandom bad flags", syscall(SYS_getrandom, random, sizeof random, 0x77));
+  struct rusage usage;
+  guest_result("getrusage", getrusage(RUSAGE_SELF, &usage));
+  guest_result("getrusage bad", getrusage(77, &usage));
+  unsigned cpu = 99999;
+  CHECK(syscall(SYS_getcpu, &cpu, NULL, NULL) == 0 && cpu < 4096);
+  guest_result("no such call", syscall(1000));
+  guest_result("negative call", syscall(-5));
+}
+
+int main(int argc, char **argv) {
+  static const struct guest_case cases[] = {
+      {"identities", identities}, {"permissions", permissions}, {"limits", limits}, {"prctl", process_control},
+      {"system", system_information}, {NULL, NULL},
+  };
+  return guest_main(argc, argv, cases);
+}

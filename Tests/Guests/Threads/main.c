@@ -1,0 +1,314 @@
+// Threads: creation in numbers, synchronisation, thread-local storage, robust mutexes, signals to threads, exits.
+
+#include "guest.h"
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+static void *identity(void *argument) { return argument; }
+
+static void create_and_join(void) {
+  for (intptr_t i = 0; i < 200; i++) {
+    pthread_t thread;
+    void *result;
+    CHECK(pthread_create(&thread, NULL, identity, (void *)i) == 0);
+    CHECK(pthread_join(thread, &result) == 0 && (intptr_t)result == i);
+  }
+  printf("two hundred in turn\n");
+}
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
+static int arrived, released;
+
+static void *wait_for_release(void *argument) {
+  pthread_mutex_lock(&mutex);
+  arrived++;
+  pthread_cond_broadcast(&condition);
+  while (!released) pthread_cond_wait(&condition, &mutex);
+  pthread_mutex_unlock(&mutex);
+  return argument;
+}
+
+static void thousand(void) {
+  enum { threads = 1000 };
+  static pthread_t thread[threads];
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, 65536);
+  for (intptr_t i = 0; i < threads; i++)
+    CHECK(pthread_create(&thread[i], &attributes, wait_for_release, (void *)i) == 0);
+  pthread_mutex_lock(&mutex);
+  while (arrived < threads) pthread_cond_wait(&condition, &mutex);
+  printf("%d threads at once\n", arrived);
+  released = 1;
+  pthread_cond_broadcast(&condition);
+  pthread_mutex_unlock(&mutex);
+  long sum = 0;
+  for (int i = 0; i < threads; i++) {
+    void *result;
+    CHECK(pthread_join(thread[i], &result) == 0);
+    sum += (intptr_t)result;
+  }
+  printf("sum %ld\n", sum);
+}
+
+static long counter;
+
+static void *count_with_mutex(void *argument) {
+  for (int i = 0; i < 20000; i++) {
+    pthread_mutex_lock(argument);
+    counter++;
+    pthread_mutex_unlock(argument);
+  }
+  return NULL;
+}
+
+static pthread_barrier_t barrier;
+static int phase_sum[10];
+
+static void *phases(void *argument) {
+  for (int phase = 0; phase < 10; phase++) {
+    __atomic_fetch_add(&phase_sum[phase], (int)(intptr_t)argument, __ATOMIC_SEQ_CST);
+    pthread_barrier_wait(&barrier);
+    CHECK(__atomic_load_n(&phase_sum[phase], __ATOMIC_SEQ_CST) == 0 + 1 + 2 + 3 + 4 + 5 + 6 + 7);
+    pthread_barrier_wait(&barrier);
+  }
+  return NULL;
+}
+
+static void synchronisation(void) {
+  pthread_t thread[8];
+  for (int i = 0; i < 4; i++) CHECK(pthread_create(&thread[i], NULL, count_with_mutex, &mutex) == 0);
+  for (int i = 0; i < 4; i++) pthread_join(thread[i], NULL);
+  printf("counter %ld\n", counter);
+  CHECK(pthread_barrier_init(&barrier, NULL, 8) == 0);
+  for (intptr_t i = 0; i < 8; i++) CHECK(pthread_create(&thread[i], NULL, phases, (void *)i) == 0);
+  for (int i = 0; i < 8; i++) pthread_join(thread[i], NULL);
+  printf("ten phases\n");
+  struct timespec deadline;
+  clock_gettime(CLOCK_REALTIME, &deadline);
+  deadline.tv_nsec += 20000000;
+  if (deadline.tv_nsec >= 1000000000) deadline.tv_sec++, deadline.tv_nsec -= 1000000000;
+  pthread_mutex_lock(&mutex);
+  printf("timed wait: %s\n", strerrorname_np(pthread_cond_timedwait(&condition, &mutex, &deadline)));
+  pthread_mutex_unlock(&mutex);
+  // Between processes, through shared memory.
+  struct shared {
+    pthread_mutex_t mutex;
+    sem_t ready;
+    long count;
+  } *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  CHECK(shared != MAP_FAILED && sem_init(&shared->ready, 1, 0) == 0);
+  pthread_mutexattr_t attributes;
+  pthread_mutexattr_init(&attributes);
+  pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+  CHECK(pthread_mutex_init(&shared->mutex, &attributes) == 0);
+  fflush(stdout);
+  const pid_t child = fork();
+  if (child == 0) sem_wait(&shared->ready);
+  else sem_post(&shared->ready);
+  for (int i = 0; i < 5000; i++) {
+    pthread_mutex_lock(&shared->mutex);
+    shared->count++;
+    pthread_mutex_unlock(&shared->mutex);
+  }
+  if (child == 0) _exit(0);
+  CHECK(guest_wait(child) == 0);
+  printf("shared count %ld\n", shared->count);
+}
+
+static __thread int local = 5;
+static __thread char local_array[3000];
+
+static void *use_local(void *argument) {
+  CHECK(local == 5 && local_array[2999] == 0);
+  local = (int)(intptr_t)argument;
+  memset(local_array, local, sizeof local_array);
+  for (int i = 0; i < 50; i++) {
+    sched_yield();
+    CHECK(local == (int)(intptr_t)argument && local_array[2999] == (char)local);
+  }
+  return NULL;
+}
+
+static void local_storage(void) {
+  pthread_t thread[10];
+  for (intptr_t i = 0; i < 10; i++) CHECK(pthread_create(&thread[i], NULL, use_local, (void *)(i + 10)) == 0);
+  for (int i = 0; i < 10; i++) pthread_join(thread[i], NULL);
+  printf("own values kept, here %d\n", local);
+  local = 8;
+  CHECK(IN_CHILD(CHECK(local == 8)) == 0);
+}
+
+static pthread_mutex_t robust;
+
+static void *die_holding(void *argument) {
+  pthread_mutex_lock(&robust);
+  return argument;
+}
+
+static void robust_mutexes(void) {
+  pthread_mutexattr_t attributes;
+  pthread_mutexattr_init(&attributes);
+  pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+  CHECK(pthread_mutex_init(&robust, &attributes) == 0);
+  pthread_t thread;
+  CHECK(pthread_create(&thread, NULL, die_holding, NULL) == 0);
+  pthread_join(thread, NULL);
+  int error = pthread_mutex_lock(&robust);
+  printf("owner died: %d\n", error == EOWNERDEAD);
+  CHECK(pthread_mutex_consistent(&robust) == 0 && pthread_mutex_unlock(&robust) == 0);
+  printf("usable again: %d\n", pthread_mutex_lock(&robust));
+  pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+  pthread_mutex_t *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  CHECK(shared != MAP_FAILED && pthread_mutex_init(shared, &attributes) == 0);
+  CHECK(IN_CHILD({
+          pthread_mutex_lock(shared);
+          kill(getpid(), SIGKILL);
+        }) == 1009);
+  error = pthread_mutex_lock(shared);
+  printf("owning process died: %d\n", error == EOWNERDEAD);
+}
+
+static volatile pid_t handled_by;
+
+static void note_thread(int signal) {
+  (void)signal;
+  handled_by = (pid_t)syscall(SYS_gettid);
+}
+
+static volatile pid_t worker_tid;
+
+static void *sleeping_worker(void *argument) {
+  worker_tid = (pid_t)syscall(SYS_gettid);
+  struct timespec forever = {10, 0};
+  const int result = nanosleep(&forever, NULL);
+  return result == -1 && errno == EINTR ? argument : NULL;
+}
+
+static void *unmasked_worker(void *argument) {
+  sigset_t none;
+  sigemptyset(&none);
+  pthread_sigmask(SIG_SETMASK, &none, NULL);
+  worker_tid = (pid_t)syscall(SYS_gettid);
+  while (handled_by == 0) sched_yield();
+  return argument;
+}
+
+static void signals(void) {
+  struct sigaction action = {.sa_handler = note_thread};
+  CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+  pthread_t thread;
+  void *result;
+  CHECK(pthread_create(&thread, NULL, sleeping_worker, "interrupted") == 0);
+  while (worker_tid == 0) sched_yield();
+  guest_sleep_ms(20);
+  CHECK(pthread_kill(thread, SIGUSR1) == 0);
+  CHECK(pthread_join(thread, &result) == 0);
+  CHECK(handled_by == worker_tid);
+  printf("directed: %s\n", result ? (char *)result : "not interrupted");
+  // A signal for the process goes to the thread that does not block it.
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, NULL);
+  handled_by = worker_tid = 0;
+  CHECK(pthread_create(&thread, NULL, unmasked_worker, NULL) == 0);
+  while (worker_tid == 0) sched_yield();
+  CHECK(kill(getpid(), SIGUSR1) == 0);
+  pthread_join(thread, NULL);
+  CHECK(handled_by == worker_tid);
+  printf("process-wide: taken by the open thread\n");
+  // Cancellation uses a signal of its own.
+  pthread_sigmask(SIG_UNBLOCK, &all, NULL);
+  worker_tid = 0;
+  CHECK(pthread_create(&thread, NULL, sleeping_worker, NULL) == 0);
+  while (worker_tid == 0) sched_yield();
+  CHECK(pthread_cancel(thread) == 0 && pthread_join(thread, &result) == 0);
+  printf("cancelled: %d\n", result == PTHREAD_CANCELED);
+}
+
+static void *spin(void *argument) {
+  for (;;) {}
+  return argument;
+}
+
+static void *exit_process(void *argument) {
+  guest_sleep_ms(20);
+  exit((int)(intptr_t)argument);
+}
+
+static void *exec_program(void *argument) {
+  guest_sleep_ms(20);
+  execl("/bin/sh", "sh", "-c", "exit 17", (char *)NULL);
+  return argument;
+}
+
+static void *outlive(void *argument) {
+  guest_sleep_ms(30);
+  _exit((int)(intptr_t)argument);
+}
+
+static void endings(void) {
+  pthread_t thread;
+  printf("exit in a thread: %d\n", IN_CHILD({
+           for (int i = 0; i < 3; i++) pthread_create(&thread, NULL, spin, NULL);
+           pthread_create(&thread, NULL, exit_process, (void *)23);
+           for (;;) pause();
+         }));
+  printf("exec in a thread: %d\n", IN_CHILD({
+           const pid_t pid = getpid();
+           (void)pid;
+           for (int i = 0; i < 3; i++) pthread_create(&thread, NULL, spin, NULL);
+           pthread_create(&thread, NULL, exec_program, NULL);
+           for (;;) pause();
+         }));
+  printf("first thread ends first: %d\n", IN_CHILD({
+           pthread_create(&thread, NULL, outlive, (void *)31);
+           syscall(SYS_exit, 0);
+         }));
+  printf("killed with spinning threads: %d\n", IN_CHILD({
+           for (int i = 0; i < 3; i++) pthread_create(&thread, NULL, spin, NULL);
+           guest_sleep_ms(20);
+           kill(getpid(), SIGTERM);
+           for (;;) pause();
+         }));
+  printf("fork in a threaded process: %d\n", IN_CHILD({
+           for (int i = 0; i < 3; i++) pthread_create(&thread, NULL, spin, NULL);
+           _exit(IN_CHILD(_exit(11)));
+         }));
+}
+
+static void futexes(void) {
+  static uint32_t word = 7;
+  const struct timespec brief = {0, 10000000};
+  guest_result("value differs", syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 8, NULL, NULL, 0));
+  guest_result("time-out", syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 7, &brief, NULL, 0));
+  printf("nobody to wake: %ld\n", syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 10, NULL, NULL, 0));
+  guest_result("unaligned", syscall(SYS_futex, (char *)&word + 1, FUTEX_WAIT_PRIVATE, 7, NULL, NULL, 0));
+  guest_result("not mapped", syscall(SYS_futex, (void *)4096, FUTEX_WAIT_PRIVATE, 7, NULL, NULL, 0));
+  guest_result("unknown operation", syscall(SYS_futex, &word, 99, 7, NULL, NULL, 0));
+  guest_result("bad time-out", syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 7, &(struct timespec){0, 2000000000}, NULL, 0));
+  static uint32_t other;
+  guest_result("cmp_requeue differs", syscall(SYS_futex, &word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)1, &other, 8));
+  printf("requeue nobody: %ld\n", syscall(SYS_futex, &word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)1, &other, 7));
+  struct timespec absolute;
+  clock_gettime(CLOCK_MONOTONIC, &absolute);
+  guest_result("past deadline", syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, 7, &absolute, NULL, ~0u));
+  guest_result("empty bitset", syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, 7, &absolute, NULL, 0));
+}
+
+int main(int argc, char **argv) {
+  static const struct guest_case cases[] = {
+      {"create", create_and_join},  {"thousand", thousand}, {"synchronisation", synchronisation},
+      {"local", local_storage},     {"robust", robust_mutexes}, {"signals", signals},
+      {"endings", endings},         {"futexes", futexes},   {NULL, NULL},
+  };
+  return guest_main(argc, argv, cases);
+}

@@ -37,10 +37,10 @@ let package = Package(
     .target(name: "Memory", dependencies: ["Platform", "Host"], swiftSettings: strict),
     .target(name: "FileSystem", dependencies: ["Memory", "Host", deque, ordered], swiftSettings: strict),
     .target(name: "Kernel", dependencies: ["FileSystem", deque, heap], swiftSettings: strict),
-    .target(name: "Apus", dependencies: ["Kernel", logging], swiftSettings: strict),
+    .target(name: "Apus", dependencies: ["Kernel", logging, system], swiftSettings: strict),
     .testTarget(name: "PlatformTests", dependencies: ["Platform", "Host", "CStub"], swiftSettings: strict),
     .executableTarget(
-      name: "apus", dependencies: ["Apus", arguments], path: "Sources/apus-cli", swiftSettings: strict,
+      name: "apus", dependencies: ["Apus", arguments, logging, system], path: "Sources/apus-cli", swiftSettings: strict,
       linkerSettings: staticExecutable),
     .testTarget(name: "FileSystemTests", dependencies: ["FileSystem"], swiftSettings: strict),
   ]

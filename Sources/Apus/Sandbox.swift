@@ -1,1 +1,112 @@
+import FileSystem
+import Host
 import Kernel
+import LinuxABI
+import Memory
+import Platform
+
+/// A sandbox: one program and its descendants under a kernel of their own.
+///
+/// Nothing is started before `run()`, and nothing is left when it returns: no process, no thread, no open descriptor.
+/// A process may run several sandboxes, one after the other or at a time.
+public final class Sandbox {
+  /// What the sandbox runs and shows.
+  public let configuration: SandboxConfiguration
+  /// What happened in the last run.
+  public private(set) var statistics: SandboxStatistics?
+
+  /// - Throws: `SandboxError` for a configuration that no host can run.
+  public init(_ configuration: SandboxConfiguration) throws(SandboxError) {
+    try configuration.validate()
+    self.configuration = configuration
+  }
+
+  /// Runs the program and waits until it ends; whatever it started ends with it.
+  /// - Throws: `SandboxError` where the program could not be started.
+  public func run() throws(SandboxError) -> ExitStatus {
+    let begin = Host.monotonicTime
+    let configuration = configuration
+    let signals = configuration.forwardsSignals ? BlockedSignals() : nil
+    defer { signals?.restore() }
+    let terminal = SavedTerminal(configuration.standardStreams)
+    defer { terminal?.restore() }
+
+    let physicalMemory = try attempt("cannot make \(configuration.memory >> 20) MiB of guest memory") {
+      () throws(Errno) in try PhysicalMemory(size: configuration.memory)
+    }
+    let platform = try Sandbox.startPlatform(configuration, physicalMemory.descriptor)
+    defer { platform.shutdown() }
+    let machine = try Sandbox.makeMachine(configuration, platform, physicalMemory)
+    let workers = try MachineThreads(machine, cpus: configuration.cpus)
+    machine.serveInterrupts()
+    workers.join()
+    return try finish(machine, platform, elapsed: Host.monotonicTime &- begin)
+  }
+
+  private static func startPlatform(
+    _ configuration: SandboxConfiguration, _ physicalMemory: FileDescriptor
+  ) throws(SandboxError) -> any Platform {
+    let kind: PlatformKind
+    switch configuration.platform {
+    case .seccomp: kind = .seccomp
+    case .ptrace: kind = .ptrace
+    case .automatic: kind = .seccomp
+    }
+    do throws(PlatformError) {
+      return try makePlatform(
+        PlatformConfiguration(kind: kind, trusted: configuration.isTrusted, physicalMemory: physicalMemory))
+    } catch { throw SandboxError(error) }
+  }
+
+  /// Makes the kernel with its mounts and its first process; nothing runs yet.
+  private static func makeMachine(
+    _ configuration: SandboxConfiguration, _ platform: any Platform, _ physicalMemory: sending PhysicalMemory
+  ) throws(SandboxError) -> Machine {
+    let services = try attempt("cannot set up event handling") {
+      () throws(Errno) in try HostServices(platform: platform, physicalMemory: physicalMemory)
+    }
+    let context = FileSystemContext(services: services)
+    let streams = try StandardStreams(configuration.standardStreams, services: services)
+    context.devices.console = streams.terminal
+    var tree = MountTree(context: context)
+    try tree.mount(configuration)
+
+    var settings = KernelConfiguration()
+    settings.hostName = configuration.hostName
+    settings.cpus = configuration.hostCPUs
+    let kernel = Kernel(configuration: settings, services: services, vfs: tree.vfs)
+    kernel.statistics.collectsTimes = configuration.measuresTimes
+    if let logger = configuration.logger { kernel.report = { logger.warning("\($0)") } }
+    if let trace = configuration.trace { kernel.tracer = TraceWriter(trace) }
+    if configuration.forwardsSignals {
+      try attempt("cannot receive signals") { () throws(Errno) in try kernel.attachHostSignals() }
+    }
+
+    try tree.mountProcesses(of: kernel)
+    let credentials = Credentials(uid: configuration.user.uid, gid: configuration.user.gid)
+    let fs = TaskFileSystem(
+      root: tree.vfs.root, workingDirectory: try tree.workingDirectory(configuration, credentials))
+    let path = try CommandLookup(vfs: tree.vfs, fs: fs, credentials: credentials)
+      .find(configuration.command, environment: configuration.environment)
+    let first = FirstProcess(
+      path: path, arguments: [configuration.command] + configuration.arguments, environment: configuration.environment,
+      files: streams.table, fs: fs, credentials: credentials)
+    try attempt("cannot start the first process") { () throws(Errno) in try kernel.start(first) }
+    return Machine(kernel)
+  }
+
+  /// Collects what is told of the run.
+  private func finish(
+    _ machine: Machine, _ platform: any Platform, elapsed: UInt64
+  ) throws(SandboxError) -> ExitStatus {
+    let (result, startError, statistics) = machine.kernel.withLock { kernel in
+      kernel.tracer?.finish()
+      return (kernel.result, kernel.startError, SandboxStatistics(kernel, elapsed: elapsed))
+    }
+    self.statistics = statistics
+    machine.kernel.withLock { $0.shutdown() }
+    if let startError { throw CommandLookup.error(startError, command: configuration.command) }
+    guard let result else { throw SandboxError("the sandbox ended without a result") }
+    return ExitStatus(result)
+  }
+}

@@ -381,3 +381,11 @@ package enum SyscallNumber: Int, Sendable, CaseIterable {
   case listxattrat = 465
   case removexattrat = 466
 }
+
+extension SyscallNumber {
+  /// The name of a system call; `syscall_N` for a number that Linux does not have.
+  package static func name(_ number: UInt64) -> String {
+    guard let known = Int(exactly: number).flatMap(SyscallNumber.init(rawValue:)) else { return "syscall_\(number)" }
+    return "\(known)"
+  }
+}

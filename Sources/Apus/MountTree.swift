@@ -1,0 +1,152 @@
+import FileSystem
+import Host
+import Kernel
+import LinuxABI
+import Memory
+
+/// Builds the tree of mounts that guests see.
+struct MountTree {
+  let vfs = VFS()
+  private let context: FileSystemContext
+  private let root = Credentials(uid: 0, gid: 0)
+  /// Missing mount points can be made.
+  private var isWritable = false
+
+  init(context: FileSystemContext) { self.context = context }
+
+  private var paths: PathContext { PathContext(root: vfs.root, base: vfs.root, credentials: root, umask: 0) }
+
+  /// Mounts the root, `/dev`, `/sys` and the volumes.
+  mutating func mount(_ configuration: SandboxConfiguration) throws(SandboxError) {
+    try mountRoot(configuration)
+    isWritable = configuration.overlay == .memory
+    try mountDevices()
+    try mountSystem(configuration)
+    for volume in configuration.volumes { try mount(volume) }
+  }
+
+  private func mountRoot(_ configuration: SandboxConfiguration) throws(SandboxError) {
+    let path = configuration.root
+    let lower = try attempt("root \(path)", remedy: "--root takes a directory of the host") { () throws(Errno) in
+      let lower = try HostFileSystem(path: path, isReadOnly: true, isVolatile: false, context: context)
+      guard lower.root?.kind == .directory else { throw .notDirectory }
+      return lower
+    }
+    try attempt("root \(path)") { () throws(Errno) in
+      switch configuration.overlay {
+      case .memory:
+        let overlay = OverlayFileSystem(lower: lower, context: context)
+        try vfs.mount(overlay, root: overlay.makeRoot(permissions: 0o755, uid: 0, gid: 0), at: vfs.root)
+      case .none:
+        guard let inode = lower.root else { throw .notDirectory }
+        try vfs.mount(lower, root: inode, at: vfs.root, isReadOnly: true)
+      }
+    }
+  }
+
+  private func mountDevices() throws(SandboxError) {
+    guard let point = try directory("/dev") else { return }
+    try attempt("/dev") { () throws(Errno) in
+      let devices = TmpFileSystem(source: "dev", context: context)
+      let inode = devices.makeRoot(permissions: 0o755)
+      try context.devices.populate(inode)
+      try vfs.mount(devices, root: inode, at: point)
+      let shared = TmpFileSystem(source: "shm", context: context)
+      try vfs.mount(shared, root: shared.makeRoot(), at: try vfs.resolve("/dev/shm", paths))
+    }
+  }
+
+  /// The few files of sysfs that programs count CPUs with (sysfs(5)).
+  private func mountSystem(_ configuration: SandboxConfiguration) throws(SandboxError) {
+    guard let point = try directory("/sys") else { return }
+    let system = TmpFileSystem(source: "sysfs", context: context)
+    try attempt("/sys") { () throws(Errno) in
+      let mount = try vfs.mount(system, root: system.makeRoot(permissions: 0o555), at: point)
+      for path in ["/sys/devices", "/sys/devices/system", "/sys/devices/system/cpu", "/sys/fs", "/sys/kernel"] {
+        try vfs.makeDirectory(path, paths, mode: 0o755)
+      }
+      let range = configuration.cpus == 1 ? "0\n" : "0-\(configuration.cpus - 1)\n"
+      for name in ["online", "possible", "present"] {
+        let file = try vfs.open(
+          "/sys/devices/system/cpu/\(name)", paths, flags: [.create, .writeOnly], mode: 0o444)
+        var buffer = IOBuffer(bytes: Array(range.utf8))
+        _ = try file.write(from: &buffer, at: nil)
+        file.close()
+      }
+      vfs.remount(mount, isReadOnly: true)
+    }
+  }
+
+  /// Mounts `/proc`, which needs the kernel.
+  func mountProcesses(of kernel: Kernel) throws(SandboxError) {
+    guard let point = try directory("/proc") else { return }
+    try attempt("/proc") { () throws(Errno) in try kernel.mountProcesses(at: point, context) }
+  }
+
+  private func mount(_ volume: SandboxConfiguration.Volume) throws(SandboxError) {
+    let name = "volume \(volume.hostPath)"
+    try attempt(name) { () throws(Errno) in
+      let files = try HostFileSystem(
+        path: volume.hostPath, isReadOnly: volume.isReadOnly, isVolatile: true, context: context)
+      guard let inode = files.root else { throw .noSuchFileOrDirectory }
+      let point: PathLocation
+      if inode.kind == .directory {
+        point = try makeDirectories(volume.guestPath)
+      } else {
+        point = try makeFile(volume.guestPath)
+      }
+      try vfs.mount(files, root: inode, at: point, isReadOnly: volume.isReadOnly)
+    }
+  }
+
+  /// A directory to mount on; nil where it is missing and can't be made.
+  private func directory(_ path: String) throws(SandboxError) -> PathLocation? {
+    do throws(Errno) {
+      return try makeDirectories(path)
+    } catch .readOnlyFileSystem {
+      return nil
+    } catch { throw SandboxError("\(path): \(error)") }
+  }
+
+  private func makeDirectories(_ path: String) throws(Errno) -> PathLocation {
+    do throws(Errno) {
+      return try vfs.resolve(path, paths)
+    } catch .noSuchFileOrDirectory {
+      guard isWritable else { throw .readOnlyFileSystem }
+      let parent = path[..<(path.lastIndex(of: "/") ?? path.startIndex)]
+      if !parent.isEmpty { _ = try makeDirectories(String(parent)) }
+      // A trailing slash names the directory that was just made.
+      if path.hasSuffix("/") { return try vfs.resolve(path, paths) }
+      return try vfs.makeDirectory(path, paths, mode: 0o755)
+    }
+  }
+
+  private func makeFile(_ path: String) throws(Errno) -> PathLocation {
+    do throws(Errno) {
+      return try vfs.resolve(path, paths)
+    } catch .noSuchFileOrDirectory {
+      guard isWritable else { throw .readOnlyFileSystem }
+      let parent = path[..<(path.lastIndex(of: "/") ?? path.startIndex)]
+      if !parent.isEmpty { _ = try makeDirectories(String(parent)) }
+      return try vfs.makeNode(path, paths, mode: FileMode(.regular, permissions: 0o644))
+    }
+  }
+
+  /// Where the first process starts.
+  func workingDirectory(
+    _ configuration: SandboxConfiguration, _ credentials: Credentials
+  ) throws(SandboxError) -> PathLocation {
+    var paths = paths
+    paths.credentials = credentials
+    func find(_ path: String) throws(Errno) -> PathLocation {
+      let location = try vfs.resolve(path, paths, .directory)
+      try vfs.checkAccess(location, .execute, credentials)
+      return location
+    }
+    if let path = configuration.workingDirectory {
+      return try attempt("working directory \(path)") { () throws(Errno) in try find(path) }
+    }
+    guard let path = Host.currentDirectory, let location = try? find(path) else { return vfs.root }
+    return location
+  }
+}

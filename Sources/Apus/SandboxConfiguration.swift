@@ -1,0 +1,103 @@
+import Logging
+public import SystemPackage
+
+/// What a sandbox runs, and what it shows to it.
+///
+/// ```swift
+/// var configuration = SandboxConfiguration(command: "python3", arguments: ["-c", "print(6 * 7)"])
+/// configuration.memory = 512 << 20
+/// let status = try Sandbox(configuration).run()
+/// ```
+public struct SandboxConfiguration: Sendable {
+  /// The program: a path in the guest, or a name that is looked up in the guest's `PATH`.
+  public var command: String
+  /// The arguments that follow the program's name.
+  public var arguments: [String]
+  /// The environment, as `NAME=value` strings. The default is `defaultEnvironment()`.
+  public var environment: [String]
+  /// The host directory that becomes `/`.
+  public var root = "/"
+  /// What becomes of changes to the root.
+  public var overlay = Overlay.memory
+  /// Host directories and files that guests use for real.
+  public var volumes: [Volume] = []
+  /// The directory in the guest to start in. Nil: the caller's, where that exists in the guest, else `/`.
+  public var workingDirectory: String?
+  /// The user that the program runs as; guest ids mean nothing on the host.
+  public var user = User.root
+  /// What uname(2) calls the machine.
+  public var hostName = "apus"
+  /// Physical memory of the guests, in bytes: what they allocate, and what they write to memory file systems.
+  public var memory: UInt64
+  /// Number of virtual CPUs.
+  public var cpus: Int
+  /// How guest code is run.
+  public var platform = PlatformChoice.automatic
+  /// The guests are trusted not to attack Apus: faster page faults, weaker containment between guests.
+  public var isTrusted = false
+  /// Standard input, output and error of the program; nil leaves one closed. The caller keeps the descriptors.
+  public var standardStreams: [FileDescriptor?] = [.standardInput, .standardOutput, .standardError]
+  /// Where one line for each system call is written, as strace(1) writes it; nil: no tracing.
+  public var trace: FileDescriptor?
+  /// Measure the time that system calls take, for `Sandbox.statistics`.
+  public var measuresTimes = false
+  /// Pass SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGWINCH that this process gets to the first guest process. They are
+  /// blocked in the calling thread while the sandbox runs; other threads of the caller must block them too.
+  public var forwardsSignals = false
+  /// Told of what a user should know while the sandbox runs, such as a guest that was ended for want of memory.
+  public var logger: Logger?
+
+  /// A sandbox that shows the host's `/` with changes kept in memory, with half of the host's memory and all CPUs that
+  /// this process may use.
+  public init(command: String, arguments: [String] = []) {
+    self.command = command
+    self.arguments = arguments
+    environment = SandboxConfiguration.defaultEnvironment()
+    memory = SandboxConfiguration.defaultMemory
+    cpus = SandboxConfiguration.usableCPUs
+  }
+
+  /// What becomes of changes that guests make to files below `/`.
+  public enum Overlay: String, Sendable, CaseIterable {
+    /// They are kept in memory, and gone when the sandbox ends.
+    case memory
+    /// There are none: the root is read-only.
+    case none
+  }
+
+  /// How guest code is run.
+  public enum PlatformChoice: String, Sendable, CaseIterable {
+    /// The fastest that the host allows.
+    case automatic = "auto"
+    /// Traps come through a seccomp filter (seccomp(2)).
+    case seccomp
+    /// Traps come through ptrace(2).
+    case ptrace
+  }
+
+  /// A user and group of the guest.
+  public struct User: Sendable, Equatable {
+    public var uid: UInt32
+    public var gid: UInt32
+    public init(uid: UInt32, gid: UInt32) {
+      self.uid = uid
+      self.gid = gid
+    }
+    /// uid 0, gid 0: may do anything inside the sandbox, and nothing on the host that the caller may not.
+    public static let root = User(uid: 0, gid: 0)
+  }
+
+  /// A host directory or file that guests use for real.
+  public struct Volume: Sendable, Equatable {
+    /// Its path on the host.
+    public var hostPath: String
+    /// Where it appears in the guest, an absolute path.
+    public var guestPath: String
+    public var isReadOnly: Bool
+    public init(hostPath: String, guestPath: String, isReadOnly: Bool = false) {
+      self.hostPath = hostPath
+      self.guestPath = guestPath
+      self.isReadOnly = isReadOnly
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import Kernel
+import LinuxABI
+import Platform
+
+/// What happened in a run of a sandbox: the numbers behind `apus run --stats`.
+public struct SandboxStatistics: Sendable {
+  /// How often guest threads came out of guest code, by reason.
+  public struct Traps: Sendable {
+    public var syscalls = 0
+    /// Calls through the entries of other architectures, which Apus answers with an error.
+    public var foreignSyscalls = 0
+    public var pageFaults = 0
+    /// Other hardware exceptions: division by zero, invalid instructions, breakpoints.
+    public var otherFaults = 0
+    public var preemptions = 0
+    /// Host processes that died, or were killed for breaking the platform's rules.
+    public var deaths = 0
+    public var total: Int { syscalls + foreignSyscalls + pageFaults + otherFaults + preemptions + deaths }
+  }
+  public var traps = Traps()
+
+  /// One row of the table of system calls.
+  public struct Syscall: Sendable {
+    public var name: String
+    public var count: Int
+    /// Nanoseconds spent in Apus; 0 where times were not measured.
+    public var time: UInt64
+  }
+  /// System calls that were made, those with the most time first.
+  public var syscalls: [Syscall] = []
+  /// Calls that Apus does not have and answered with `ENOSYS`.
+  public var unknownSyscalls: [Syscall] = []
+
+  /// Changes of the running thread between Apus and its guests, as the platform counts them.
+  public var contextSwitches = 0
+  /// Batches of memory operations that were handed to guest processes, and the operations in them.
+  public var flushes = 0
+  public var memoryOperations = 0
+  /// Changes of the task that a virtual CPU runs.
+  public var taskSwitches = 0
+  public var hostProcessesCreated = 0
+  public var hostProcessesReused = 0
+  public var hostThreadsCreated = 0
+  public var hostThreadsReused = 0
+  /// The most guest memory that was in use, in bytes.
+  public var peakMemory: UInt64 = 0
+  /// Guest processes that were ended for want of memory.
+  public var outOfMemoryKills = 0
+  /// From start to end, in nanoseconds.
+  public var elapsed: UInt64 = 0
+
+  init(_ kernel: Kernel, elapsed: UInt64) {
+    let counts = kernel.statistics
+    traps.syscalls = Int(clamping: counts.traps.syscalls)
+    traps.foreignSyscalls = Int(clamping: counts.traps.foreignSyscalls)
+    traps.pageFaults = Int(clamping: counts.traps.pageFaults)
+    traps.otherFaults = Int(clamping: counts.traps.otherFaults)
+    traps.preemptions = Int(clamping: counts.traps.preemptions)
+    traps.deaths = Int(clamping: counts.traps.deaths)
+    for (number, count) in counts.syscallCounts.enumerated() where count > 0 {
+      let row = Syscall(
+        name: SyscallNumber.name(UInt64(number)), count: Int(clamping: count), time: counts.syscallTimes[number])
+      if counts.unknownSyscalls[UInt64(number)] == nil { syscalls.append(row) }
+    }
+    syscalls.sort { ($0.time, $0.count, $1.name) > ($1.time, $1.count, $0.name) }
+    for (number, count) in counts.unknownSyscalls.sorted(by: { $0.key < $1.key }) {
+      unknownSyscalls.append(Syscall(name: SyscallNumber.name(number), count: Int(clamping: count), time: 0))
+    }
+    let platform = kernel.platform.statistics
+    contextSwitches = platform.contextSwitches
+    flushes = platform.flushes
+    memoryOperations = platform.memoryOperations
+    hostProcessesCreated = platform.processesCreated
+    hostProcessesReused = platform.processesReused
+    hostThreadsCreated = platform.threadsCreated
+    hostThreadsReused = platform.threadsReused
+    taskSwitches = kernel.scheduler.switches
+    peakMemory = kernel.physicalMemory.peakBytes
+    outOfMemoryKills = kernel.outOfMemoryKills
+    self.elapsed = elapsed
+  }
+
+  var operationsPerFlush: Double { flushes == 0 ? 0 : Double(memoryOperations) / Double(flushes) }
+}

@@ -2,107 +2,133 @@ import LinuxABI
 import Platform
 
 /// The memory of one guest process, or of several that share it (`CLONE_VM`).
+///
+/// An address space is an ordered set of VMAs (`areas`) and an ordered map from virtual pages to frames (`extents`).
+/// What the guest's host process maps follows from them:
+///
+/// * where an extent is, its frames, with the extent's installed protection;
+/// * elsewhere in a VMA of a host file, the file itself, read-only unless the VMA is shared;
+/// * elsewhere nothing: touching it faults.
+///
+/// Every extent holds one reference to each of its frames. A private extent that isn't `isCopyOnWrite` owns its frames
+/// alone. Frames that are given up go through `releases`, because the host process may reach them until it has run
+/// its queue. Every change queues the operations that bring the host process in line; none of them may fail there,
+/// so everything is checked before.
 package final class AddressSpace {
   package let physical: PhysicalMemory
   package let platform: any Platform
   /// The host process that holds this address space.
-  package private(set) var process: any GuestProcess
+  package let process: any GuestProcess
   package var limits = MemoryLimits()
   /// Tasks that use it, counted by the kernel.
   package var sharers = 1
-  /// Bytes of all mappings.
-  package private(set) var totalBytes: UInt64 = 0
-  /// Bytes with frames or file pages mapped (an upper bound of RSS).
-  package var residentBytes: UInt64 { 0 }
-  package var stackBytes: UInt64 { 0 }
-  package var dataBytes: UInt64 { 0 }
-  package var executableBytes: UInt64 { 0 }
-  /// The most `totalBytes` has been.
-  package var peakTotalBytes: UInt64 { 0 }
-  package var sharedBytes: UInt64 { 0 }
+  /// Lowers all addresses that are chosen (address space randomization); set it before the first mapping.
+  package var randomOffset: UInt64 = 0
 
+  var areas = AreaMap()
+  var extents = ExtentMap()
+  let releases: ReleaseQueue
+  var copyAhead: CopyAhead
+  /// Write faults on shared frames since the last fork.
+  var copiesSinceFork = CopyAhead.watchedFaults
+  /// There is no free page between here and the mapping base.
+  var searchTop: PageNumber = .max
+  var breakBase: UInt64 = 0
+  var breakEnd: UInt64 = 0
+  var isOver = false
+  /// The most `totalBytes` has been.
+  package internal(set) var peakTotalBytes: UInt64 = 0
+
+  /// An empty address space in an empty guest process.
   package init(physical: PhysicalMemory, platform: any Platform, process: any GuestProcess) {
     self.physical = physical
     self.platform = platform
     self.process = process
+    releases = ReleaseQueue(platform: platform, process: process, physical: physical)
+    copyAhead = CopyAhead()
   }
 
-  // MARK: mapping calls
+  /// First page past what a guest may map.
+  static let endPage = PageNumber(holding: Layout.stubBase)
+  /// Pages kept free below a stack (`stack_guard_gap`).
+  static let guardPages: UInt64 = 256
+  /// VMAs allowed (`vm.max_map_count`).
+  static let maximumAreas = 65530
 
-  /// mmap(2). Returns the address.
-  package func map(_ request: MapRequest) throws(Errno) -> UInt64 { throw .noFunction }
-  /// munmap(2).
-  package func unmap(_ address: UInt64, length: UInt64) throws(Errno) { throw .noFunction }
-  /// mprotect(2).
-  package func protect(_ address: UInt64, length: UInt64, _ protection: MemoryProtection) throws(Errno) {
-    throw .noFunction
+  /// Host mappings that the guest process has, at most.
+  var hostMappings: Int { extents.count + areas.count * 2 }
+
+  /// Whether `count` more host mappings are allowed.
+  func hasRoom(for count: Int) -> Bool {
+    hostMappings + count + 64 < platform.mappingLimit && areas.count + count < AddressSpace.maximumAreas
   }
-  /// mremap(2).
-  package func remap(
-    _ old: UInt64, oldLength: UInt64, newLength: UInt64, flags: RemapFlags, newAddress: UInt64
-  ) throws(Errno) -> UInt64 { throw .noFunction }
-  /// madvise(2).
-  package func advise(_ address: UInt64, length: UInt64, advice: Int32) throws(Errno) { throw .noFunction }
-  /// msync(2).
-  package func sync(_ address: UInt64, length: UInt64, flags: Int32) throws(Errno) { throw .noFunction }
-  /// mincore(2).
-  package func isResident(_ address: UInt64, length: UInt64) throws(Errno) -> [UInt8] { throw .noFunction }
-  /// Where the program break starts.
-  package func setBreakBase(_ address: UInt64) {}
-  /// brk(2): returns the break, unchanged where the change is refused.
-  package func setBreak(_ address: UInt64) -> UInt64 { 0 }
 
-  // MARK: life
+  // MARK: host mappings
 
-  /// Resolves a page fault.
-  package func fault(at address: UInt64, access: MemoryAccess) -> FaultOutcome { .outOfMemory }
-  /// fork(2): a copy that shares frames until written, in another guest process.
-  package func fork(into process: any GuestProcess) throws(Errno) -> AddressSpace { throw .noFunction }
+  /// Has the host show frames.
+  @inline(__always) func show(_ extent: Extent, populate: Bool = false) {
+    process.queue(
+      .mapPhysical(
+        address: extent.start.address, length: (extent.end - extent.start) << 12,
+        offset: PhysicalMemory.offset(of: extent.frame), protection: extent.installed, populate: populate))
+  }
+
+  /// Has the host show the file in parts of an area that have no frames.
+  func showFile(_ area: VirtualArea, in range: Range<PageNumber>) {
+    let protection = area.fileProtection
+    guard !protection.isEmpty, let object = area.object, case .hostFile(let file, _) = object.backing else { return }
+    extents.forEachGap(in: range) { gap in
+      let address = gap.lowerBound.address
+      let length = (gap.upperBound - gap.lowerBound) << 12
+      let offset = area.index(of: gap.lowerBound) << 12
+      process.queue(
+        area.isShared
+          ? .mapFileShared(address: address, length: length, file: file, offset: offset, protection: protection)
+          : .mapFile(address: address, length: length, file: file, offset: offset, protection: protection))
+    }
+  }
+
+  func hide(_ range: Range<PageNumber>) {
+    process.queue(
+      .unmap(address: range.lowerBound.address, length: (range.upperBound - range.lowerBound) << 12))
+  }
+
+  /// Gives up the frames in a range. The caller queues what hides them, then settles `releases`.
+  func dropExtents(in range: Range<PageNumber>) {
+    extents.forEach(in: range) { releases.add(FrameRun(start: $0.frame, count: $0.count)) }
+    extents.remove(range)
+  }
+
+  // MARK: the end
+
   /// Releases all frames and recycles the guest process.
-  package func destroy() {}
+  package func destroy() {
+    guard !isOver else { return }
+    clear()
+    releases.retire()
+  }
+
   /// The host process is dead: releases all frames.
-  package func abandon() {}
-
-  // MARK: access to guest memory
-
-  package func read(_ address: UInt64, count: Int) throws(Errno) -> [UInt8] { throw .noFunction }
-  package func readValue<T: BitwiseCopyable>(_ address: UInt64, as type: T.Type = T.self) throws(Errno) -> T {
-    throw .noFunction
-  }
-  package func readArray<T: BitwiseCopyable>(_ address: UInt64, count: Int, as type: T.Type = T.self) throws(Errno)
-    -> [T]
-  { throw .noFunction }
-  package func write(_ address: UInt64, _ bytes: [UInt8]) throws(Errno) { throw .noFunction }
-  package func writeValue<T: BitwiseCopyable>(_ address: UInt64, _ value: T) throws(Errno) { throw .noFunction }
-  package func writeArray<T: BitwiseCopyable>(_ address: UInt64, _ values: [T]) throws(Errno) { throw .noFunction }
-  /// Reads a C string, without its NUL.
-  /// - Throws: `ENAMETOOLONG` when there is no NUL in `limit` bytes.
-  package func readCString(_ address: UInt64, limit: Int) throws(Errno) -> [UInt8] { throw .noFunction }
-  /// Resolves guest memory for I/O; `.write` means that the kernel writes into it. Shortened at the first bad page;
-  /// - Throws: `EFAULT` where the first byte is bad.
-  package func buffer(_ address: UInt64, count: Int, for access: MemoryAccess) throws(Errno) -> IOBuffer {
-    throw .noFunction
-  }
-  /// The same for an iovec.
-  package func buffer(_ vectors: [(address: UInt64, count: UInt64)], for access: MemoryAccess) throws(Errno) -> IOBuffer
-  { throw .noFunction }
-
-  // MARK: futex words
-
-  /// - Throws: `EINVAL` for a misaligned address, `EFAULT` for a bad one.
-  package func futexKey(_ address: UInt64, isPrivate: Bool) throws(Errno) -> FutexKey { throw .noFunction }
-  package func loadWord(_ address: UInt64) throws(Errno) -> UInt32 { throw .noFunction }
-  package func compareExchangeWord(
-    _ address: UInt64, expected: UInt32, desired: UInt32
-  ) throws(Errno) -> (exchanged: Bool, original: UInt32) { throw .noFunction }
-  /// Replaces a word atomically by what `operation` makes of it; returns the old value.
-  package func updateWord(_ address: UInt64, _ operation: (UInt32) -> UInt32) throws(Errno) -> UInt32 {
-    throw .noFunction
+  package func abandon() {
+    guard !isOver else { return }
+    clear()
+    releases.abandon()
   }
 
-  // MARK: procfs
+  private func clear() {
+    isOver = true
+    for extent in extents.extents { releases.add(FrameRun(start: extent.frame, count: extent.count)) }
+    for area in areas.areas {
+      if case .frames(let store) = area.object?.backing { store.removeMapper(self) }
+    }
+    extents = ExtentMap()
+    areas = AreaMap()
+  }
 
-  package var mappings: [MappingDescription] { [] }
-  /// Names a range: `[stack]`, `[heap]`, or what `PR_SET_VMA_ANON_NAME` gives (prctl(2)).
-  package func setName(start: UInt64, length: UInt64, name: String) {}
+  deinit { abandonUnlessOver() }
+
+  private func abandonUnlessOver() {
+    guard !isOver else { return }
+    destroy()
+  }
 }

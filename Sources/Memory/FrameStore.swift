@@ -1,26 +1,261 @@
 import LinuxABI
 
 /// The pages of a shared object (tmpfs file, memfd, System V segment, shared anonymous memory), by page index.
+///
+/// The store holds one reference to each frame; every mapping that shows a frame holds another. Frames past the end
+/// of the object may be there, given ahead of a growing file; they are zero.
 package final class FrameStore {
   package let physical: PhysicalMemory
-  /// Size in bytes; making it smaller drops the frames past the end, and zeroes the rest of the last page.
-  package var size: UInt64 = 0
-  /// Bytes of frames held.
-  package var allocatedBytes: UInt64 { 0 }
+  private var extents = ExtentMap()
+  private var bytes: UInt64 = 0
+  /// Address spaces that map the store: what it drops, they have to drop.
+  private var mappers: [ObjectIdentifier: Mapper] = [:]
+
+  private struct Mapper {
+    weak var space: AddressSpace?
+  }
 
   package init(physical: PhysicalMemory) { self.physical = physical }
 
+  deinit {
+    for extent in extents.extents { physical.release(extent.frame, extent.count) }
+  }
+
+  /// Largest size in bytes.
+  package static let maximumSize = UInt64(Int64.max)
+
+  /// Size in bytes; making it smaller drops the frames past the end, and zeroes the rest of the last page.
+  package var size: UInt64 {
+    get { bytes }
+    set {
+      let wanted = min(newValue, FrameStore.maximumSize)
+      let old = bytes
+      bytes = wanted
+      if wanted < old {
+        zeroTail(from: wanted)
+        drop(pageCount..<PageNumber.max, evenCopies: true)
+      } else if wanted > old {
+        zeroTail(from: old)
+      }
+    }
+  }
+
+  /// Bytes of frames held.
+  package var allocatedBytes: UInt64 {
+    var pages = 0
+    extents.forEach(in: 0..<pageCount) { pages += $0.count }
+    return UInt64(pages) << 12
+  }
+
+  /// Pages up to the size.
+  var pageCount: PageNumber { (bytes >> 12) + (bytes & Layout.pageMask == 0 ? 0 : 1) }
+
+  // MARK: contents
+
   /// Reads from `offset` up to the size; holes read as zeros.
-  package func read(into buffer: inout IOBuffer, at offset: UInt64) throws(Errno) -> Int { throw .noFunction }
+  package func read(into buffer: inout IOBuffer, at offset: UInt64) throws(Errno) -> Int {
+    guard offset < bytes else { return 0 }
+    var left = Int(clamping: min(bytes - offset, UInt64(buffer.remaining)))
+    var position = offset
+    let total = left
+    while left > 0 {
+      let page = position >> 12
+      let index = extents.lowerBound(page)
+      let inPage = position & Layout.pageMask
+      let count: Int
+      if index < extents.count, extents[index].start <= page {
+        let extent = extents[index]
+        count = min(left, Int(clamping: (extent.end - page) << 12 - inPage))
+        let source = unsafe physical.pointer(to: extent.frame(of: page)) + Int(inPage)
+        _ = unsafe buffer.write(UnsafeRawBufferPointer(start: source, count: count))
+      } else {
+        let next = index < extents.count ? extents[index].start - page : UInt64(left)
+        count = min(left, Int(clamping: min(next, UInt64(left)) << 12) - Int(inPage))
+        _ = buffer.fill(count)
+      }
+      position += UInt64(count)
+      left -= count
+    }
+    return total
+  }
+
   /// Writes at `offset`, growing the size. Short if memory runs out after some bytes.
-  /// - Throws: `ENOSPC` when memory is out.
-  package func write(from buffer: inout IOBuffer, at offset: UInt64) throws(Errno) -> Int { throw .noFunction }
+  /// - Throws: `ENOSPC` when memory is out, `EFBIG` past the largest size.
+  package func write(from buffer: inout IOBuffer, at offset: UInt64) throws(Errno) -> Int {
+    let (end, overflow) = offset.addingReportingOverflow(UInt64(buffer.remaining))
+    guard !overflow, end <= FrameStore.maximumSize else { throw .fileTooLarge }
+    guard buffer.remaining > 0 else { return 0 }
+    if offset > bytes { zeroTail(from: bytes) }
+    var position = offset
+    while position < end {
+      let page = position >> 12
+      let inPage = Int(position & Layout.pageMask)
+      let last = (end - 1) >> 12
+      guard let extent = frames(around: page, in: page..<last + 1, growing: true) else {
+        guard position > offset else { throw .noSpace }
+        break
+      }
+      let room = Int(clamping: extent.end - page) << 12 - inPage
+      let target = unsafe physical.pointer(to: extent.frame(of: page)) + inPage
+      let count = min(room, Int(end - position))
+      let done = unsafe buffer.read(into: UnsafeMutableRawBufferPointer(start: target, count: count), count: count)
+      position += UInt64(done)
+      if done < count { break }
+    }
+    bytes = max(bytes, position)
+    return Int(position - offset)
+  }
+
   /// Zeroes a range and gives its whole frames back (fallocate(2), `FALLOC_FL_PUNCH_HOLE`).
-  package func punch(offset: UInt64, length: UInt64) throws(Errno) { throw .noFunction }
+  package func punch(offset: UInt64, length: UInt64) throws(Errno) {
+    let end = min(offset.addingReportingOverflow(length).overflow ? .max : offset + length, FrameStore.maximumSize)
+    guard offset < end else { return }
+    let first = (offset.pageUp ?? offset) >> 12
+    let last = end >> 12
+    if first > last {
+      zero(offset, end)
+      return
+    }
+    zero(offset, first << 12)
+    zero(last << 12, end)
+    if first < last { drop(first..<last, evenCopies: false) }
+  }
+
   /// Makes sure that a range has frames (fallocate(2)); does not change the size.
-  package func allocate(offset: UInt64, length: UInt64) throws(Errno) { throw .noFunction }
+  /// - Throws: `ENOSPC` when memory is out.
+  package func allocate(offset: UInt64, length: UInt64) throws(Errno) {
+    let (end, overflow) = offset.addingReportingOverflow(length)
+    guard !overflow, end <= FrameStore.maximumSize else { throw .fileTooLarge }
+    guard length > 0 else { return }
+    guard length <= physical.limit else { throw .noSpace }
+    var page = offset >> 12
+    let last = (end - 1) >> 12
+    while page <= last {
+      guard let extent = frames(around: page, in: page..<last + 1) else { throw .noSpace }
+      page = extent.end
+    }
+  }
+
   /// First offset at or after `offset` that holds data (lseek(2), `SEEK_DATA`); nil past the last.
-  package func nextData(from offset: UInt64) -> UInt64? { nil }
-  /// First offset at or after `offset` that holds none (lseek(2), `SEEK_HOLE`).
-  package func nextHole(from offset: UInt64) -> UInt64 { offset }
+  package func nextData(from offset: UInt64) -> UInt64? {
+    let index = extents.lowerBound(offset >> 12)
+    guard index < extents.count else { return nil }
+    let found = max(extents[index].start << 12, offset)
+    return found < bytes ? found : nil
+  }
+
+  /// First offset at or after `offset` that holds none (lseek(2), `SEEK_HOLE`); the size where there is none before.
+  package func nextHole(from offset: UInt64) -> UInt64 {
+    var position = offset
+    var index = extents.lowerBound(offset >> 12)
+    while index < extents.count, extents[index].start << 12 <= position {
+      position = extents[index].end << 12
+      index += 1
+    }
+    return min(position, bytes)
+  }
+
+  private func zero(_ start: UInt64, _ end: UInt64) {
+    guard start < end else { return }
+    let index = extents.lowerBound(start >> 12)
+    guard index < extents.count, extents[index].start <= start >> 12 else { return }
+    let target = unsafe physical.pointer(to: extents[index].frame(of: start >> 12)) + Int(start & Layout.pageMask)
+    unsafe target.initializeMemory(as: UInt8.self, repeating: 0, count: Int(end - start))
+  }
+
+  /// Zeroes what follows `offset` in its page.
+  private func zeroTail(from offset: UInt64) {
+    guard offset & Layout.pageMask != 0 else { return }
+    zero(offset, offset.pageDown + Layout.pageSize)
+  }
+
+  // MARK: frames
+
+  /// Drops the frames of a range here and wherever they are mapped.
+  private func drop(_ range: Range<PageNumber>, evenCopies: Bool) {
+    for mapper in mappers.values { mapper.space?.storeDropped(self, range, evenCopies: evenCopies) }
+    let gone = extents.parts(in: range)
+    extents.remove(range)
+    for extent in gone { physical.release(extent.frame, extent.count) }
+  }
+
+  /// The frames of a range, as extents of page indexes.
+  func parts(in range: Range<PageNumber>) -> ContiguousArray<Extent> { extents.parts(in: range) }
+
+  /// The frame of a page; nil where there is none.
+  func frame(of page: PageNumber) -> Frame? { extents.index(of: page).map { extents[$0].frame(of: page) } }
+
+  /// The part of a range around a page that has no frames; nil where the page has one.
+  func hole(around page: PageNumber, in range: Range<PageNumber>) -> Range<PageNumber>? {
+    let index = extents.lowerBound(page)
+    if index < extents.count, extents[index].start <= page { return nil }
+    let low = index > 0 ? max(range.lowerBound, extents[index - 1].end) : range.lowerBound
+    let high = index < extents.count ? min(range.upperBound, extents[index].start) : range.upperBound
+    return low..<max(high, page + 1)
+  }
+
+  /// The consecutive frames around a page, inside a range; made where there are none. Nil when memory is out.
+  func frames(around page: PageNumber, in range: Range<PageNumber>, growing: Bool = false) -> Extent? {
+    if let index = extents.index(of: page) { return extents[index].clipped(to: range) }
+    guard let hole = hole(around: page, in: range) else { return nil }
+    var wanted = hole.count
+    if growing, page > 0, extents.count > 0, extents[extents.count - 1].end == page {
+      // A file that grows at its end gets frames ahead, so that it is made of few extents.
+      wanted = max(wanted, min(extents.pages / 4, 256))
+    }
+    guard let run = physical.allocate(min(wanted, 1024), zeroed: true) else { return nil }
+    let count = UInt64(run.count)
+    var start = hole.lowerBound
+    if page >= start + count { start = page + 1 - count }
+    let extent = Extent(start: start, end: start + count, frame: run.start, protection: [], isCopyOnWrite: false)
+    extents.insert(extent)
+    return extent.clipped(to: range)
+  }
+
+  // MARK: mappings
+
+  func addMapper(_ space: AddressSpace) {
+    let key = ObjectIdentifier(space)
+    if let known = mappers[key], known.space === space { return }
+    mappers[key] = Mapper(space: space)
+  }
+
+  func removeMapper(_ space: AddressSpace) { mappers[ObjectIdentifier(space)] = nil }
+}
+
+extension AddressSpace {
+  /// A store is going to drop frames that this address space may show. `evenCopies` drops private copies of the pages
+  /// too, as truncation does.
+  func storeDropped(_ store: FrameStore, _ indexes: Range<PageNumber>, evenCopies: Bool) {
+    guard !isOver else { return }
+    var changed = false
+    for index in 0..<areas.count {
+      let area = areas[index]
+      guard case .frames(let mapped)? = area.object?.backing, mapped === store else { continue }
+      let low = max(area.offset, indexes.lowerBound)
+      let high = min(area.offset &+ area.count, indexes.upperBound)
+      guard low < high else { continue }
+      let range = area.start + (low - area.offset)..<area.start + (high - area.offset)
+      for extent in extents.parts(in: range) {
+        var page = extent.start
+        while page < extent.end {
+          // The longest part that is the store's own, or a copy.
+          let isOwn = store.frame(of: area.index(of: page)) == extent.frame(of: page)
+          var end = page + 1
+          while end < extent.end,
+            (store.frame(of: area.index(of: end)) == extent.frame(of: end)) == isOwn
+          {
+            end += 1
+          }
+          if isOwn || evenCopies {
+            dropExtents(in: page..<end)
+            hide(page..<end)
+            changed = true
+          }
+          page = end
+        }
+      }
+    }
+    if changed { releases.settle() }
+  }
 }

@@ -10,14 +10,16 @@ import LinuxABI
   package private(set) var remaining: Int
   /// Bytes transferred so far.
   package private(set) var transferred = 0
-  private var segments: [UnsafeMutableRawBufferPointer]
-  private var index = 0
-  private var offset = 0
+  /// What is left of the segment at the cursor.
+  private var current: UnsafeMutableRawBufferPointer
+  /// The segments after it, from `next` on.
+  private var rest: [UnsafeMutableRawBufferPointer]
+  private var next = 0
   /// Keeps the storage of bounced bytes alive.
   private var storage: [ByteStorage]
 
   /// Bytes that stand in for guest memory that Apus does not map (file-backed pages), or for kernel memory.
-  @safe package final class ByteStorage {
+  @safe package class ByteStorage {
     package let pointer: UnsafeMutableRawBufferPointer
     package init(_ bytes: [UInt8]) {
       unsafe pointer = UnsafeMutableRawBufferPointer.allocate(byteCount: max(bytes.count, 1), alignment: 16)
@@ -29,77 +31,95 @@ import LinuxABI
     deinit { unsafe pointer.deallocate() }
   }
 
+  init(
+    first: UnsafeMutableRawBufferPointer, rest: [UnsafeMutableRawBufferPointer], storage: [ByteStorage]
+  ) {
+    unsafe current = first
+    unsafe self.rest = rest
+    self.storage = storage
+    var total = first.count
+    for index in unsafe rest.indices { total += unsafe rest[index].count }
+    remaining = total
+    if first.count == 0 { normalize() }
+  }
+
   /// A buffer over host memory that outlives it.
   package init(unsafeSegments segments: [UnsafeMutableRawBufferPointer], storage: [ByteStorage] = []) {
-    unsafe self.segments = segments
-    self.storage = storage
-    self.remaining = unsafe segments.reduce(0) { $0 + $1.count }
+    unsafe self.init(first: UnsafeMutableRawBufferPointer(start: nil, count: 0), rest: segments, storage: storage)
   }
 
   /// A buffer that reads from a copy of `bytes`.
   package init(bytes: [UInt8]) {
     let store = ByteStorage(bytes)
     unsafe self.init(
-      unsafeSegments: [UnsafeMutableRawBufferPointer(rebasing: store.pointer[..<bytes.count])], storage: [store])
+      first: UnsafeMutableRawBufferPointer(rebasing: store.pointer[..<bytes.count]), rest: [], storage: [store])
   }
 
   /// A buffer in kernel memory to write into; `collected` gives what was written.
   package init(collecting count: Int) {
-    let store = ByteStorage(count: count)
+    let store = ByteStorage(count: max(count, 0))
     unsafe self.init(
-      unsafeSegments: [UnsafeMutableRawBufferPointer(rebasing: store.pointer[..<count])], storage: [store])
+      first: UnsafeMutableRawBufferPointer(rebasing: store.pointer[..<max(count, 0)]), rest: [], storage: [store])
   }
 
   /// The bytes transferred so far into a buffer made by `init(collecting:)`.
   package var collected: [UInt8] {
     guard let store = storage.first else { return [] }
-    return unsafe Array(store.pointer[..<transferred])
+    return unsafe Array(store.pointer[..<min(transferred, store.pointer.count)])
   }
 
   /// The bytes not transferred yet, as iovecs for host calls; at most 1024 (IOV_MAX).
   package var pendingSegments: [UnsafeMutableRawBufferPointer] {
-    var result: [UnsafeMutableRawBufferPointer] = unsafe []
-    var skip = offset
-    for position in unsafe segments.indices[index...].prefix(1024) {
-      let segment = unsafe segments[position]
-      unsafe result.append(UnsafeMutableRawBufferPointer(rebasing: segment[skip...]))
-      skip = 0
-    }
+    guard remaining > 0 else { return unsafe [] }
+    var result = unsafe [current]
+    unsafe result.append(contentsOf: rest[next...].prefix(1023))
     return unsafe result
+  }
+
+  /// Goes on to the next segment that has bytes, if this one is used up.
+  @inline(__always)
+  private mutating func normalize() {
+    while unsafe current.count == 0, unsafe next < rest.count {
+      unsafe current = rest[next]
+      next += 1
+    }
+  }
+
+  /// Moves the cursor inside the current segment, of which `count` bytes must be left.
+  @inline(__always)
+  private mutating func step(_ count: Int) {
+    unsafe current = UnsafeMutableRawBufferPointer(rebasing: current[count...])
+    transferred += count
+    remaining -= count
+    normalize()
   }
 
   /// Marks `count` bytes as transferred.
   package mutating func advance(_ count: Int) {
-    var left = min(count, remaining)
-    transferred += left
-    remaining -= left
+    var left = min(max(count, 0), remaining)
     while left > 0 {
-      let room = unsafe segments[index].count - offset
-      if left < room {
-        offset += left
-        return
-      }
-      left -= room
-      index += 1
-      offset = 0
+      let part = unsafe min(left, current.count)
+      step(part)
+      left -= part
     }
   }
 
   /// Keeps at most `count` of the remaining bytes.
   package mutating func truncate(to count: Int) {
     guard count < remaining else { return }
-    var keep = max(count, 0) + offset
-    var kept: [UnsafeMutableRawBufferPointer] = unsafe []
-    for position in unsafe segments.indices[index...] {
-      let segment = unsafe segments[position]
-      let part = min(keep, segment.count)
-      unsafe kept.append(UnsafeMutableRawBufferPointer(rebasing: segment[..<part]))
+    var keep = max(count, 0)
+    remaining = keep
+    let first = unsafe min(keep, current.count)
+    unsafe current = UnsafeMutableRawBufferPointer(rebasing: current[..<first])
+    keep -= first
+    var index = next
+    while keep > 0, unsafe index < rest.count {
+      let part = unsafe min(keep, rest[index].count)
+      unsafe rest[index] = UnsafeMutableRawBufferPointer(rebasing: rest[index][..<part])
       keep -= part
-      if keep == 0 { break }
+      index += 1
     }
-    unsafe segments = kept
-    index = 0
-    remaining = max(count, 0)
+    unsafe rest.removeSubrange(index...)
   }
 
   /// Copies bytes into the buffer (towards the guest) until either is used up; returns how many.
@@ -110,44 +130,39 @@ import LinuxABI
 
   /// Copies bytes into the buffer (towards the guest) until either is used up; returns how many.
   @discardableResult
-  package mutating func write(_ bytes: [UInt8]) -> Int { write(bytes[...]) }
+  package mutating func write(_ bytes: [UInt8]) -> Int {
+    unsafe bytes.withUnsafeBytes { unsafe write($0) }
+  }
 
   /// Copies bytes from host memory into the buffer; returns how many.
   package mutating func write(_ source: UnsafeRawBufferPointer) -> Int {
     var done = 0
     while done < source.count && remaining > 0 {
-      let segment = unsafe segments[index]
-      let count = min(segment.count - offset, source.count - done)
-      if count > 0 {
-        unsafe UnsafeMutableRawBufferPointer(rebasing: segment[offset..<offset + count])
-          .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[done..<done + count]))
-      }
+      let count = unsafe min(current.count, source.count - done)
+      unsafe current.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[done..<done + count]))
       done += count
-      if count == 0 { index += 1; offset = 0; continue }
-      advance(count)
+      step(count)
     }
     return done
   }
 
   /// Fills up to `count` bytes of the buffer with one value; returns how many.
   package mutating func fill(_ count: Int, with byte: UInt8 = 0) -> Int {
-    let total = min(count, remaining)
+    let total = min(max(count, 0), remaining)
     var left = total
     while left > 0 {
-      let segment = unsafe segments[index]
-      let part = min(segment.count - offset, left)
-      if part == 0 { index += 1; offset = 0; continue }
-      unsafe UnsafeMutableRawBufferPointer(rebasing: segment[offset..<offset + part]).initializeMemory(
+      let part = unsafe min(current.count, left)
+      unsafe UnsafeMutableRawBufferPointer(rebasing: current[..<part]).initializeMemory(
         as: UInt8.self, repeating: byte)
       left -= part
-      advance(part)
+      step(part)
     }
     return total
   }
 
   /// Takes up to `count` bytes out of the buffer (from the guest).
   package mutating func read(_ count: Int) -> [UInt8] {
-    let total = min(count, remaining)
+    let total = min(max(count, 0), remaining)
     return unsafe [UInt8](unsafeUninitializedCapacity: total) { target, initialized in
       initialized = unsafe read(into: UnsafeMutableRawBufferPointer(target), count: total)
     }
@@ -155,16 +170,14 @@ import LinuxABI
 
   /// Copies up to `count` bytes out of the buffer into host memory; returns how many.
   package mutating func read(into target: UnsafeMutableRawBufferPointer, count: Int) -> Int {
-    let total = min(count, remaining, target.count)
+    let total = min(max(count, 0), remaining, target.count)
     var done = 0
     while done < total {
-      let segment = unsafe segments[index]
-      let part = min(segment.count - offset, total - done)
-      if part == 0 { index += 1; offset = 0; continue }
+      let part = unsafe min(current.count, total - done)
       unsafe UnsafeMutableRawBufferPointer(rebasing: target[done..<done + part])
-        .copyMemory(from: UnsafeRawBufferPointer(rebasing: segment[offset..<offset + part]))
+        .copyMemory(from: UnsafeRawBufferPointer(rebasing: current[..<part]))
       done += part
-      advance(part)
+      step(part)
     }
     return total
   }

@@ -11,6 +11,7 @@ package struct MemoryLimits: Sendable, Equatable {
   package var stack: UInt64 = 8 << 20
   package init() {}
 }
+
 /// How guest code or a syscall touches memory.
 package enum MemoryAccess: Sendable { case read, write, execute }
 
@@ -90,7 +91,9 @@ package protocol MappableObject: AnyObject {
 
 /// Where the pages of a mapped object come from.
 package enum MappingBacking {
-  /// A host file: mapped straight from its descriptor. `file` is registered with the platform, `descriptor` is Apus's own.
+  /// A host file: mapped straight from its descriptor. `file` is registered with the platform, `descriptor` is Apus's
+  /// own, of the same open file description. Where the guest may write through a shared mapping, it must be open for
+  /// reading and writing.
   case hostFile(file: MappableFile, descriptor: FileDescriptor)
   /// Frames of physical memory that the object hands out by page index (tmpfs files, shared anonymous memory).
   case frames(FrameStore)

@@ -2,18 +2,346 @@ import Host
 import LinuxABI
 
 /// The frames of one sandbox: a sparse memory file whose pages are handed out as extents and counted by frame.
-package final class PhysicalMemory {
+///
+/// The file's offset space is much larger than the limit, so extents are easy to find and an extent costs nothing
+/// before its pages are touched. What is held under the limit is the memory that the file really has. Guests touch
+/// the pages of their extents without a trap; so the check is made when extents are handed out, and extents get
+/// small when much was handed out that is not touched yet.
+@safe package final class PhysicalMemory {
   /// The memory file, for the platform to map into guest processes.
   package let descriptor: FileDescriptor
   /// Bytes that guests may hold.
   package let limit: UInt64
-  /// Bytes in use.
-  package var usedBytes: UInt64 { 0 }
-  /// The most that was in use.
-  package var peakBytes: UInt64 { 0 }
+  /// Size of the memory file's offset space.
+  package let span: UInt64
 
+  private let base: UnsafeMutableRawPointer
+  private let references: UnsafeMutablePointer<UInt32>
+  private let frameCount: Int
+  /// Zeros that reads of untouched memory see.
+  let zeros: UnsafeMutableRawPointer
+  static let zeroBytes = 64 << 10
+  private let scratch: UnsafeMutablePointer<UInt8>
+  static let scratchPages = 1024
+
+  private var pool: FramePool
+  private let limitPages: Int
+  private let dirtyLimit: Int
+  /// Frames with references.
+  private(set) var handedPages = 0
+  /// Pages that the file had when it was looked at last.
+  private var measuredPages = 0
+  private var handedSinceMeasure = 0
+  private var peakPages = 0
+  private var allocations = 0
+  /// Queues that hold frames, of address spaces that live and of those that are gone.
+  private var queues: [ReleaseQueue] = []
+
+  /// Bytes in use.
+  package var usedBytes: UInt64 {
+    measure()
+    return UInt64(measuredPages) << 12
+  }
+  /// The most that was seen in use.
+  package var peakBytes: UInt64 { UInt64(max(peakPages, measuredPages)) << 12 }
+  /// Bytes that can still be given to guests.
+  package var availableBytes: UInt64 {
+    measure()
+    return UInt64(max(0, limitPages - measuredPages + pool.dirtyPages)) << 12
+  }
+  /// Frames that have references, in bytes. Zero once every address space and store is gone and confirmed.
+  package var referencedBytes: UInt64 { UInt64(handedPages) << 12 }
+
+  /// Makes the memory file and maps it in Apus.
   package init(size limit: UInt64) throws(Errno) {
+    let most: UInt64 = 4 << 40
+    let limit = min(max(limit.pageDown, 64 << 12), most)
+    let span = min(max(limit * 16, 64 << 30), 16 << 40)
     self.limit = limit
-    self.descriptor = FileDescriptor(rawValue: -1)
+    self.span = span
+    let file = try MemoryFile.create(name: "apus-memory")
+    do throws(Errno) {
+      try MemoryFile.resize(file, to: span)
+      unsafe base = try MemoryFile.map(file, length: Int(span))
+      frameCount = Int(min(span >> 12, UInt64(Frame.max - 1)))
+      unsafe references = try MemoryFile.mapZeros(length: frameCount * 4).assumingMemoryBound(to: UInt32.self)
+      unsafe zeros = try MemoryFile.mapZeros(length: PhysicalMemory.zeroBytes)
+    } catch {
+      MemoryFile.close(file)
+      throw error
+    }
+    descriptor = file
+    unsafe scratch = .allocate(capacity: PhysicalMemory.scratchPages)
+    limitPages = Int(limit >> 12)
+    dirtyLimit = min(limitPages / 8, 64 << 8)
+    pool = FramePool(frames: Frame(frameCount), step: limitPages * 2)
+  }
+
+  deinit {
+    unsafe MemoryFile.unmap(base, length: Int(span))
+    unsafe MemoryFile.unmap(UnsafeMutableRawPointer(references), length: frameCount * 4)
+    unsafe MemoryFile.unmap(zeros, length: PhysicalMemory.zeroBytes)
+    unsafe scratch.deallocate()
+    MemoryFile.close(descriptor)
+  }
+
+  /// Less than half of the limit was in use when it was looked at last.
+  var isPlentiful: Bool { measuredPages + handedSinceMeasure < limitPages / 2 }
+
+  // MARK: access
+
+  /// Where Apus sees a frame. The pages of a run follow each other.
+  @inline(__always) func pointer(to frame: Frame) -> UnsafeMutableRawPointer { unsafe base + Int(frame) << 12 }
+
+  /// Offset of a frame in the memory file.
+  @inline(__always) static func offset(of frame: Frame) -> UInt64 { UInt64(frame) << 12 }
+
+  @inline(__always) func references(to frame: Frame) -> UInt32 { unsafe references[Int(frame)] }
+
+  // MARK: handing out
+
+  /// How many pages to map at once for memory that is touched in order, after `streak` such chunks.
+  func chunkPages(streak: UInt8) -> Int {
+    switch streak {
+    case 0: pool.hasDirty(16) ? 16 : 64
+    case 1: pool.hasDirty(64) ? 64 : 256
+    default: pool.hasDirty(256) ? 256 : 1024
+    }
+  }
+
+  /// Hands out a run of at most `count` frames, each with one reference; nil when memory is out.
+  ///
+  /// Frames that are not resident are holes, which read as zeros; `zeroed` clears the others too.
+  func allocate(_ count: Int, zeroed: Bool) -> FrameRun? {
+    guard count > 0 else { return nil }
+    if pool.dirtyPages < 16 && !queues.isEmpty {
+      // With many queues, looking at all of them each time would cost more than it gives.
+      allocations &+= 1
+      if queues.count <= 16 || allocations & 15 == 0 { drainConfirmed() }
+    }
+    var run: FrameRun
+    if let used = pool.takeDirty(count) {
+      run = used
+      run.isResident = true
+      if zeroed { clear(&run) }
+    } else {
+      guard let fresh = allocateClean(count) else { return nil }
+      run = fresh
+    }
+    unsafe (references + Int(run.start)).update(repeating: 1, count: run.count)
+    handedPages += run.count
+    return run
+  }
+
+  private func allocateClean(_ count: Int) -> FrameRun? {
+    var count = count
+    let promised = handedPages + pool.dirtyPages
+    if promised + count > limitPages {
+      if handedSinceMeasure + count > 256 || measuredPages + handedSinceMeasure + count > limitPages / 8 * 7 {
+        measure()
+      }
+      if measuredPages + count > limitPages {
+        reclaim()
+        guard measuredPages < limitPages else { return nil }
+        count = min(count, limitPages - measuredPages)
+      }
+      let untouched = promised - measuredPages
+      if untouched > limitPages / 2 {
+        count = 1
+      } else if untouched > limitPages / 4 {
+        count = min(count, 16)
+      }
+    }
+    if let run = pool.takeClean(count) {
+      handedSinceMeasure += run.count
+      return run
+    }
+    reclaim()
+    return pool.takeClean(count)
+  }
+
+  private func measure() {
+    measuredPages = Int(MemoryFile.allocatedBytes(descriptor) >> 12)
+    peakPages = max(peakPages, measuredPages)
+    handedSinceMeasure = 0
+  }
+
+  /// Gives everything back to the host that is free; waits a moment for guest processes to confirm what they gave up.
+  private func reclaim() {
+    for queue in queues { queue.hurry() }
+    drainConfirmed()
+    punch(pool.drainDirty())
+    measure()
+    var rounds = 0
+    while measuredPages >= limitPages, rounds < 20, queues.contains(where: \.hasBatches) {
+      Host.sleep(nanoseconds: 100_000)
+      drainConfirmed()
+      punch(pool.drainDirty())
+      measure()
+      rounds += 1
+    }
+  }
+
+  private func punch(_ runs: [FrameRun]) {
+    for run in runs { punch(run) }
+  }
+
+  private func punch(_ run: FrameRun) {
+    do throws(Errno) {
+      try MemoryFile.punchHole(
+        descriptor, offset: PhysicalMemory.offset(of: run.start), length: UInt64(run.count) << 12)
+    } catch {
+      unsafe pointer(to: run.start).initializeMemory(as: UInt8.self, repeating: 0, count: run.count << 12)
+    }
+    pool.addClean(run)
+  }
+
+  // MARK: references
+
+  /// Adds a reference to each frame.
+  func retain(_ start: Frame, _ count: Int) {
+    let counters = unsafe references + Int(start)
+    for index in 0..<count { unsafe counters[index] &+= 1 }
+  }
+
+  func release(_ runs: [FrameRun]) {
+    for run in runs { release(run.start, run.count) }
+  }
+
+  /// Takes a reference from each frame, and frees those without any.
+  func release(_ start: Frame, _ count: Int) {
+    let counters = unsafe references + Int(start)
+    var first = 0
+    var index = 0
+    while index < count {
+      unsafe counters[index] &-= 1
+      if unsafe counters[index] != 0 {
+        if first < index { free(FrameRun(start: start + Frame(first), count: index - first)) }
+        first = index + 1
+      }
+      index += 1
+    }
+    if first < count { free(FrameRun(start: start + Frame(first), count: count - first)) }
+  }
+
+  private func free(_ run: FrameRun) {
+    handedPages -= run.count
+    if run.count > FramePool.longestDirty {
+      punch(run)
+    } else {
+      pool.keepDirty(run)
+      if pool.dirtyPages > dirtyLimit { punch(pool.drainDirty()) }
+    }
+  }
+
+  // MARK: frames that wait for a confirmation
+
+  func list(_ queue: ReleaseQueue) { queues.append(queue) }
+
+  /// Frees what guest processes have confirmed.
+  func drainConfirmed() {
+    var kept = 0
+    // `drain` frees frames, which never lists a queue.
+    for index in queues.indices where queues[index].drain() {
+      queues.swapAt(kept, index)
+      kept += 1
+    }
+    queues.removeSubrange(kept...)
+  }
+
+  /// Frees what processes have confirmed whose address space is gone, if those are few.
+  func drainRetired() {
+    guard !queues.isEmpty && queues.count <= 8 else { return }
+    drainConfirmed()
+  }
+
+  // MARK: contents
+
+  /// Tells which pages of a run hold memory, at most `scratchPages`. A page that does not reads as zeros.
+  ///
+  /// mincore(2) does not see pages that were swapped out, so holes are confirmed by lseek(2).
+  private func residency(of start: Frame, _ count: Int) -> UnsafeMutablePointer<UInt8> {
+    do throws(Errno) {
+      unsafe try MemoryFile.residency(of: pointer(to: start), length: count << 12, into: scratch)
+    } catch {
+      unsafe scratch.update(repeating: 1, count: count)
+      return unsafe scratch
+    }
+    var index = 0
+    while index < count {
+      if unsafe scratch[index] & 1 != 0 {
+        index += 1
+        continue
+      }
+      let page = UInt64(start) + UInt64(index)
+      let next = MemoryFile.nextData(descriptor, from: page << 12).map { Int(clamping: ($0 >> 12) &- UInt64(start)) }
+      let data = min(next ?? count, count)
+      while index < data {
+        unsafe scratch[index] = 0
+        index += 1
+      }
+      if index < count {
+        unsafe scratch[index] = 1
+        index += 1
+      }
+    }
+    return unsafe scratch
+  }
+
+  /// The pages around one page of a range that all hold memory as it does, or all don't.
+  func uniform(around page: Int, of start: Frame, _ count: Int) -> (range: Range<Int>, hasData: Bool) {
+    guard count > 1, count <= PhysicalMemory.scratchPages else { return (page..<page + 1, true) }
+    let present = unsafe residency(of: start, count)
+    let wanted = unsafe present[page] & 1
+    var low = page
+    var high = page + 1
+    while low > 0, unsafe present[low - 1] & 1 == wanted { low -= 1 }
+    while high < count, unsafe present[high] & 1 == wanted { high += 1 }
+    return (low..<high, wanted != 0)
+  }
+
+  /// Zeroes a dirty run; leaves its holes alone.
+  private func clear(_ run: inout FrameRun) {
+    guard run.count > 2, run.count <= PhysicalMemory.scratchPages else {
+      zero(run.start, run.count)
+      return
+    }
+    run.isResident = clearResident(run.start, run.count)
+  }
+
+  /// Zeroes the pages of a run that hold memory; returns whether all did.
+  @discardableResult
+  func clearResident(_ start: Frame, _ count: Int) -> Bool {
+    let present = unsafe residency(of: start, count)
+    var all = true
+    var index = 0
+    while index < count {
+      let first = index
+      let bit = unsafe present[index] & 1
+      while index < count, unsafe present[index] & 1 == bit { index += 1 }
+      if bit != 0 { zero(start + Frame(first), index - first) } else { all = false }
+    }
+    return all
+  }
+
+  func zero(_ start: Frame, _ count: Int) {
+    unsafe pointer(to: start).initializeMemory(as: UInt8.self, repeating: 0, count: count << 12)
+  }
+
+  /// Copies the contents of frames.
+  func copy(from source: Frame, to run: FrameRun, _ count: Int) {
+    let target = unsafe pointer(to: run.start)
+    if !run.isResident && count >= 4 { unsafe MemoryFile.populate(target, length: count << 12) }
+    unsafe target.copyMemory(from: pointer(to: source), byteCount: count << 12)
+  }
+
+  /// Fills frames with what a file holds from `offset` on, and zeros past its end.
+  func fill(_ run: FrameRun, from file: FileDescriptor, at offset: UInt64) throws(Errno) {
+    let target = unsafe pointer(to: run.start)
+    let count = run.count << 12
+    let got = unsafe try MemoryFile.read(file, at: offset, into: target, count: count)
+    if got < count && run.isResident {
+      unsafe (target + got).initializeMemory(as: UInt8.self, repeating: 0, count: count - got)
+    }
   }
 }

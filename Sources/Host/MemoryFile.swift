@@ -1,0 +1,132 @@
+import CStub
+import LinuxABI
+
+/// The host calls behind physical memory: a sparse memory file, its mapping in Apus, and file contents by position.
+package enum MemoryFile {
+  /// Makes an empty memory file that is closed on exec (memfd_create(2)).
+  package static func create(name: StaticString) throws(Errno) -> FileDescriptor {
+    let number = unsafe try Host.call(.memfd_create, Int(bitPattern: name.utf8Start), 1)
+    return FileDescriptor(rawValue: CInt(truncatingIfNeeded: number))
+  }
+
+  /// Sets the size (ftruncate(2)).
+  package static func resize(_ file: FileDescriptor, to size: UInt64) throws(Errno) {
+    try Host.call(.ftruncate, Int(file.rawValue), Int(truncatingIfNeeded: size))
+  }
+
+  /// Closes the descriptor; there is nothing to do about a failure.
+  package static func close(_ file: FileDescriptor) { _ = try? Host.call(.close, Int(file.rawValue)) }
+
+  /// Maps a file shared and writable, without reserving swap (mmap(2)).
+  package static func map(
+    _ file: FileDescriptor, offset: UInt64 = 0, length: Int
+  ) throws(Errno) -> UnsafeMutableRawPointer {
+    // PROT_READ|PROT_WRITE, MAP_SHARED|MAP_NORESERVE
+    unsafe try pointer(Host.call(.mmap, 0, length, 3, 0x4001, Int(file.rawValue), Int(truncatingIfNeeded: offset)))
+  }
+
+  /// Maps zeros, given memory only where touched (mmap(2)).
+  package static func mapZeros(length: Int) throws(Errno) -> UnsafeMutableRawPointer {
+    // PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_NORESERVE
+    unsafe try pointer(Host.call(.mmap, 0, length, 3, 0x4022, -1, 0))
+  }
+
+  private static func pointer(_ address: Int) throws(Errno) -> UnsafeMutableRawPointer {
+    guard let pointer = unsafe UnsafeMutableRawPointer(bitPattern: address) else { throw .noMemory }
+    return unsafe pointer
+  }
+
+  /// munmap(2).
+  package static func unmap(_ address: UnsafeMutableRawPointer, length: Int) {
+    _ = try? Host.call(.munmap, Int(bitPattern: address), length)
+  }
+
+  /// Gives the memory of a range back (fallocate(2), `FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE`).
+  package static func punchHole(_ file: FileDescriptor, offset: UInt64, length: UInt64) throws(Errno) {
+    try Host.call(
+      .fallocate, Int(file.rawValue), 3, Int(truncatingIfNeeded: offset), Int(truncatingIfNeeded: length))
+  }
+
+  /// Bytes that the file holds in memory (fstat(2), `st_blocks`).
+  package static func allocatedBytes(_ file: FileDescriptor) -> UInt64 {
+    unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 18) { words in
+      unsafe words.initialize(repeating: 0)
+      guard let base = words.baseAddress,
+        (try? Host.call(.fstat, Int(file.rawValue), Int(bitPattern: base))) != nil
+      else { return 0 }
+      return unsafe words[8] &* 512
+    }
+  }
+
+  /// First offset from `offset` on that holds data (lseek(2), `SEEK_DATA`); nil where there is none.
+  package static func nextData(_ file: FileDescriptor, from offset: UInt64) -> UInt64? {
+    guard let found = try? Host.call(.lseek, Int(file.rawValue), Int(truncatingIfNeeded: offset), 3) else {
+      return nil
+    }
+    return UInt64(found)
+  }
+
+  /// Tells which pages of a mapped range are in memory: bit 0 of each byte (mincore(2)).
+  package static func residency(
+    of address: UnsafeMutableRawPointer, length: Int, into vector: UnsafeMutablePointer<UInt8>
+  ) throws(Errno) {
+    try Host.call(.mincore, Int(bitPattern: address), length, Int(bitPattern: vector))
+  }
+
+  /// Gets a mapped range ready for writing in one go (madvise(2), `MADV_POPULATE_WRITE`). It is only a hint.
+  package static func populate(_ address: UnsafeMutableRawPointer, length: Int) {
+    _ = try? Host.call(.madvise, Int(bitPattern: address), length, 23)
+  }
+
+  /// Reads at a position, until `count` bytes or the end (pread(2)). Returns the bytes read.
+  package static func read(
+    _ file: FileDescriptor, at offset: UInt64, into target: UnsafeMutableRawPointer, count: Int
+  ) throws(Errno) -> Int {
+    var done = 0
+    while done < count {
+      do throws(Errno) {
+        let got = try Host.call(
+          .pread64, Int(file.rawValue), Int(bitPattern: target) + done, count - done,
+          Int(truncatingIfNeeded: offset) &+ done)
+        if got == 0 { break }
+        done += got
+      } catch {
+        if error != .interrupted { throw error }
+      }
+    }
+    return done
+  }
+
+  /// Writes at a position (pwrite(2)).
+  package static func write(
+    _ file: FileDescriptor, at offset: UInt64, from source: UnsafeRawPointer, count: Int
+  ) throws(Errno) {
+    var done = 0
+    while done < count {
+      do throws(Errno) {
+        done += try Host.call(
+          .pwrite64, Int(file.rawValue), Int(bitPattern: source) + done, count - done,
+          Int(truncatingIfNeeded: offset) &+ done)
+      } catch {
+        if error != .interrupted { throw error }
+      }
+    }
+  }
+
+  /// Whether the descriptor is open for reading and writing (fcntl(2), `F_GETFL`).
+  package static func isReadWrite(_ file: FileDescriptor) -> Bool {
+    ((try? Host.call(.fcntl, Int(file.rawValue), 3)) ?? 0) & 3 == 2
+  }
+
+  /// Checks that the host lets a page of the file be mapped for execution.
+  /// - Throws: `EPERM` where the file system is mounted `noexec`, `ENODEV` where it can't be mapped at all.
+  package static func checkExecutable(_ file: FileDescriptor) throws(Errno) {
+    let address = try Host.call(.mmap, 0, 4096, 5, 2, Int(file.rawValue), 0)
+    _ = try? Host.call(.munmap, address, 4096)
+  }
+
+  /// Writes the file's data to its device (fdatasync(2)).
+  package static func synchronize(_ file: FileDescriptor) throws(Errno) {
+    try Host.call(.fdatasync, Int(file.rawValue))
+  }
+}

@@ -1,0 +1,127 @@
+import Host
+import LinuxABI
+import Platform
+
+/// Advice of madvise(2).
+private enum Advice {
+  static let dontNeed: Int32 = 4
+  static let free: Int32 = 8
+  static let remove: Int32 = 9
+  static let dontFork: Int32 = 10
+  static let doFork: Int32 = 11
+  static let wipeOnFork: Int32 = 18
+  static let keepOnFork: Int32 = 19
+  static let populateRead: Int32 = 22
+  static let populateWrite: Int32 = 23
+  static let dontNeedLocked: Int32 = 24
+  /// NORMAL, RANDOM, SEQUENTIAL, WILLNEED, MERGEABLE, UNMERGEABLE, HUGEPAGE, NOHUGEPAGE, DONTDUMP, DODUMP, COLD,
+  /// PAGEOUT, COLLAPSE: hints that change nothing a guest can see.
+  static let hints: Set<Int32> = [0, 1, 2, 3, 12, 13, 14, 15, 16, 17, 20, 21, 25]
+}
+
+extension AddressSpace {
+  /// Pages that are zeroed in place rather than given back, while memory is plentiful.
+  private static let zeroedPages = 64
+
+  /// madvise(2). `MADV_FREE` frees at once.
+  package func advise(_ address: UInt64, length: UInt64, advice: Int32) throws(Errno) {
+    let known: Set<Int32> = [4, 8, 9, 10, 11, 18, 19, 22, 23, 24]
+    guard Advice.hints.contains(advice) || known.contains(advice) else { throw .invalidArgument }
+    let range = try pages(address, length)
+    guard !range.isEmpty else { return }
+    let isComplete = areas.covers(range)
+    if !Advice.hints.contains(advice) {
+      for part in areas.parts(in: range) { try advise(part, advice) }
+    }
+    guard isComplete else { throw .noMemory }
+  }
+
+  private func advise(_ area: VirtualArea, _ advice: Int32) throws(Errno) {
+    switch advice {
+    case Advice.dontNeed, Advice.dontNeedLocked:
+      drop(area)
+    case Advice.free:
+      guard area.object == nil else { throw .invalidArgument }
+      drop(area)
+    case Advice.remove:
+      guard area.isShared, case .frames(let store)? = area.object?.backing else { throw .invalidArgument }
+      guard area.protection.contains(.write) else { throw .permissionDenied }
+      try store.punch(offset: area.offset << 12, length: area.count << 12)
+    case Advice.dontFork: try setFlag(.dontFork, true, area.range)
+    case Advice.doFork: try setFlag(.dontFork, false, area.range)
+    case Advice.wipeOnFork:
+      guard area.object == nil else { throw .invalidArgument }
+      try setFlag(.wipeOnFork, true, area.range)
+    case Advice.keepOnFork: try setFlag(.wipeOnFork, false, area.range)
+    case Advice.populateRead, Advice.populateWrite:
+      guard area.protection.allows(advice == Advice.populateRead ? .read : .write) else { throw .badAddress }
+      fill(area.range, populate: true)
+    default: break
+    }
+  }
+
+  private func setFlag(_ flag: VirtualArea.Flags, _ value: Bool, _ range: Range<PageNumber>) throws(Errno) {
+    guard hasRoom(for: 2) else { throw .noMemory }
+    areas.split(at: range.lowerBound)
+    areas.split(at: range.upperBound)
+    for index in areas.indexes(in: range) {
+      if value { areas[index].flags.insert(flag) } else { areas[index].flags.remove(flag) }
+    }
+    areas.join(around: range)
+  }
+
+  /// Drops a mapping's frames: anonymous memory reads as zeros again, a file mapping as the file.
+  private func drop(_ area: VirtualArea) {
+    let parts = extents.parts(in: area.range)
+    guard !parts.isEmpty else { return }
+    if area.object == nil, parts.count == 1, let part = parts.first, part.count <= AddressSpace.zeroedPages,
+      !part.isCopyOnWrite, physical.isPlentiful
+    {
+      physical.clearResident(part.frame, part.count)
+      return
+    }
+    guard hasRoom(for: 2) else { return }
+    for part in parts { releases.add(FrameRun(start: part.frame, count: part.count)) }
+    extents.remove(area.range)
+    if area.fileProtection.isEmpty {
+      for part in parts { hide(part.start..<part.end) }
+    } else {
+      for part in parts { showFile(area, in: part.start..<part.end) }
+    }
+    releases.settle()
+  }
+
+  /// msync(2). Only shared mappings of host files have anything to write.
+  package func sync(_ address: UInt64, length: UInt64, flags: Int32) throws(Errno) {
+    // MS_ASYNC 1, MS_INVALIDATE 2, MS_SYNC 4
+    guard flags & ~7 == 0, flags & 5 != 5 else { throw .invalidArgument }
+    guard address & Layout.pageMask == 0 else { throw .invalidArgument }
+    guard let bytes = length.pageUp, !address.addingReportingOverflow(bytes).overflow else { throw .noMemory }
+    let range = try pages(address, length)
+    if flags & 4 != 0 {
+      for area in areas.parts(in: range) where area.isShared {
+        if case .hostFile(_, let descriptor)? = area.object?.backing { try MemoryFile.synchronize(descriptor) }
+      }
+    }
+    guard areas.covers(range) else { throw .noMemory }
+  }
+
+  /// mincore(2): one byte for each page, bit 0 set where it is in memory.
+  package func isResident(_ address: UInt64, length: UInt64) throws(Errno) -> [UInt8] {
+    guard address & Layout.pageMask == 0 else { throw .invalidArgument }
+    guard let bytes = length.pageUp, !address.addingReportingOverflow(bytes).overflow,
+      address &+ bytes <= Layout.stubBase
+    else { throw .noMemory }
+    let range = PageNumber(holding: address)..<PageNumber(holding: address + bytes)
+    // A quarter of a terabyte at once is refused rather than answered by that many bytes.
+    guard areas.covers(range), range.count <= 1 << 26 else { throw .noMemory }
+    var result = [UInt8](repeating: 0, count: range.count)
+    for area in areas.parts(in: range) where !area.fileProtection.isEmpty {
+      for page in area.range { result[Int(page - range.lowerBound)] = 1 }
+    }
+    for extent in extents.parts(in: range) {
+      for page in extent.start..<extent.end { result[Int(page - range.lowerBound)] = 1 }
+    }
+    return result
+  }
+}

@@ -1,0 +1,52 @@
+import LinuxABI
+
+extension AddressSpace {
+  /// The VMAs, for `/proc/PID/maps` and `smaps` (proc(5)).
+  package var mappings: [MappingDescription] {
+    areas.areas.map { area in
+      var resident: UInt64 = 0
+      if area.fileProtection.isEmpty {
+        extents.forEach(in: area.range) { resident += $0.end - $0.start }
+      } else {
+        resident = area.count
+      }
+      return MappingDescription(
+        start: area.start.address, end: area.end.address, protection: area.protection, isShared: area.isShared,
+        offset: area.object == nil ? 0 : area.offset << 12, device: area.object?.object.mappingDevice ?? 0,
+        inode: area.object?.object.mappingInode ?? 0,
+        name: area.name.isEmpty ? area.object?.object.mappingName ?? "" : area.name,
+        residentBytes: resident << 12)
+    }
+  }
+
+  /// Bytes of all mappings.
+  package var totalBytes: UInt64 { areas.pages << 12 }
+  /// Bytes with frames or file pages mapped (an upper bound of RSS).
+  package var residentBytes: UInt64 {
+    UInt64(extents.pages) << 12 + sum { !$0.fileProtection.isEmpty }
+  }
+  /// Bytes of stacks.
+  package var stackBytes: UInt64 { sum { $0.flags.contains(.growsDown) } }
+  /// Bytes of private writable memory that is not a stack.
+  package var dataBytes: UInt64 { sum { $0.isData } }
+  /// Bytes of executable file mappings.
+  package var executableBytes: UInt64 { sum { $0.object != nil && $0.protection.contains(.execute) } }
+  /// Bytes of shared mappings and files.
+  package var sharedBytes: UInt64 { sum { $0.object != nil } }
+
+  private func sum(_ condition: (VirtualArea) -> Bool) -> UInt64 {
+    areas.areas.reduce(0) { $0 + (condition($1) ? $1.count : 0) } << 12
+  }
+
+  /// Names a range: `[stack]`, `[heap]`, or what `PR_SET_VMA_ANON_NAME` gives (prctl(2)).
+  package func setName(start: UInt64, length: UInt64, name: String) {
+    guard let bytes = length.pageUp, !start.addingReportingOverflow(bytes).overflow, bytes > 0, hasRoom(for: 2) else {
+      return
+    }
+    let range = PageNumber(holding: start)..<PageNumber(holding: start + bytes)
+    areas.split(at: range.lowerBound)
+    areas.split(at: range.upperBound)
+    for index in areas.indexes(in: range) where areas[index].object == nil { areas[index].name = name }
+    areas.join(around: range)
+  }
+}

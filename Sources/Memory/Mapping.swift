@@ -1,0 +1,237 @@
+import Host
+import LinuxABI
+import Platform
+
+extension AddressSpace {
+  /// Private anonymous mappings up to this many pages get their frames at once.
+  static let eagerPages: UInt64 = 64
+  /// Writable private file mappings up to this many pages are copied at once.
+  static let copiedFilePages: UInt64 = 64
+
+  /// mmap(2). Returns the address.
+  package func map(_ request: MapRequest) throws(Errno) -> UInt64 {
+    let flags = request.flags
+    guard request.length > 0 else { throw .invalidArgument }
+    guard let length = request.length.pageUp, length <= Layout.stubBase else { throw .noMemory }
+    let isShared = flags.contains(.shared)
+    guard isShared || flags.contains(.private) else { throw .invalidArgument }
+    guard !flags.contains(.hugeTLB) else { throw .noMemory }
+    let count = length >> 12
+
+    var area = VirtualArea(
+      start: 0, end: count, protection: request.protection.intersection([.read, .write, .execute]),
+      maximum: request.maximumProtection, flags: [], object: nil)
+    if isShared { area.flags.insert(.shared) }
+    if flags.contains(.growsDown) {
+      guard !isShared, case .anonymous = request.source else { throw .invalidArgument }
+      area.flags.insert(.growsDown)
+    }
+    try setSource(of: &area, to: request.source, length: length)
+    guard area.protection.isSubset(of: area.maximum) else { throw .permissionDenied }
+
+    let isFixed = flags.contains(.fixed) || flags.contains(.fixedNoReplace)
+    let start = try place(request.address, count: count, isFixed: isFixed, flags: flags)
+    let range = start..<start + count
+    let replaces = isFixed && !areas.isFree(range)
+    if replaces && flags.contains(.fixedNoReplace) { throw .fileExists }
+    try checkLimits(adding: area, replacing: replaces ? range : nil)
+    guard hasRoom(for: 3) else { throw .noMemory }
+
+    if replaces { remove(range, hides: area.fileProtection.isEmpty) }
+    area.start = range.lowerBound
+    area.end = range.upperBound
+    insert(area)
+    prepare(area, all: flags.contains(.populate) || flags.contains(.locked))
+    releases.settle()
+    return range.lowerBound.address
+  }
+
+  private func setSource(of area: inout VirtualArea, to source: MappingSource, length: UInt64) throws(Errno) {
+    switch source {
+    case .anonymous:
+      guard area.isShared else { return }
+      let store = FrameStore(physical: physical)
+      store.size = length
+      area.object = MappedObject(object: SharedAnonymousMemory(store: store), backing: .frames(store))
+    case .file(let object, let offset):
+      guard offset & Layout.pageMask == 0 else { throw .invalidArgument }
+      guard !offset.addingReportingOverflow(length).overflow, offset &+ length <= UInt64(Int64.max) else {
+        throw .overflow
+      }
+      let backing = try object.mappingBacking()
+      if case .hostFile(_, let descriptor) = backing {
+        if area.isShared && area.maximum.contains(.write) && !MemoryFile.isReadWrite(descriptor) {
+          area.maximum.remove(.write)
+        }
+        if area.protection.contains(.execute) { try MemoryFile.checkExecutable(descriptor) }
+      }
+      area.object = MappedObject(object: object, backing: backing)
+      area.offset = offset >> 12
+    }
+  }
+
+  /// Decides where a mapping goes.
+  private func place(_ address: UInt64, count: UInt64, isFixed: Bool, flags: MapFlags) throws(Errno) -> PageNumber {
+    let page = PageNumber(holding: address)
+    if isFixed {
+      guard address & Layout.pageMask == 0 else { throw .invalidArgument }
+      guard page < AddressSpace.endPage, count <= AddressSpace.endPage - page else { throw .noMemory }
+      guard address >= Layout.minimumAddress else { throw .notPermitted }
+      return page
+    }
+    if address >= Layout.minimumAddress, page < AddressSpace.endPage, count <= AddressSpace.endPage - page,
+      areas.isFree(page..<page + count)
+    {
+      return page
+    }
+    if flags.contains(.low32) {
+      if let found = findGap(count, below: 0x8_0000, above: 0x4_0000) { return found }
+      throw .noMemory
+    }
+    guard let found = findGap(count) else { throw .noMemory }
+    return found
+  }
+
+  /// First page past the area that addresses are chosen from, top down.
+  var mappingBase: PageNumber {
+    let span = AddressSpace.endPage
+    let stack = min(max(limits.stack >> 12, 32 << 10), span / 6 * 5)
+    let base = span - stack - AddressSpace.guardPages - 512
+    return base - min(randomOffset >> 12, base / 2)
+  }
+
+  /// Finds the highest gap of `count` pages below the mapping base.
+  func findGap(_ count: UInt64) -> PageNumber? {
+    let base = mappingBase
+    searchTop = min(searchTop, base)
+    if let found = findGap(count, below: searchTop, above: PageNumber(holding: Layout.minimumAddress), movesTop: true) {
+      return found
+    }
+    return findGap(count, below: AddressSpace.endPage, above: PageNumber(holding: Layout.minimumAddress))
+  }
+
+  private func findGap(
+    _ count: UInt64, below top: PageNumber, above bottom: PageNumber, movesTop: Bool = false
+  ) -> PageNumber? {
+    var end = top
+    var index = areas.lowerBound(top)
+    // The area that holds or follows `top` may begin below it, or need its guard gap.
+    if index < areas.count { end = min(end, lowestEnd(below: index)) }
+    var isFirst = movesTop
+    while true {
+      let low = index > 0 ? max(areas[index - 1].end, bottom) : bottom
+      if isFirst && low < end { isFirst = false }
+      if end > low && end - low >= count { return end - count }
+      guard index > 0, areas[index - 1].start > bottom else { return nil }
+      index -= 1
+      end = min(end, lowestEnd(below: index))
+      if isFirst { searchTop = end }
+    }
+  }
+
+  /// Where a mapping below an area must end.
+  private func lowestEnd(below index: Int) -> PageNumber {
+    let start = areas[index].start
+    guard areas[index].flags.contains(.growsDown) else { return start }
+    return start > AddressSpace.guardPages ? start - AddressSpace.guardPages : 0
+  }
+
+  // MARK: limits
+
+  /// RLIMIT_AS and RLIMIT_DATA (getrlimit(2)).
+  func checkLimits(adding area: VirtualArea, replacing range: Range<PageNumber>? = nil) throws(Errno) {
+    guard limits.addressSpace != .max || limits.data != .max else { return }
+    var total = areas.pages + area.count
+    if let range { for part in areaParts(in: range) { total -= part.count } }
+    guard total <= limits.addressSpace >> 12 else { throw .noMemory }
+    if limits.data != .max && area.isData { try checkDataLimit(adding: area.count) }
+  }
+
+  /// RLIMIT_DATA (getrlimit(2)).
+  func checkDataLimit(adding count: UInt64) throws(Errno) {
+    guard limits.data != .max else { return }
+    guard dataPages + count <= limits.data >> 12 else { throw .noMemory }
+  }
+
+  var dataPages: UInt64 { areas.areas.reduce(0) { $0 + ($1.isData ? $1.count : 0) } }
+
+  /// The areas' parts in a range.
+  func areaParts(in range: Range<PageNumber>) -> ContiguousArray<VirtualArea> { areas.parts(in: range) }
+
+  // MARK: inserting and removing
+
+  func insert(_ area: VirtualArea) {
+    areas.insert(area)
+    peakTotalBytes = max(peakTotalBytes, areas.pages << 12)
+    if case .frames(let store) = area.object?.backing { store.addMapper(self) }
+  }
+
+  /// Gives a new area the frames and host mappings it should have before it is touched.
+  func prepare(_ area: VirtualArea, all: Bool) {
+    showFile(area, in: area.range)
+    guard !area.protection.isEmpty else { return }
+    switch area.object?.backing {
+    case nil:
+      if area.protection.contains(.write) && (all || area.count <= AddressSpace.eagerPages) {
+        fill(area.range, populate: all)
+      }
+    case .hostFile?:
+      if !area.isShared && area.protection.contains(.write) && area.count <= AddressSpace.copiedFilePages {
+        copyFile(area)
+      }
+    case .frames(let store)?:
+      showStore(store, area)
+      if all { fill(area.range, populate: true) }
+    }
+  }
+
+  /// munmap(2).
+  package func unmap(_ address: UInt64, length: UInt64) throws(Errno) {
+    let range = try pages(address, length, emptyIsError: true)
+    guard range.upperBound <= AddressSpace.endPage else { throw .invalidArgument }
+    guard !areas.isFree(range) else { return }
+    guard hasRoom(for: 2) || isWhole(range) else { throw .noMemory }
+    remove(range, hides: true)
+  }
+
+  /// Whether removing a range splits no area.
+  private func isWhole(_ range: Range<PageNumber>) -> Bool {
+    let first = areas.lowerBound(range.lowerBound)
+    guard first < areas.count else { return true }
+    return !(areas[first].start < range.lowerBound && areas[first].end > range.upperBound)
+  }
+
+  /// Removes areas and frames in a range. Where it does not hide them, the caller maps something over them, and settles
+  /// `releases`.
+  func remove(_ range: Range<PageNumber>, hides: Bool) {
+    dropExtents(in: range)
+    areas.remove(range)
+    if hides {
+      hide(range)
+      releases.settle()
+    }
+    noteFree(upTo: range.upperBound)
+  }
+
+  /// Pages below `end` became free: the search for gaps begins above them again.
+  func noteFree(upTo end: PageNumber) {
+    guard end > searchTop else { return }
+    let next = areas.lowerBound(end)
+    searchTop = next < areas.count ? max(areas[next].start, end) : .max
+  }
+
+  /// The pages that a system call names, checked.
+  /// - Throws: `EINVAL` where the address isn't aligned or the range wraps around.
+  func pages(_ address: UInt64, _ length: UInt64, emptyIsError: Bool = false) throws(Errno) -> Range<PageNumber> {
+    guard address & Layout.pageMask == 0, let bytes = length.pageUp else { throw .invalidArgument }
+    if emptyIsError && bytes == 0 { throw .invalidArgument }
+    let (end, overflow) = address.addingReportingOverflow(bytes)
+    guard !overflow else { throw .invalidArgument }
+    return PageNumber(holding: address)..<PageNumber(holding: end)
+  }
+}
+
+extension VirtualArea {
+  /// Counted under RLIMIT_DATA: private, writable, not a stack.
+  var isData: Bool { !isShared && protection.contains(.write) && !flags.contains(.growsDown) }
+}

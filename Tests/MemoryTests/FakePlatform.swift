@@ -1,0 +1,154 @@
+import Host
+import LinuxABI
+import Platform
+
+/// A platform without host processes: it models what each would map, and checks that every operation could be done.
+final class FakePlatform: Platform, @unchecked Sendable {
+  var mappingLimit = 65530
+  var threadsAreBoundToCPUThreads: Bool { false }
+  var vdsoAddress: UInt64? { nil }
+  var files: [Int32: FileDescriptor] = [:]
+  var processes: [FakeProcess] = []
+
+  func makeProcess() throws(Errno) -> any GuestProcess { makeFakeProcess() }
+
+  func makeFakeProcess() -> FakeProcess {
+    let process = FakeProcess(platform: self)
+    processes.append(process)
+    return process
+  }
+
+  func register(file: FileDescriptor) throws(Errno) -> MappableFile {
+    let number = Int32(files.count + 1)
+    files[number] = file
+    return MappableFile(number: number)
+  }
+  func unregister(_ file: MappableFile) { files[file.number] = nil }
+  func confirmedRelease(of process: any GuestProcess) -> UInt64 {
+    guard let process = process as? FakeProcess else { return 0 }
+    return process.isDead ? .max : process.confirmed
+  }
+  var statistics: PlatformStatistics { PlatformStatistics() }
+  func shutdown() {}
+}
+
+/// What the host shows at a page.
+enum FakePage: Equatable {
+  case physical(frame: UInt64, HostProtection)
+  case file(number: Int32, offset: UInt64, isShared: Bool, HostProtection)
+
+  var protection: HostProtection {
+    switch self {
+    case .physical(_, let protection), .file(_, _, _, let protection): protection
+    }
+  }
+
+  func with(_ protection: HostProtection) -> FakePage {
+    switch self {
+    case .physical(let frame, _): .physical(frame: frame, protection)
+    case .file(let number, let offset, let isShared, _):
+      .file(number: number, offset: offset, isShared: isShared, protection)
+    }
+  }
+
+  /// Whether the host would keep this page and the one after it in one mapping.
+  func joins(_ next: FakePage) -> Bool {
+    switch (self, next) {
+    case (.physical(let a, let p), .physical(let b, let q)): a + 1 == b && p == q
+    case (.file(let n, let a, let s, let p), .file(let m, let b, let t, let q)):
+      n == m && a + 4096 == b && s == t && p == q
+    default: false
+    }
+  }
+}
+
+/// The host process of a guest, as a page table.
+final class FakeProcess: GuestProcess, @unchecked Sendable {
+  let platform: FakePlatform
+  var table: [UInt64: FakePage] = [:]
+  var queued: [MemoryOperation] = []
+  var log: [MemoryOperation] = []
+  var issued: UInt64 = 0
+  var confirmed: UInt64 = 0
+  var isDead = false
+  var isRecycled = false
+  var problems: [String] = []
+
+  init(platform: FakePlatform) { self.platform = platform }
+
+  var hostPID: Int32 { 1 }
+  var deathDescriptor: FileDescriptor { FileDescriptor(rawValue: -1) }
+  func noteDeath() { isDead = true }
+  func queue(_ operation: MemoryOperation) { queued.append(operation) }
+  func releaseTicket() -> UInt64 {
+    issued += 1
+    return issued
+  }
+  func makeThread(
+    registers: Registers, extendedStateOf parent: (any GuestThread)?
+  ) throws(Errno) -> any GuestThread { throw .resourceTemporarilyUnavailable }
+  func recycle() { isRecycled = true }
+  func kill() { isDead = true }
+
+  /// Runs the queue, as happens before a thread runs.
+  func flush() {
+    for operation in queued { apply(operation) }
+    log += queued
+    queued = []
+    confirmed = issued
+  }
+
+  private func check(_ condition: Bool, _ operation: MemoryOperation, _ what: String) {
+    if !condition { problems.append("\(what): \(operation)") }
+  }
+
+  private func apply(_ operation: MemoryOperation) {
+    switch operation {
+    case .mapPhysical(let address, let length, let offset, let protection, _):
+      check(address % 4096 == 0 && length % 4096 == 0 && length > 0 && offset % 4096 == 0, operation, "bad")
+      for page in 0..<length / 4096 {
+        table[address / 4096 + page] = .physical(frame: offset / 4096 + page, protection)
+      }
+    case .mapFile(let address, let length, let file, let offset, let protection):
+      check(!protection.contains(.write), operation, "writable private file mapping")
+      mapFile(operation, address, length, file, offset, false, protection)
+    case .mapFileShared(let address, let length, let file, let offset, let protection):
+      mapFile(operation, address, length, file, offset, true, protection)
+    case .unmap(let address, let length):
+      check(address % 4096 == 0 && length % 4096 == 0 && length > 0, operation, "bad")
+      if length / 4096 > UInt64(table.count) {
+        table = table.filter { $0.key < address / 4096 || $0.key >= (address + length) / 4096 }
+      } else {
+        for page in 0..<length / 4096 { table[address / 4096 + page] = nil }
+      }
+    case .protect(let address, let length, let protection):
+      for page in 0..<length / 4096 {
+        let old = table[address / 4096 + page]
+        check(old != nil, operation, "unmapped page")
+        table[address / 4096 + page] = old?.with(protection)
+      }
+    }
+  }
+
+  private func mapFile(
+    _ operation: MemoryOperation, _ address: UInt64, _ length: UInt64, _ file: MappableFile, _ offset: UInt64,
+    _ isShared: Bool, _ protection: HostProtection
+  ) {
+    check(platform.files[file.number] != nil && length > 0 && offset % 4096 == 0, operation, "bad")
+    for page in 0..<length / 4096 {
+      table[address / 4096 + page] = .file(
+        number: file.number, offset: offset + page * 4096, isShared: isShared, protection)
+    }
+  }
+
+  /// Mappings that the host has to keep.
+  var mappingCount: Int {
+    var count = 0
+    var last: (page: UInt64, what: FakePage)?
+    for (page, what) in table.sorted(by: { $0.key < $1.key }) {
+      if let last, last.page + 1 == page, last.what.joins(what) {} else { count += 1 }
+      last = (page, what)
+    }
+    return count
+  }
+}

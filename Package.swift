@@ -63,6 +63,13 @@ func guest(_ name: String, path: String) -> Target {
     name: "guest-" + name, dependencies: ["GuestSupport"], path: "Tests/Guests/" + path, linkerSettings: staticProgram)
 }
 
+/// A C program that attacks one invariant of the seccomp platform's strict mode.
+func hostileGuest(_ name: String, path: String) -> Target {
+  .executableTarget(
+    name: "guest-hostile-" + name, dependencies: ["GuestSupport", "HostileSupport"],
+    path: "Tests/Guests/Hostile/" + path, linkerSettings: staticProgram)
+}
+
 package.targets += [
   .target(name: "GuestSupport", path: "Tests/Guests/Support"),
   guest("files", path: "Files"),
@@ -75,4 +82,15 @@ package.targets += [
   guest("credentials", path: "Credentials"),
   guest("floating-point", path: "FloatingPoint"),
   guest("limits", path: "Limits"),
+  .target(name: "HostileSupport", dependencies: ["GuestSupport", "CStub"], path: "Tests/Guests/Hostile/Support"),
+  hostileGuest("jump", path: "Jump"),
+  hostileGuest("sigreturn", path: "Sigreturn"),
+  hostileGuest("context", path: "Context"),
+  hostileGuest("entries", path: "Entries"),
+  hostileGuest("control", path: "Control"),
+  hostileGuest("claims", path: "Claims"),
+  hostileGuest("preemption", path: "Preemption"),
+  hostileGuest("signals", path: "Signals"),
+  hostileGuest("victim", path: "Victim"),
+  hostileGuest("watch", path: "Watch"),
 ]

@@ -9,7 +9,7 @@ import Testing
 final class TestTree {
   let services: FakeServices
   let context: FileSystemContext
-  let vfs = VFS()
+  let vfs: VFS
   let host: URL
   var credentials = Credentials(uid: 0, gid: 0)
 
@@ -18,6 +18,7 @@ final class TestTree {
   init(_ kind: Kind, prepare: (URL) throws -> Void = { _ in }) throws {
     services = try FakeServices()
     context = FileSystemContext(services: services)
+    vfs = VFS(context: context)
     host = FileManager.default.temporaryDirectory.appendingPathComponent("apus-test-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: host, withIntermediateDirectories: true)
     try prepare(host)

@@ -23,8 +23,14 @@ package final class VFS {
     }
   }
 
+  /// What file systems that are made later need.
+  package let context: FileSystemContext
+  /// Holds the files of memfd_create(2), which have no names.
+  package private(set) lazy var memoryFiles = TmpFileSystem(source: "memfd", context: context)
+
   /// A tree with nothing but an empty directory; mount a file system on `root` first.
-  package init() {
+  package init(context: FileSystemContext) {
+    self.context = context
     let dentry = Dentry(name: "", parent: nil, inode: EmptyDirectory())
     base = Mount(root: dentry, point: nil, fileSystem: EmptyFileSystem(), isReadOnly: true)
   }
@@ -65,11 +71,17 @@ package final class VFS {
     return mount
   }
 
-  /// Takes a mount away (umount2(2)). - Throws: `EINVAL` where the place is no root of a mount, `EBUSY` with mounts in it.
-  package func unmount(_ location: PathLocation) throws(Errno) {
+  /// Takes a mount away (umount2(2)); with `detach`, what is mounted in it too.
+  /// - Throws: `EINVAL` where the place is no root of a mount, `EBUSY` with mounts in it.
+  package func unmount(_ location: PathLocation, detach: Bool = false) throws(Errno) {
     let mount = location.mount
-    guard location.dentry === mount.root, let point = mount.point else { throw .invalidArgument }
-    if mounts.contains(where: { $0.point?.mount === mount }) { throw .resourceBusy }
+    guard location.dentry === mount.root, let point = mount.point, point.mount !== base else {
+      throw .invalidArgument
+    }
+    for inner in mounts.reversed() where inner.point?.mount === mount {
+      if !detach { throw .resourceBusy }
+      try unmount(PathLocation(mount: inner, dentry: inner.root), detach: true)
+    }
     mounted[MountPoint(point)] = nil
     point.dentry.mountCount -= 1
     mounts.removeAll { $0 === mount }

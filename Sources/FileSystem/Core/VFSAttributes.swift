@@ -16,13 +16,13 @@ extension VFS {
     if !wanted.isEmpty { try credentials.check(wanted, try inode.permissionAttributes()) }
   }
 
-  /// The change that chmod(2) makes; checks that it may be made.
+  /// The change that chmod(2) makes; checks that it may be made. Files without a path have no mount.
   package func permissionChange(
-    _ location: PathLocation, _ permissions: UInt32, _ credentials: Credentials
+    _ inode: Inode, on mount: Mount?, _ permissions: UInt32, _ credentials: Credentials
   ) throws(Errno) -> AttributeChange {
-    try checkWritable(location.mount)
-    if location.dentry.inode.kind == .symbolicLink { throw .notSupported }
-    let file = try location.dentry.inode.permissionAttributes()
+    if let mount { try checkWritable(mount) }
+    if inode.kind == .symbolicLink { throw .notSupported }
+    let file = try inode.permissionAttributes()
     guard credentials.owns(file) else { throw .notPermitted }
     var change = AttributeChange()
     var mode = permissions & 0o7777
@@ -33,10 +33,10 @@ extension VFS {
 
   /// The change that chown(2) makes; nil leaves an id alone.
   package func ownerChange(
-    _ location: PathLocation, uid: UInt32?, gid: UInt32?, _ credentials: Credentials
+    _ inode: Inode, on mount: Mount?, uid: UInt32?, gid: UInt32?, _ credentials: Credentials
   ) throws(Errno) -> AttributeChange {
-    try checkWritable(location.mount)
-    let file = try location.dentry.inode.permissionAttributes()
+    if let mount { try checkWritable(mount) }
+    let file = try inode.permissionAttributes()
     if !credentials.has(.chown) {
       if let uid, uid != file.uid || credentials.fsuid != file.uid { throw .notPermitted }
       if let gid {
@@ -54,11 +54,11 @@ extension VFS {
 
   /// The change that utimensat(2) makes; nil leaves a time alone.
   package func timeChange(
-    _ location: PathLocation, access: AttributeChange.TimeChange?, modification: AttributeChange.TimeChange?,
-    _ credentials: Credentials
+    _ inode: Inode, on mount: Mount?, access: AttributeChange.TimeChange?,
+    modification: AttributeChange.TimeChange?, _ credentials: Credentials
   ) throws(Errno) -> AttributeChange {
-    try checkWritable(location.mount)
-    let file = try location.dentry.inode.permissionAttributes()
+    if let mount { try checkWritable(mount) }
+    let file = try inode.permissionAttributes()
     if case (.now?, .now?) = (access, modification) {
       if !credentials.owns(file) { try credentials.check(.write, file) }
     } else if !credentials.owns(file) {
@@ -98,10 +98,9 @@ extension VFS {
   /// Checks a change of an extended attribute (xattr(7)): `user.*` follows the permission bits, and is for regular
   /// files and directories only; `trusted.*` and `security.*` need CAP_SYS_ADMIN.
   package func checkExtendedAttribute(
-    _ location: PathLocation, _ name: String, writing: Bool, _ credentials: Credentials
+    _ inode: Inode, on mount: Mount?, _ name: String, writing: Bool, _ credentials: Credentials
   ) throws(Errno) {
-    let inode = location.dentry.inode
-    if writing { try checkWritable(location.mount) }
+    if writing, let mount { try checkWritable(mount) }
     let length = FileName.length(name)
     if length == 0 || length > 255 { throw .outOfRange }
     if name.hasPrefix("user.") {

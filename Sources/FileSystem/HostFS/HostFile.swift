@@ -36,7 +36,8 @@ package final class HostFile: OpenFile {
   }
 
   package override func read(into buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
-    let count = try reader.read(into: &buffer, at: offset ?? position, size: nil)
+    let count = try reader.read(
+      into: &buffer, at: offset ?? position, size: nil, waits: flags.contains(.nonBlocking))
     if offset == nil { position += UInt64(count) }
     return count
   }
@@ -136,9 +137,10 @@ final class HostReader {
     descriptor = FileDescriptor(rawValue: -1)
   }
 
-  /// Reads up to the end of the file. `size` saves a host call where it is known.
+  /// Reads up to the end of the file. `size` saves a host call where it is known. With `waits` it never would block:
+  /// for descriptions with `O_NONBLOCK`, which means nothing to regular files.
   /// - Throws: `.wouldBlock` where part of it isn't in the host's page cache; `waitQueue` is woken when it is.
-  func read(into buffer: inout IOBuffer, at offset: UInt64, size: UInt64?) throws(Errno) -> Int {
+  func read(into buffer: inout IOBuffer, at offset: UInt64, size: UInt64?, waits: Bool) throws(Errno) -> Int {
     var position = offset
     while buffer.remaining > 0 {
       if let size, position >= size { break }
@@ -146,7 +148,7 @@ final class HostReader {
       do throws(Errno) {
         count = try unsafe Host.read(descriptor, into: buffer.pendingSegments, at: position, wait: !tellsCached)
       } catch .wouldBlock {
-        guard missed == position else {
+        guard waits || missed == position else {
           missed = position
           services.readAhead(descriptor, offset: position, count: min(buffer.remaining, 1 << 20), waking: waitQueue)
           throw .wouldBlock

@@ -181,7 +181,8 @@ package final class TmpOpenFile: OpenFile {
   package override func read(into buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
     let count: Int
     if let lower, !file.hasOwnData {
-      count = try lower.read(into: &buffer, at: offset ?? position, size: file.size)
+      count = try lower.read(
+        into: &buffer, at: offset ?? position, size: file.size, waits: flags.contains(.nonBlocking))
     } else {
       count = try file.read(into: &buffer, at: offset ?? position)
       if !flags.contains(.noAccessTime) { file.touchAccessTime() }

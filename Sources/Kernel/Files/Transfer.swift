@@ -66,6 +66,7 @@ extension Task {
   ) throws(Errno) -> Int {
     var buffer = try resolve(source, for: .read)
     buffer.advance(retry.transferred)
+    try VFS.removePrivileges(of: file, credentials)
     try limitSize(of: file, &buffer, at: offset)
     while true {
       do throws(Errno) {

@@ -13,6 +13,14 @@ extension Syscalls {
       pollTable,
       epollTable,
       spliceTable,
+      openTable,
+      statTable,
+      directoryTable,
+      nameTable,
+      attributeTable,
+      extendedAttributeTable,
+      fileContentTable,
+      mountTable,
     ]
   }
 }

@@ -1,0 +1,77 @@
+import FileSystem
+import LinuxABI
+import Memory
+
+/// Paths as system calls take them.
+extension Task {
+  /// Reads a path. - Throws: `ENAMETOOLONG` past `PATH_MAX`.
+  func path(_ address: UInt64) throws(Errno) -> String {
+    FileName.string(try memory.readCString(address, limit: FileName.maximumPathLength))
+  }
+
+  /// Where paths start, relative ones in the working directory.
+  var paths: PathContext {
+    PathContext(root: fs.root, base: fs.workingDirectory, credentials: credentials, umask: fs.umask)
+  }
+
+  /// Where a path starts that comes with a directory descriptor. - Throws: `EBADF`, `ENOTDIR`.
+  func paths(at descriptor: Int32, for path: String) throws(Errno) -> PathContext {
+    if descriptor == AtFlags.workingDirectory || path.utf8.first == UInt8(ascii: "/") { return paths }
+    guard let location = try files.file(descriptor).location else { throw .notDirectory }
+    return PathContext(root: fs.root, base: location, credentials: credentials, umask: fs.umask)
+  }
+
+  /// What a path names, below a directory descriptor.
+  func resolve(
+    at descriptor: Int32, _ address: UInt64, _ options: ResolveOptions = []
+  ) throws(Errno) -> PathLocation {
+    let path = try path(address)
+    return try kernel.vfs.resolve(path, try paths(at: descriptor, for: path), options)
+  }
+
+  /// What a path names, below the working directory.
+  func resolve(_ address: UInt64, _ options: ResolveOptions = []) throws(Errno) -> PathLocation {
+    try kernel.vfs.resolve(try path(address), paths, options)
+  }
+
+  /// What a call with `AT_EMPTY_PATH` works on: a descriptor's own file, or what a path names.
+  enum PathTarget {
+    case file(OpenFile)
+    case location(PathLocation)
+
+    var inode: FileSystem.Inode? {
+      switch self {
+      case .file(let file): file.inode
+      case .location(let location): location.dentry.inode
+      }
+    }
+
+    var mount: Mount? {
+      switch self {
+      case .file(let file): file.location?.mount
+      case .location(let location): location.mount
+      }
+    }
+
+    func setAttributes(_ change: AttributeChange) throws(Errno) {
+      switch self {
+      case .file(let file): try file.setAttributes(change)
+      case .location(let location): try location.dentry.inode.setAttributes(change)
+      }
+    }
+  }
+
+  /// Resolves `dirfd`, `pathname` and `flags` as the calls with `AT_EMPTY_PATH` do.
+  func target(at descriptor: Int32, _ address: UInt64, _ flags: AtFlags) throws(Errno) -> PathTarget {
+    let isEmptyAllowed = flags.contains(.emptyPath)
+    let path = isEmptyAllowed && address == 0 ? "" : try path(address)
+    if path.isEmpty && isEmptyAllowed && descriptor != AtFlags.workingDirectory {
+      let file = try files.file(descriptor)
+      if file.flags.contains(.path), let location = file.location { return .location(location) }
+      return .file(file)
+    }
+    var options: ResolveOptions = flags.contains(.symbolicLinkNoFollow) ? .noFollow : []
+    if isEmptyAllowed { options.insert(.emptyPath) }
+    return .location(try kernel.vfs.resolve(path, try paths(at: descriptor, for: path), options))
+  }
+}

@@ -1,0 +1,113 @@
+import FileSystem
+import LinuxABI
+import Memory
+
+/// Mounts. All processes of a sandbox share one mount namespace.
+extension Syscalls {
+  static let mountTable: [SyscallEntry] = [
+    .init(.mount, mount, [.string, .path, .string, .hex, .pointer]),
+    .init(.umount2, umount2, [.path, .hex]),
+    .init(.pivot_root, pivotRoot, [.path, .path]),
+  ]
+
+  /// mount(2): tmpfs, bind mounts, and changes between read-only and read-write.
+  static func mount(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    guard task.credentials.has(.sysAdmin) else { throw .notPermitted }
+    let flags = MountFlags(rawValue: a[3])
+    let vfs = task.kernel.vfs
+    let point = try task.resolve(a[1])
+    let isReadOnly = flags.contains(.readOnly)
+    if flags.contains(.remount) {
+      guard point.dentry === point.mount.root else { throw .invalidArgument }
+      vfs.remount(point.mount, isReadOnly: isReadOnly)
+    } else if flags.contains(.bind) {
+      try vfs.bind(try task.resolve(a[0]), at: point, isReadOnly: isReadOnly)
+    } else if !flags.isDisjoint(with: .propagation) {
+      guard point.dentry === point.mount.root else { throw .invalidArgument }
+    } else if flags.contains(.move) {
+      throw .notPermitted
+    } else {
+      let type = FileName.string(try task.memory.readCString(a[2], limit: 4096))
+      guard type == "tmpfs" || type == "ramfs" else { throw .operationNotSupportedByDevice }
+      let source = a[0] == 0 ? "none" : FileName.string(try task.memory.readCString(a[0], limit: 4096))
+      let data = a[4] == 0 ? "" : FileName.string(try task.memory.readCString(a[4], limit: 4096))
+      let options = try TmpFileSystemOptions(data, memory: task.kernel.physicalMemory.limit)
+      let fileSystem = TmpFileSystem(
+        source: source, size: options.size, nodeLimit: options.nodeLimit, context: vfs.context)
+      let root = fileSystem.makeRoot(permissions: options.permissions, uid: options.uid, gid: options.gid)
+      try vfs.mount(fileSystem, root: root, at: point, isReadOnly: isReadOnly)
+    }
+    return 0
+  }
+
+  /// umount2(2). A mount whose files are open goes too; those files live on.
+  static func umount2(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    let flags = a.uint(1)
+    guard flags & ~0xf == 0 else { throw .invalidArgument }
+    guard task.credentials.has(.sysAdmin) else { throw .notPermitted }
+    let location = try task.resolve(a[0], flags & 8 != 0 ? .noFollow : [])
+    // MNT_EXPIRE marks first; nothing expires here.
+    if flags & 4 != 0 { throw .resourceTemporarilyUnavailable }
+    try task.kernel.vfs.unmount(location, detach: flags & 2 != 0)
+    return 0
+  }
+
+  /// pivot_root(2): there is one mount namespace, whose root stays.
+  static func pivotRoot(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { throw .notPermitted }
+}
+
+/// Mount options of tmpfs(5).
+struct TmpFileSystemOptions {
+  var size: UInt64?
+  var nodeLimit: UInt64 = 1 << 20
+  var permissions: UInt32 = 0o1777
+  var uid: UInt32 = 0
+  var gid: UInt32 = 0
+
+  /// - Throws: `EINVAL` for a value that is none.
+  init(_ text: String, memory: UInt64) throws(Errno) {
+    // Half of the memory, as Linux.
+    size = memory / 2
+    for option in text.split(separator: ",") {
+      let parts = option.split(separator: "=", maxSplits: 1)
+      guard let name = parts.first, parts.count == 2 else { continue }
+      let value = parts[1]
+      switch name {
+      case "size":
+        let bytes = try TmpFileSystemOptions.bytes(value, memory: memory)
+        size = bytes == 0 ? nil : bytes
+      case "nr_blocks":
+        let (bytes, overflow) = try TmpFileSystemOptions.bytes(value, memory: 0).multipliedReportingOverflow(by: 4096)
+        size = overflow || bytes == 0 ? nil : bytes
+      case "nr_inodes":
+        let count = try TmpFileSystemOptions.bytes(value, memory: 0)
+        nodeLimit = count == 0 ? .max : count
+      case "mode":
+        guard let mode = UInt32(value, radix: 8), mode <= 0o7777 else { throw .invalidArgument }
+        permissions = mode
+      case "uid":
+        guard let id = UInt32(value) else { throw .invalidArgument }
+        uid = id
+      case "gid":
+        guard let id = UInt32(value) else { throw .invalidArgument }
+        gid = id
+      default: break
+      }
+    }
+  }
+
+  /// A number with a suffix `k`, `m`, `g`, or `%` of memory.
+  private static func bytes(_ text: Substring, memory: UInt64) throws(Errno) -> UInt64 {
+    let factor: UInt64?
+    switch text.last {
+    case "k", "K": factor = 1 << 10
+    case "m", "M": factor = 1 << 20
+    case "g", "G": factor = 1 << 30
+    case "%": factor = memory / 100
+    default: factor = nil
+    }
+    guard let number = UInt64(factor == nil ? text : text.dropLast()) else { throw .invalidArgument }
+    let (result, overflow) = number.multipliedReportingOverflow(by: factor ?? 1)
+    return overflow ? .max : result
+  }
+}

@@ -1,0 +1,89 @@
+/// `AT_*` flags of calls that take a directory descriptor.
+package struct AtFlags: OptionSet, Sendable, BitwiseCopyable {
+  package let rawValue: UInt32
+  package init(rawValue: UInt32) { self.rawValue = rawValue }
+  package static let symbolicLinkNoFollow = AtFlags(rawValue: 0x100)
+  /// `AT_REMOVEDIR` of unlinkat(2), `AT_EACCESS` of faccessat(2).
+  package static let removeDirectory = AtFlags(rawValue: 0x200)
+  package static let effectiveAccess = AtFlags(rawValue: 0x200)
+  package static let symbolicLinkFollow = AtFlags(rawValue: 0x400)
+  package static let noAutomount = AtFlags(rawValue: 0x800)
+  package static let emptyPath = AtFlags(rawValue: 0x1000)
+  /// `AT_STATX_FORCE_SYNC` and `AT_STATX_DONT_SYNC` of statx(2).
+  package static let statxSync = AtFlags(rawValue: 0x6000)
+  /// `AT_FDCWD`: the working directory, in place of a descriptor.
+  package static let workingDirectory: Int32 = -100
+}
+
+/// `struct statx_timestamp` of statx(2).
+package struct StatxTimestamp: BitwiseCopyable, Sendable {
+  package var seconds: Int64 = 0
+  package var nanoseconds: UInt32 = 0
+  private var reserved: Int32 = 0
+  package init() {}
+  package init(_ time: Timespec) {
+    seconds = time.seconds
+    nanoseconds = UInt32(truncatingIfNeeded: time.nanoseconds)
+  }
+}
+
+/// `struct statx` of statx(2).
+package struct Statx: BitwiseCopyable, Sendable {
+  package var mask: UInt32 = 0
+  package var blockSize: UInt32 = 0
+  package var attributes: UInt64 = 0
+  package var links: UInt32 = 0
+  package var uid: UInt32 = 0
+  package var gid: UInt32 = 0
+  package var mode: UInt16 = 0
+  private var spare0: UInt16 = 0
+  package var inode: UInt64 = 0
+  package var size: UInt64 = 0
+  package var blocks: UInt64 = 0
+  package var attributesMask: UInt64 = 0
+  package var accessTime = StatxTimestamp()
+  package var birthTime = StatxTimestamp()
+  package var changeTime = StatxTimestamp()
+  package var modificationTime = StatxTimestamp()
+  package var specialDeviceMajor: UInt32 = 0
+  package var specialDeviceMinor: UInt32 = 0
+  package var deviceMajor: UInt32 = 0
+  package var deviceMinor: UInt32 = 0
+  package var mountID: UInt64 = 0
+  package var directMemoryAlign: UInt32 = 0
+  package var directOffsetAlign: UInt32 = 0
+  private var spare1: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
+  private var spare2: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
+  package init() {}
+
+  /// `STATX_BASIC_STATS`.
+  package static let basicStats: UInt32 = 0x7ff
+  /// `STATX_MNT_ID`.
+  package static let mountIDMask: UInt32 = 0x1000
+  /// `STATX_ATTR_MOUNT_ROOT`.
+  package static let mountRoot: UInt64 = 0x2000
+}
+
+/// `struct open_how` of openat2(2).
+package struct OpenHow: BitwiseCopyable, Sendable {
+  package var flags: UInt64 = 0
+  package var mode: UInt64 = 0
+  package var resolve: UInt64 = 0
+  package init() {}
+}
+
+/// `MS_*` flags of mount(2).
+package struct MountFlags: OptionSet, Sendable, BitwiseCopyable {
+  package let rawValue: UInt64
+  package init(rawValue: UInt64) { self.rawValue = rawValue }
+  package static let readOnly = MountFlags(rawValue: 1)
+  package static let remount = MountFlags(rawValue: 32)
+  package static let bind = MountFlags(rawValue: 4096)
+  package static let move = MountFlags(rawValue: 8192)
+  package static let unbindable = MountFlags(rawValue: 1 << 17)
+  package static let `private` = MountFlags(rawValue: 1 << 18)
+  package static let slave = MountFlags(rawValue: 1 << 19)
+  package static let shared = MountFlags(rawValue: 1 << 20)
+  /// Changes of how mounts spread to other namespaces, of which there are none.
+  package static let propagation: MountFlags = [.unbindable, .private, .slave, .shared]
+}

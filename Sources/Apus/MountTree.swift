@@ -6,13 +6,16 @@ import Memory
 
 /// Builds the tree of mounts that guests see.
 struct MountTree {
-  let vfs = VFS()
+  let vfs: VFS
   private let context: FileSystemContext
   private let root = Credentials(uid: 0, gid: 0)
   /// Missing mount points can be made.
   private var isWritable = false
 
-  init(context: FileSystemContext) { self.context = context }
+  init(context: FileSystemContext) {
+    self.context = context
+    vfs = VFS(context: context)
+  }
 
   private var paths: PathContext { PathContext(root: vfs.root, base: vfs.root, credentials: root, umask: 0) }
 

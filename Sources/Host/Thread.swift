@@ -11,6 +11,12 @@ private final class ThreadBody {
   init(_ run: @escaping @Sendable () -> Void) { self.run = run }
 }
 
+private func enterThread(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+  guard let argument = unsafe argument else { return nil }
+  unsafe Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().run()
+  return nil
+}
+
 extension Host {
   /// Starts a detached thread with a small stack (pthread_create(3)).
   package static func startThread(
@@ -22,14 +28,7 @@ extension Host {
     unsafe pthread_attr_setdetachstate(&attributes, CInt(PTHREAD_CREATE_DETACHED))
     let box = unsafe Unmanaged.passRetained(ThreadBody(body))
     var thread = pthread_t()
-    let opaque = unsafe box.toOpaque()
-    let error = unsafe pthread_create(
-      &thread, &attributes,
-      { argument in
-        guard let argument else { return nil }
-        unsafe Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().run()
-        return nil
-      }, opaque)
+    let error = unsafe pthread_create(&thread, &attributes, enterThread, box.toOpaque())
     unsafe pthread_attr_destroy(&attributes)
     guard error == 0 else {
       unsafe box.release()

@@ -9,9 +9,7 @@ struct Setup: Sendable, CustomStringConvertible {
   var trusted: Bool
 
   var description: String { kind == .ptrace ? "ptrace" : trusted ? "trusted" : "strict" }
-  static let all = [
-    Setup(kind: .seccomp, trusted: false)
-  ]
+  static let all = [Setup(kind: .seccomp, trusted: false), Setup(kind: .seccomp, trusted: true)]
 }
 
 /// A platform with some physical memory that a test fills by hand.

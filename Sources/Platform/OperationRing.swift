@@ -32,6 +32,9 @@ import LinuxABI
   /// The ring position behind the last operation that named a registered file.
   private var lastFileOperation: UInt64 = 0
   private var hasBatch = false
+  /// Confirmed once an emptied process has nothing mapped below the stub.
+  private(set) var emptyTicket: UInt64 = 0
+  var check: ParkedThreadCheck?
   var isBatchRunning = false
 
   init(control: UnsafeMutableRawPointer, slot: Int, ticket: UInt64) {
@@ -51,6 +54,27 @@ import LinuxABI
   mutating func requestConfirmation() -> UInt64 {
     wantsConfirmation = true
     return ticket + 1
+  }
+
+  /// The thread is parked and the ring has been confirmed: nothing is on its way.
+  mutating func settleAll() { settled = tail }
+
+  func isParked(header: UInt64) -> Bool {
+    switch check {
+    case .some(let check): check.isParked(header: header)
+    case .none: false
+    }
+  }
+
+  /// Has the agent unmap everything below the stub and confirm that.
+  mutating func empty(in process: StubProcess) {
+    pending.removeAll()
+    pending.append(.unmap(address: 0, length: Stub.base))
+    wantsConfirmation = true
+    isBatchRunning = false
+    clearBatch()
+    post(resuming: nil, in: process)
+    emptyTicket = ticket
   }
 
   mutating func settle(_ position: UInt64) { settled = max(settled, position) }
@@ -164,7 +188,7 @@ import LinuxABI
     threads.count == 1 && starts.isEmpty && isSettled && pending.operations.count < Stub.batchCount
   }
 
-  mutating func postBatch() {
+  mutating func postBatch(in process: StubProcess) {
     statistics.flushes &+= 1
     var offset = Int(STUB_CONTROL_BATCH)
     var count = 0
@@ -182,6 +206,7 @@ import LinuxABI
       store(.write, UInt64(STUB_FD_CONFIRM), payload, 8, 0, 0, 0, kind: STUB_KIND_CALL, at: offset)
       tailOfTicket[Int(ticket % Stub.ringCount)] = tail
       wantsConfirmation = false
+      process.platform.noteConfirmationPosted()
       count += 1
     }
     unsafe control.storeBytes(of: UInt32(count), toByteOffset: Int(STUB_CONTROL_BATCH_COUNT), as: UInt32.self)

@@ -28,6 +28,8 @@ final class StubPlatform: Platform {
     var lastTickets: [UInt64] = [0]
     var freeContexts: [Int] = []
     var contextCount = 0
+    /// Processes whose guest is over, being emptied or empty; the last one is the most recent.
+    var idle: [StubProcess] = []
     /// Processes that were killed and may not have ended yet.
     var dying: [StubProcess] = []
     var statistics = PlatformStatistics()
@@ -122,6 +124,11 @@ final class StubPlatform: Platform {
 
   func makeProcess() throws(Errno) -> any GuestProcess {
     reapDying()
+    if let process = takeIdle() { return process }
+    return try fork()
+  }
+
+  private func fork() throws(Errno) -> StubProcess {
     let (slot, ticket) = try state.withLock { state throws(Errno) -> (Int, UInt64) in
       if let slot = state.freeSlots.popLast() { return (slot, state.lastTickets[slot]) }
       guard state.processes.count < Stub.slotLimit else { throw .resourceTemporarilyUnavailable }
@@ -153,6 +160,37 @@ final class StubPlatform: Platform {
     }
   }
 
+  /// Takes a process from the pool that can be shown to be clean.
+  private func takeIdle() -> StubProcess? {
+    for attempt in 0..<2 {
+      // Locks of processes come before the platform's.
+      for process in state.withLock({ $0.idle }).reversed() where process.isEmptied {
+        let isOurs = state.withLock { state in
+          state.idle.lastIndex { $0 === process }.map { state.idle.remove(at: $0) } != nil
+        }
+        guard isOurs else { continue }
+        if process.finishRecycling() {
+          count(\.processesReused)
+          return process
+        }
+        process.kill()
+      }
+      // Emptying takes less time than a new process: wait for it once.
+      if attempt > 0 || state.withLock({ $0.idle.isEmpty }) { break }
+      waitForConfirmation(milliseconds: 1)
+    }
+    return nil
+  }
+
+  /// Keeps a process for reuse, or kills the one that was kept longest.
+  func keep(_ process: StubProcess) {
+    let surplus = state.withLock { state in
+      state.idle.append(process)
+      return state.idle.count > poolLimit ? state.idle.removeFirst() : nil
+    }
+    surplus?.kill()
+  }
+
   func noteDying(_ process: StubProcess) { state.withLock { $0.dying.append(process) } }
 
   private func reapDying() {
@@ -168,6 +206,7 @@ final class StubPlatform: Platform {
       state.freeSlots.append(process.slot)
       state.freeContexts.append(contentsOf: contexts)
       state.dying.removeAll { $0 === process }
+      state.idle.removeAll { $0 === process }
     }
   }
 
@@ -245,8 +284,8 @@ final class StubPlatform: Platform {
     return confirmedTickets.withLock { slot < $0.count ? $0[slot] : 0 }
   }
 
-  func waitForConfirmation(or other: FileDescriptor) {
-    Host.waitReadable(confirmations, other, milliseconds: 50)
+  func waitForConfirmation(or other: FileDescriptor? = nil, milliseconds: Int = 50) {
+    Host.waitReadable(confirmations, other ?? confirmations, milliseconds: milliseconds)
   }
 
   private func readConfirmations() {

@@ -85,7 +85,7 @@ final class StubProcess: GuestProcess {
       }
       if isDead { return false }
       if platform.isTrusted, ring.runsInThread(thread) {
-        ring.postBatch()
+        ring.postBatch(in: self)
         thread.settles = 0
         return state.exchange(Stub.waits) & Stub.sleeps != 0
       }
@@ -116,12 +116,14 @@ final class StubProcess: GuestProcess {
 
   // MARK: End
 
-  func recycle() { kill() }
+  func recycle() {
+    if beginRecycling() { platform.keep(self) } else { kill() }
+  }
 
   func kill() {
     die(.killed)
-    released.store(true, ordering: .sequentiallyConsistent)
-    reap()
+    if released.exchange(true, ordering: .sequentiallyConsistent) { return }
+    if !reap() { platform.noteDying(self) }
   }
 
   /// Kills the host process because of something it did.

@@ -1,0 +1,96 @@
+import CStub
+import Host
+import LinuxABI
+
+/// Shows that a thread sleeps in the stub in a state that nothing a former guest did can have spoiled.
+///
+/// The code behind the sleep depends only on `rdi`, on `rip` and on memory that Apus rewrites. The signal mask matters
+/// too: were the preemption signal not blocked, it could overwrite the next guest's frame.
+@safe struct ParkedThreadCheck: ~Copyable {
+  private let callFile: FileDescriptor
+  private let statusFile: FileDescriptor
+
+  /// - Throws: `ENOENT` if the thread isn't one of the process.
+  init(process: Int32, thread: Int32) throws(Errno) {
+    let folder = "/proc/\(process)/task/\(thread)/"
+    let call = try Host.openForReading(folder + "syscall")
+    let status: FileDescriptor
+    do throws(Errno) {
+      status = try Host.openForReading(folder + "stat")
+    } catch {
+      Host.close(call)
+      throw error
+    }
+    callFile = call
+    statusFile = status
+  }
+
+  deinit {
+    Host.close(callFile)
+    Host.close(statusFile)
+  }
+
+  /// True if the thread is parked on the context at `header` with all signals blocked.
+  func isParked(header: UInt64) -> Bool {
+    // proc(5): number, six arguments, stack pointer and program counter; or "running".
+    let call = fields(of: callFile)
+    guard call.count == 9, call[0] == "202", number(call[1]) == header, number(call[2]) == 9, number(call[4]) == 0,
+      number(call[6]) == UInt64(Stub.wakeGuest), number(call[8]) == Stub.base + apus_stub_park_site_offset()
+    else { return false }
+    // The 32nd field, the blocked signals 1 to 31; the name in field 2 is ours, without blanks.
+    let status = fields(of: statusFile)
+    guard status.count > 31, let blocked = UInt64(status[31]) else { return false }
+    return blocked & (1 << UInt64(Stub.preemptSignal - 1)) != 0
+  }
+
+  private func number(_ text: Substring) -> UInt64? { UInt64(text.dropFirst(2), radix: 16) }
+
+  private func fields(of file: FileDescriptor) -> [Substring] {
+    var bytes = [UInt8](repeating: 0, count: 1024)
+    guard let count = try? Host.read(file, into: &bytes, count: 1024, at: 0) else { return [] }
+    return String(decoding: bytes[0..<count], as: UTF8.self).split { $0 == " " || $0 == "\n" }
+  }
+}
+
+extension StubProcess {
+  /// Starts to empty the process for its next use.
+  /// - Returns: false where that cannot work: it had several threads, or never ran.
+  func beginRecycling() -> Bool {
+    ring.withLock { ring in
+      guard !isDead, ring.threads.count == 1, let thread = ring.threads.first, ring.starts.isEmpty else { return false }
+      let id = thread.id.load(ordering: .sequentiallyConsistent)
+      guard id != 0 else { return false }
+      if ring.check == nil { ring.check = try? ParkedThreadCheck(process: hostPID, thread: id) }
+      guard ring.check != nil else { return false }
+      ring.idleThreads = [thread]
+      ring.empty(in: self)
+      return true
+    }
+  }
+
+  /// True once the agent has confirmed that the guest's memory is unmapped.
+  var isEmptied: Bool {
+    let ticket = platform.confirmedTicket(ofSlot: slot)
+    return ring.withLock { $0.emptyTicket <= ticket }
+  }
+
+  /// Readies an emptied process for its next guest.
+  /// - Returns: false where its thread cannot be shown to be parked.
+  func finishRecycling() -> Bool {
+    ring.withLock { ring in
+      guard let thread = ring.threads.first, !isDead else { return false }
+      let context = thread.context
+      for attempt in 0..<20 {
+        if attempt > 0 { Host.sleep(nanoseconds: 20_000) }
+        guard ring.isParked(header: context.headerAddress) else { continue }
+        context.clear(from: 0)
+        context.prepareHeader()
+        context.state.store(Stub.trapped | Stub.sleeps)
+        thread.deadline.store(0, ordering: .sequentiallyConsistent)
+        ring.settleAll()
+        return true
+      }
+      return false
+    }
+  }
+}

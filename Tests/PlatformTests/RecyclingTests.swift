@@ -1,0 +1,77 @@
+import Host
+import LinuxABI
+import Testing
+
+@testable import Platform
+
+@Suite("Recycling") struct RecyclingTests {
+  private static let code = Code.make {
+    $0.append(0x48, 0x8b, 0x1f)  // mov rbx, [rdi]
+    $0.syscall()
+    $0.spin()
+  }
+
+  @Test("A host process is used again, without its former guest's memory and registers", arguments: Setup.all)
+  func reuse(setup: Setup) throws {
+    let guest = try TestGuest(setup, code: RecyclingTests.code)
+    var pids: Set<Int32> = []
+    for round in 0..<10 {
+      let process = try guest.platform.makeProcess()
+      pids.insert(process.hostPID)
+      var start = TestGuest.start
+      start.rdi = TestGuest.data
+      let thread = try process.makeThread(registers: start, extendedStateOf: nil)
+      // Nothing is mapped: the first instruction cannot be fetched.
+      guard case .fault(let fault) = thread.run(cpu: nil) else {
+        Issue.record("the former guest's code ran in round \(round)")
+        return
+      }
+      #expect(fault.address == TestGuest.code)
+      #expect(thread.registers.rdi == TestGuest.data)
+      guest.map(into: process)
+      #expect(thread.run(cpu: nil) == .syscall)
+      try Host.startThread {
+        Host.sleep(nanoseconds: 2_000_000)
+        thread.preempt()
+      }
+      #expect(thread.run(cpu: nil) == .preempted)
+      process.recycle()
+    }
+    #expect(pids.count == 1)
+    #expect(guest.platform.statistics.processesReused == 9)
+  }
+
+  @Test("A ticket taken before recycle() covers its unmapping", arguments: Setup.all)
+  func ticket(setup: Setup) throws {
+    let guest = try TestGuest(setup, code: RecyclingTests.code)
+    let process = try guest.makeProcess()
+    var start = TestGuest.start
+    start.rdi = TestGuest.data
+    let thread = try process.makeThread(registers: start, extendedStateOf: nil)
+    #expect(thread.run(cpu: nil) == .syscall)
+    let ticket = process.releaseTicket()
+    #expect(guest.platform.confirmedRelease(of: process) < ticket)
+    process.recycle()
+    for _ in 0..<1000 where guest.platform.confirmedRelease(of: process) < ticket {
+      Host.sleep(nanoseconds: 1_000_000)
+    }
+    #expect(guest.platform.confirmedRelease(of: process) >= ticket)
+  }
+
+  @Test("No host process is left behind", arguments: Setup.all)
+  func noZombies(setup: Setup) throws {
+    var pids: [Int32] = []
+    do {
+      let guest = try TestGuest(setup, code: RecyclingTests.code)
+      for _ in 0..<6 {
+        let process = try guest.makeProcess()
+        pids.append(process.hostPID)
+        let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
+        _ = thread.run(cpu: nil)
+        if pids.count % 2 == 0 { process.kill() }
+        if pids.count == 3 { process.recycle() }
+      }
+    }
+    for pid in pids { #expect(throws: Errno.noSuchFileOrDirectory) { try Host.openForReading("/proc/\(pid)/stat") } }
+  }
+}

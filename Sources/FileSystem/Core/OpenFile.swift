@@ -64,6 +64,8 @@ package class OpenFile {
   /// An opened FIFO that has no peer yet: open(2) waits on `waitQueue` until this is false, and closes the file where
   /// a signal ends the wait.
   package var isOpenPending: Bool { false }
+  /// Makes another description of a file without a path, opened through `/proc/PID/fd/N`. - Throws: `ENXIO`.
+  package func reopen(_ flags: OpenFlags) throws(Errno) -> OpenFile { throw .noSuchAddressOrDevice }
   /// Lines of `/proc/PID/fdinfo/N` beyond those that all files have.
   package var information: String { "" }
   /// `F_GETSEALS` and `F_ADD_SEALS` of memfd_create(2).

@@ -268,6 +268,15 @@ package final class HostStream: OpenFile {
     }
   }
 
+  package override func reopen(_ flags: OpenFlags) throws(Errno) -> OpenFile {
+    let flags = flags.intersection([.accessMask, .append, .nonBlocking, .truncate])
+    guard kind == .regular else {
+      return try HostStream(descriptor, terminal: console, access: flags, services: services)
+    }
+    let own = try Host.Stream.reopen(descriptor, flags)
+    return try HostStream(own, terminal: nil, ownsDescriptor: true, services: services)
+  }
+
   package override func close() {
     for channel in [input, output] {
       guard let channel, channel.descriptor != descriptor else { continue }

@@ -208,6 +208,10 @@ package final class PipeEnd: OpenFile {
     return 0
   }
 
+  package override func reopen(_ flags: OpenFlags) throws(Errno) -> OpenFile {
+    PipeEnd(end, flags: flags.intersection([.accessMask, .nonBlocking]), location: nil)
+  }
+
   package override func close() { end.closed(access) }
 }
 

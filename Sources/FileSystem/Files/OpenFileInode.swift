@@ -1,0 +1,22 @@
+import LinuxABI
+
+/// Stands for an open file without a path where a path is needed: what `/proc/PID/fd/N` of a pipe leads to.
+package final class OpenFileInode: Inode {
+  private let file: OpenFile
+  package init(_ file: OpenFile) { self.file = file }
+
+  /// A place for a file, in no directory.
+  package static func location(of file: OpenFile, in fileSystem: any MountedFileSystem) -> PathLocation {
+    let dentry = Dentry(name: file.description, parent: nil, inode: OpenFileInode(file))
+    return PathLocation(
+      mount: Mount(root: dentry, point: nil, fileSystem: fileSystem, isReadOnly: false), dentry: dentry)
+  }
+
+  package override var kind: FileMode.Kind {
+    (try? file.attributes()).flatMap { FileMode(rawValue: $0.mode).kind } ?? .regular
+  }
+  package override func attributes() throws(Errno) -> Stat { try file.attributes() }
+  package override func open(_ flags: OpenFlags, at location: PathLocation) throws(Errno) -> OpenFile {
+    try file.reopen(flags)
+  }
+}

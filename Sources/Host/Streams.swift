@@ -71,6 +71,22 @@ extension Host {
       return String(decoding: target[..<max(count, 0)], as: UTF8.self)
     }
 
+    /// The text of a small file that Apus itself names.
+    package static func contents(of path: String) throws(Errno) -> String {
+      let descriptor = try openPath(path, .closeOnExec)
+      defer { try? descriptor.close() }
+      var text: [UInt8] = []
+      while text.count < 1 << 22 {
+        var part = [UInt8](repeating: 0, count: 1 << 16)
+        let count = try unsafe part.withUnsafeMutableBufferPointer { buffer throws(Errno) in
+          try call(.read, Int(descriptor.rawValue), Int(bitPattern: buffer.baseAddress), buffer.count)
+        }
+        if count <= 0 { break }
+        text += part[..<count]
+      }
+      return String(decoding: text, as: UTF8.self)
+    }
+
     /// A duplicate that is closed on exec (fcntl(2), `F_DUPFD_CLOEXEC`).
     package static func duplicate(_ descriptor: FileDescriptor) throws(Errno) -> FileDescriptor {
       FileDescriptor(rawValue: CInt(try call(.fcntl, Int(descriptor.rawValue), 1030, 3)))

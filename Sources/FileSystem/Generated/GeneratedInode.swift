@@ -123,7 +123,7 @@ package final class GeneratedInode: Inode {
 }
 
 /// An open file of a generated file system. Its text is made when it is read from the start.
-final class GeneratedFile: OpenFile {
+package final class GeneratedFile: OpenFile {
   private let source: GeneratedInode
   private var text: [UInt8]?
 
@@ -132,7 +132,7 @@ final class GeneratedFile: OpenFile {
     super.init(flags: flags, location: location)
   }
 
-  override func read(into buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
+  package override func read(into buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
     guard flags.isReadable else { throw .badFileDescriptor }
     let start = offset ?? position
     let count: Int
@@ -150,7 +150,7 @@ final class GeneratedFile: OpenFile {
     return count
   }
 
-  override func write(from buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
+  package override func write(from buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
     guard flags.isWritable else { throw .badFileDescriptor }
     guard case .file(_, let write?) = source.content else { throw .ioError }
     let count = buffer.remaining
@@ -160,7 +160,7 @@ final class GeneratedFile: OpenFile {
     return count
   }
 
-  override func seek(to offset: Int64, whence: Int32) throws(Errno) -> UInt64 {
+  package override func seek(to offset: Int64, whence: Int32) throws(Errno) -> UInt64 {
     let base: Int64
     switch whence {
     case 0: base = 0

@@ -19,6 +19,10 @@ package final class Kernel {
   /// Shows system calls as they end; nil when not tracing.
   package var tracer: (any SyscallTracer)?
 
+  /// The caller's terminal, where there is one. Set before the first process starts.
+  package var console: Terminal?
+  /// Usage of processes that Apus itself, as process 1, has reaped.
+  var orphanUsage = ResourceUsage()
   /// The task whose system call is served, or was last.
   package internal(set) weak var servedTask: Task?
 

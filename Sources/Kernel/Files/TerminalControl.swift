@@ -36,7 +36,6 @@ extension Syscalls {
       terminal.foregroundGroup = group.processGroup
     case Ioctl.noControllingTerminal:
       guard terminal.session == group.session else { throw .inappropriateIOCTLForDevice }
-      group.controllingTerminal = nil
       guard group.session == group.id else { return 0 }
       for signal in [Signal.hup, Signal.cont] { task.kernel.send(signal, toProcessGroup: terminal.foregroundGroup) }
       terminal.session = -1

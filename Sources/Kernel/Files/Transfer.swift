@@ -52,7 +52,10 @@ extension Task {
     if let terminal = file.terminal { try checkMayRead(terminal) }
     var buffer = try resolve(target, for: .write)
     do throws(Errno) {
-      return try file.read(into: &buffer, at: offset)
+      let count = try file.read(into: &buffer, at: offset)
+      group.transfers.reads &+= 1
+      group.transfers.bytesRead &+= UInt64(count)
+      return count
     } catch {
       guard error == .wouldBlock, !noWait else { throw error }
       throw waitError(file, .readable)
@@ -70,7 +73,10 @@ extension Task {
     try limitSize(of: file, &buffer, at: offset)
     while true {
       do throws(Errno) {
-        retry.transferred += try file.write(from: &buffer, at: offset)
+        let count = try file.write(from: &buffer, at: offset)
+        retry.transferred += count
+        group.transfers.writes &+= 1
+        group.transfers.bytesWritten &+= UInt64(count)
       } catch {
         let outcome = noWait && error == .wouldBlock ? error : outcome(of: error, file, .writable)
         if outcome == .parked || retry.transferred == 0 { throw outcome }

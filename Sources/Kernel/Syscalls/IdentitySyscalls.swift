@@ -261,7 +261,6 @@ extension Syscalls {
     guard !isTaken else { throw .notPermitted }
     group.session = group.id
     group.processGroup = group.id
-    group.controllingTerminal = nil
     return Int(group.id)
   }
 }

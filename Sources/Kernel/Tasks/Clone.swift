@@ -105,7 +105,6 @@ extension Kernel {
     }
     let group = ThreadGroup(
       id: id, parent: owner, processGroup: source.processGroup, session: source.session, signals: signals)
-    group.controllingTerminal = source.controllingTerminal
     group.executable = source.executable
     group.limits = source.limits
     group.isDumpable = source.isDumpable

@@ -103,6 +103,9 @@ extension Kernel {
       parent.childUsage.add(group.usage)
       parent.childUsage.add(group.childUsage)
       parent.children.removeAll { $0 === group }
+    } else {
+      orphanUsage.add(group.usage)
+      orphanUsage.add(group.childUsage)
     }
     group.leader?.state = .dead
     tasks[group.id] = nil
@@ -134,14 +137,11 @@ extension Kernel {
 
   /// The leader of a session is gone: its foreground processes get SIGHUP and SIGCONT (setsid(2)).
   private func hangUpSession(of group: ThreadGroup) {
-    guard let terminal = group.controllingTerminal else { return }
-    for other in groups.values where other.session == group.session && other !== group && !other.isZombie {
-      other.controllingTerminal = nil
-      if foregroundGroup(of: terminal) == other.processGroup {
-        send(SignalInfo(signal: Signal.hup, code: SignalInfo.siKernel), to: other)
-        send(SignalInfo(signal: Signal.cont, code: SignalInfo.siKernel), to: other)
-      }
-    }
+    guard let terminal = terminal(of: group) else { return }
+    send(Signal.hup, toProcessGroup: terminal.foregroundGroup)
+    send(Signal.cont, toProcessGroup: terminal.foregroundGroup)
+    terminal.session = -1
+    terminal.foregroundGroup = 0
   }
 
   /// Stopped process groups that no longer have a parent in their session get SIGHUP and SIGCONT (setpgid(2)).
@@ -190,14 +190,11 @@ extension Kernel {
 }
 
 extension Kernel {
-  /// The foreground process group of a terminal (tcgetpgrp(3)).
-  func foregroundGroup(of terminal: OpenFile) -> Int32? { nil }
-
   /// Physical memory is used up: drops what can be dropped, else ends the largest process. True where memory was freed.
   func relieveMemoryPressure() -> Bool {
     if groups.values.contains(where: { !$0.isZombie && $0.exitStatus != nil }) { return true }
-    let victim = groups.values.filter { !$0.isZombie }
-      .max { residentBytes(of: $0) < residentBytes(of: $1) }
+    let victim = groups.values.filter { !$0.isZombie && $0.outOfMemoryAdjustment > -1000 }
+      .max { (outOfMemoryScore(of: $0), residentBytes(of: $0)) < (outOfMemoryScore(of: $1), residentBytes(of: $1)) }
     guard let victim else { return false }
     outOfMemoryKills += 1
     let megabytes = residentBytes(of: victim) >> 20

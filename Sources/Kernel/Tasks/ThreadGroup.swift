@@ -13,7 +13,6 @@ package final class ThreadGroup {
   package internal(set) var children: [ThreadGroup] = []
   package var processGroup: Int32
   package var session: Int32
-  package var controllingTerminal: OpenFile?
   package var hasExecuted = false
   package var executable: PathLocation?
   package var limits = ResourceLimits()
@@ -21,6 +20,9 @@ package final class ThreadGroup {
   /// Woken with `.readable` when a signal becomes pending for a task of the group or for the group (signalfd(2)).
   package let signalQueue = WaitQueue()
   package var isDumpable = true
+  /// `/proc/PID/oom_score_adj`, from −1000 (never chosen) to 1000.
+  package var outOfMemoryAdjustment: Int32 = 0
+  package var transfers = TransferCounts()
   /// Adopts orphaned descendants (`PR_SET_CHILD_SUBREAPER`).
   package var isSubreaper = false
 

@@ -1,0 +1,133 @@
+import FileSystem
+import Host
+import LinuxABI
+import Memory
+
+/// The inodes of file systems, not swift-system's inode numbers.
+package typealias Inode = FileSystem.Inode
+
+/// `/proc` (proc(5)): what programs read of the kernel's state. Texts are made when they are read, from the kernel's own
+/// data; what Apus does not count has no file.
+package final class ProcFS: GeneratedDirectory {
+  unowned let kernel: Kernel
+  package let fileSystem: GeneratedFileSystem
+  private var fixed: [(name: String, inode: Inode)] = []
+
+  private init(_ kernel: Kernel) {
+    self.kernel = kernel
+    fileSystem = GeneratedFileSystem(
+      typeName: "proc", magic: 0x9fa0, deviceNumber: DeviceNumber.make(0, 0x15), fileSize: 0, time: kernel.realTime)
+  }
+
+  /// Makes the file system and its root, to be mounted on `/proc`.
+  package static func make(for kernel: Kernel) -> (fileSystem: GeneratedFileSystem, root: Inode) {
+    let proc = ProcFS(kernel)
+    proc.fixed = proc.links + proc.systemFiles + [("sys", proc.settings), ("net", proc.network)]
+    let root = GeneratedInode(proc.fileSystem, .directory(proc), 0o555, 1, nil)
+    return (proc.fileSystem, root)
+  }
+
+  /// The task that looks.
+  var reader: Task? { kernel.servedTask }
+
+  private var links: [(name: String, inode: Inode)] {
+    [
+      ("self", link { (task) throws(Errno) in "\(task.group.id)" }),
+      ("thread-self", link { (task) throws(Errno) in "\(task.group.id)/task/\(task.id)" }),
+      ("mounts", link { (_) throws(Errno) in "self/mounts" }),
+    ]
+  }
+
+  private func link(_ target: @escaping (Task) throws(Errno) -> String) -> GeneratedInode {
+    let content = GeneratedInode.Content.link(
+      read: { [unowned self] () throws(Errno) in
+        guard let reader else { throw .noSuchFileOrDirectory }
+        return try target(reader)
+      },
+      follow: { () throws(Errno) in nil })
+    return GeneratedInode(fileSystem, content, 0o777, fileSystem.nextNumber(), nil)
+  }
+
+  // MARK: The root directory
+
+  package var isVolatile: Bool { true }
+
+  package func child(_ name: String) throws(Errno) -> Inode? {
+    if let known = fixed.first(where: { $0.name == name }) { return known.inode }
+    guard let task = task(named: name) else { return nil }
+    return ProcessDirectory.make(self, task, isThread: false)
+  }
+
+  package func isCurrent(_ name: String, _ inode: Inode) -> Bool {
+    guard let task = task(named: name) else { return fixed.contains { $0.name == name } }
+    return ProcessDirectory.isDirectory(inode, of: task)
+  }
+
+  private func task(named name: String) -> Task? {
+    guard let id = Int32(name), id > 0, name == "\(id)" else { return nil }
+    return kernel.tasks[id]
+  }
+
+  package func entries() throws(Errno) -> [DirectoryEntry] {
+    fixed.map { entry in
+      DirectoryEntry(
+        inode: (entry.inode as? GeneratedInode)?.number ?? 0, next: 0, kind: entry.inode.kind, name: entry.name)
+    }
+      + kernel.groups.keys.sorted().map { id in
+        DirectoryEntry(inode: ProcessDirectory.number(id, 0), next: 0, kind: .directory, name: "\(id)")
+      }
+  }
+
+  // MARK: /proc/net
+
+  /// There is no network: the interface list is empty.
+  private var network: GeneratedInode {
+    fileSystem.directory([
+      (
+        "dev",
+        fileSystem.file { () throws(Errno) in
+          "Inter-|   Receive                                                |  Transmit\n"
+            + " face |bytes    packets errs drop fifo frame compressed multicast|"
+            + "bytes    packets errs drop fifo colls carrier compressed\n"
+        }
+      )
+    ])
+  }
+}
+
+/// Columns of text.
+enum Text {
+  /// Padded with blanks on the left to a width.
+  static func right(_ text: String, _ width: Int) -> String {
+    String(repeating: " ", count: max(0, width - text.utf8.count)) + text
+  }
+  /// Padded with blanks on the right to a width.
+  static func left(_ text: String, _ width: Int) -> String {
+    text + String(repeating: " ", count: max(0, width - text.utf8.count))
+  }
+  /// Hexadecimal, padded with zeros.
+  static func hex(_ value: UInt64, _ width: Int) -> String {
+    let digits = String(value, radix: 16)
+    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+  }
+  /// Decimal, padded with zeros.
+  static func decimal(_ value: UInt64, _ width: Int) -> String {
+    let digits = "\(value)"
+    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+  }
+  /// Nanoseconds as clock ticks of `USER_HZ`, 100 in a second.
+  static func ticks(_ nanoseconds: UInt64) -> UInt64 { nanoseconds / 10_000_000 }
+  /// A space, tab, newline or backslash as `\ooo`, as in the mount table.
+  static func escaped(_ text: String) -> String {
+    guard text.utf8.contains(where: { [32, 9, 10, 92].contains($0) }) else { return text }
+    var result: [UInt8] = []
+    for byte in text.utf8 {
+      if [32, 9, 10, 92].contains(byte) {
+        result += [92, 48 + (byte >> 6), 48 + (byte >> 3 & 7), 48 + (byte & 7)]
+      } else {
+        result.append(byte)
+      }
+    }
+    return String(decoding: result, as: UTF8.self)
+  }
+}

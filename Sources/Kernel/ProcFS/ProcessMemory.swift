@@ -1,0 +1,120 @@
+import FileSystem
+import LinuxABI
+import Memory
+
+/// `/proc/PID/maps`, `smaps`, `mem`, `cmdline`, `environ`, `auxv` and the mount tables.
+extension ProcessDirectory {
+  func maps() throws(Errno) -> String {
+    try inspectable.memory.mappings.map { ProcessDirectory.line($0) + "\n" }.joined()
+  }
+
+  /// Sizes that Apus knows of; the resident size is an upper bound.
+  func sizedMaps() throws(Errno) -> String {
+    try inspectable.memory.mappings.map { mapping in
+      let sizes = [
+        ("Size:", (mapping.end - mapping.start) >> 10), ("KernelPageSize:", 4), ("MMUPageSize:", 4),
+        ("Rss:", mapping.residentBytes >> 10),
+      ]
+      return ProcessDirectory.line(mapping) + "\n"
+        + sizes.map { Text.left($0, 16) + Text.right("\($1)", 8) + " kB\n" }.joined()
+    }.joined()
+  }
+
+  private static func line(_ mapping: MappingDescription) -> String {
+    let protection = mapping.protection
+    let rights =
+      (protection.contains(.read) ? "r" : "-") + (protection.contains(.write) ? "w" : "-")
+      + (protection.contains(.execute) ? "x" : "-") + (mapping.isShared ? "s" : "p")
+    let device =
+      Text.hex(UInt64(DeviceNumber.major(mapping.device)), 2) + ":"
+      + Text.hex(UInt64(DeviceNumber.minor(mapping.device)), 2)
+    let line =
+      "\(Text.hex(mapping.start, 8))-\(Text.hex(mapping.end, 8)) \(rights) \(Text.hex(mapping.offset, 8)) \(device) "
+      + "\(mapping.inode)"
+    return mapping.name.isEmpty ? line + " " : Text.left(line, 72) + " " + mapping.name
+  }
+
+  func readMemory(into buffer: inout IOBuffer, at offset: UInt64) throws(Errno) -> Int {
+    let task = try inspectable
+    guard task.state != .zombie else { return 0 }
+    var total = 0
+    while buffer.remaining > 0 {
+      let address = offset &+ UInt64(total)
+      let part = min(buffer.remaining, Int(4096 - address % 4096))
+      guard let bytes = try? task.memory.read(address, count: part) else {
+        if total == 0 { throw .ioError }
+        break
+      }
+      total += buffer.write(bytes)
+    }
+    return total
+  }
+
+  /// Bytes of a range that the process may have overwritten; what is gone is left out.
+  private func bytes(_ range: Range<UInt64>, of task: Task) -> [UInt8] {
+    guard task.state != .zombie, !range.isEmpty else { return [] }
+    let count = Int(min(range.upperBound - range.lowerBound, 1 << 21))
+    return (try? task.memory.read(range.lowerBound, count: count)) ?? []
+  }
+
+  func commandLine() throws(Errno) -> [UInt8] {
+    let task = try task
+    return bytes(task.group.argumentRange, of: task)
+  }
+
+  func environment() throws(Errno) -> [UInt8] {
+    let task = try inspectable
+    return bytes(task.group.environmentRange, of: task)
+  }
+
+  func auxiliaryVector() throws(Errno) -> [UInt8] {
+    try inspectable.group.auxiliaryVector.flatMap { word in
+      (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) }
+    }
+  }
+
+  // MARK: Mounts
+
+  /// The mounts that the process sees, with their places below its root directory.
+  private func visibleMounts() throws(Errno) -> [(mount: Mount, path: String)] {
+    let root = try task.fs.root
+    var seen = proc.kernel.vfs.mounts.compactMap { mount in
+      PathLocation(mount: mount, dentry: mount.root).path(from: root).map { (mount: mount, path: $0) }
+    }
+    // Only the top of what is mounted at one place shows.
+    var paths = Set<String>()
+    seen = seen.reversed().filter { paths.insert($0.path).inserted }.reversed()
+    return seen
+  }
+
+  func mounts() throws(Errno) -> String {
+    try visibleMounts().map { mount, path in
+      let system = mount.fileSystem
+      return "\(Text.escaped(system.source)) \(Text.escaped(path)) \(system.typeName) "
+        + "\(mount.isReadOnly ? "ro" : "rw") 0 0\n"
+    }.joined()
+  }
+
+  func mountInformation() throws(Errno) -> String {
+    try visibleMounts().map { mount, path in
+      let system = mount.fileSystem
+      let parent = mount.point?.mount.number ?? mount.number
+      let device = "\(DeviceNumber.major(system.deviceNumber)):\(DeviceNumber.minor(system.deviceNumber))"
+      let access = mount.isReadOnly ? "ro" : "rw"
+      let root = ProcessDirectory.rootInFileSystem(mount)
+      return "\(mount.number) \(parent) \(device) \(Text.escaped(root)) \(Text.escaped(path)) \(access) - "
+        + "\(system.typeName) \(Text.escaped(system.source)) \(access)\n"
+    }.joined()
+  }
+
+  /// The directory of the file system that a (bind) mount shows.
+  private static func rootInFileSystem(_ mount: Mount) -> String {
+    var names: [String] = []
+    var dentry: Dentry? = mount.root
+    while let current = dentry, let parent = current.parent {
+      names.append(current.name)
+      dentry = parent
+    }
+    return "/" + names.reversed().joined(separator: "/")
+  }
+}

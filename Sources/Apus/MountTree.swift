@@ -24,7 +24,6 @@ struct MountTree {
     try mountRoot(configuration)
     isWritable = configuration.overlay == .memory
     try mountDevices()
-    try mountSystem(configuration)
     for volume in configuration.volumes { try mount(volume) }
   }
 
@@ -59,31 +58,14 @@ struct MountTree {
     }
   }
 
-  /// The few files of sysfs that programs count CPUs with (sysfs(5)).
-  private func mountSystem(_ configuration: SandboxConfiguration) throws(SandboxError) {
-    guard let point = try directory("/sys") else { return }
-    let system = TmpFileSystem(source: "sysfs", context: context)
-    try attempt("/sys") { () throws(Errno) in
-      let mount = try vfs.mount(system, root: system.makeRoot(permissions: 0o555), at: point)
-      for path in ["/sys/devices", "/sys/devices/system", "/sys/devices/system/cpu", "/sys/fs", "/sys/kernel"] {
-        try vfs.makeDirectory(path, paths, mode: 0o755)
-      }
-      let range = configuration.cpus == 1 ? "0\n" : "0-\(configuration.cpus - 1)\n"
-      for name in ["online", "possible", "present"] {
-        let file = try vfs.open(
-          "/sys/devices/system/cpu/\(name)", paths, flags: [.create, .writeOnly], mode: 0o444)
-        var buffer = IOBuffer(bytes: Array(range.utf8))
-        _ = try file.write(from: &buffer, at: nil)
-        file.close()
-      }
-      vfs.remount(mount, isReadOnly: true)
-    }
-  }
-
-  /// Mounts `/proc`, which needs the kernel.
+  /// Mounts `/proc` and `/sys`, which need the kernel.
   func mountProcesses(of kernel: Kernel) throws(SandboxError) {
-    guard let point = try directory("/proc") else { return }
-    try attempt("/proc") { () throws(Errno) in try kernel.mountProcesses(at: point, context) }
+    if let point = try directory("/proc") {
+      try attempt("/proc") { () throws(Errno) in try kernel.mountProcesses(at: point, context) }
+    }
+    if let point = try directory("/sys") {
+      try attempt("/sys") { () throws(Errno) in try kernel.mountSystem(at: point) }
+    }
   }
 
   private func mount(_ volume: SandboxConfiguration.Volume) throws(SandboxError) {

@@ -4,6 +4,5 @@ import LinuxABI
 // Whoever lands the real function deletes its line here.
 extension Kernel {
   package func attachHostSignals() throws(Errno) {}
-  package func mountProcesses(at: PathLocation, _ context: FileSystemContext) throws(Errno) {}
 }
 extension SyscallTracer { package func finish() {} }

@@ -100,7 +100,6 @@ public final class Sandbox {
     _ machine: Machine, _ platform: any Platform, elapsed: UInt64
   ) throws(SandboxError) -> ExitStatus {
     let (result, startError, statistics) = machine.kernel.withLock { kernel in
-      kernel.tracer?.finish()
       return (kernel.result, kernel.startError, SandboxStatistics(kernel, elapsed: elapsed))
     }
     self.statistics = statistics

@@ -42,7 +42,7 @@ extension Kernel {
     servedTask = task
     let outcome: Result<Int, Errno>
     if let entry {
-      if let tracer, entry.neverReturns, !task.retry.isRetry {
+      if let tracer, entry.isShownAtBegin, !task.retry.isRetry {
         tracer.syscallBegan(task, entry, number: number, arguments)
       }
       do throws(Errno) {

@@ -5,4 +5,3 @@ import LinuxABI
 extension Kernel {
   package func attachHostSignals() throws(Errno) {}
 }
-extension SyscallTracer { package func finish() {} }

@@ -64,8 +64,10 @@ package struct SyscallEntry: Sendable {
   package let number: SyscallNumber
   package let function: Function
   package let arguments: [ArgumentKind]
-  /// The call does not return where it succeeds: tracing shows it when it begins.
+  /// The call does not return where it succeeds.
   package var neverReturns: Bool { number == .exit || number == .exit_group }
+  /// Tracing has to look at the arguments before the call: it does not return, or replaces what they point to.
+  package var isShownAtBegin: Bool { neverReturns || number == .execve || number == .execveat }
   package init(_ number: SyscallNumber, _ function: @escaping Function, _ arguments: [ArgumentKind]) {
     self.number = number
     self.function = function

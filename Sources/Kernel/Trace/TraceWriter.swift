@@ -1,10 +1,92 @@
+import Host
 import LinuxABI
+
+/// Writes a line for each system call, as strace(1) does. A call is shown when it ends.
 package final class TraceWriter: SyscallTracer {
-  package init(_ d: FileDescriptor) {}
+  private let output: FileDescriptor
+  private var showsIDs = false
+  /// The arguments of calls that change what they point to beyond recognition (execve), by task.
+  private var begun: [ObjectIdentifier: String] = [:]
+  /// Results start in this column, where the call leaves room.
+  private static let resultColumn = 40
+
+  /// Lines go to a descriptor that the caller keeps.
+  package init(_ output: FileDescriptor) { self.output = output }
+
+  package func syscallBegan(
+    _ task: Task, _ entry: SyscallEntry?, number: UInt64, _ arguments: SyscallArguments
+  ) {
+    let call = CallFormatter(task: task, entry: entry, number: number, arguments: arguments, result: nil).text
+    if entry?.number == .exit || entry?.number == .exit_group {
+      write(task, padded(task, call) + "= ?")
+    } else {
+      begun[ObjectIdentifier(task)] = call
+    }
+  }
+
   package func syscallEnded(
     _ task: Task, _ entry: SyscallEntry?, number: UInt64, _ arguments: SyscallArguments, result: Int
-  ) {}
-  package func syscallBegan(_ task: Task, _ entry: SyscallEntry?, number: UInt64, _ arguments: SyscallArguments) {}
-  package func signalDelivered(_ task: Task, _ info: SignalInfo) {}
-  package func taskEnded(_ task: Task, _ status: WaitStatus) {}
+  ) {
+    let call =
+      begun.removeValue(forKey: ObjectIdentifier(task))
+      ?? CallFormatter(task: task, entry: entry, number: number, arguments: arguments, result: result).text
+    write(task, padded(task, call) + "= " + TraceWriter.describe(result, number))
+  }
+
+  package func signalDelivered(_ task: Task, _ info: SignalInfo) {
+    write(task, "--- \(SignalNames.name(info.signal)) \(SignalNames.describe(info)) ---")
+  }
+
+  package func taskEnded(_ task: Task, _ status: WaitStatus) {
+    begun[ObjectIdentifier(task)] = nil
+    if let signal = status.signal {
+      write(task, "+++ killed by \(SignalNames.name(signal)) +++")
+    } else {
+      write(task, "+++ exited with \(status.exitCode ?? 0) +++")
+    }
+  }
+
+  private func prefix(_ task: Task) -> String {
+    if !showsIDs, task.kernel.tasks.count > 1 { showsIDs = true }
+    return showsIDs ? "[pid \(task.id)] " : ""
+  }
+
+  private func padded(_ task: Task, _ call: String) -> String {
+    let used = prefix(task).utf8.count + call.utf8.count
+    return call + String(repeating: " ", count: max(1, TraceWriter.resultColumn - used))
+  }
+
+  private func write(_ task: Task, _ line: String) {
+    _ = try? output.writeAll((prefix(task) + line + "\n").utf8)
+  }
+
+  /// What a call returned.
+  private static func describe(_ result: Int, _ number: UInt64) -> String {
+    if (-4095 ... -1).contains(result) {
+      let error = Errno(rawValue: CInt(-result))
+      if let restart = restarts[error.rawValue] { return "? \(restart)" }
+      return "-1 \(ErrnoNames.name(error)) (\(error))"
+    }
+    if addressCalls.contains(Int(clamping: number)) { return hex(UInt64(bitPattern: Int64(result))) }
+    return "\(result)"
+  }
+
+  private static let addressCalls: Set<Int> = [
+    SyscallNumber.mmap.rawValue, SyscallNumber.mremap.rawValue, SyscallNumber.brk.rawValue,
+    SyscallNumber.shmat.rawValue,
+  ]
+
+  private static let restarts: [CInt: String] = [
+    512: "ERESTARTSYS (To be restarted if SA_RESTART is set)", 513: "ERESTARTNOINTR (To be restarted)",
+    514: "ERESTARTNOHAND (To be restarted if no handler)", 516: "ERESTART_RESTARTBLOCK (Interrupted by signal)",
+  ]
 }
+
+/// `0x…`, and `NULL`-free: for numbers that are shown in base 16.
+func hex(_ value: UInt64) -> String { value == 0 ? "0" : "0x" + String(value, radix: 16) }
+
+/// An address.
+func pointer(_ value: UInt64) -> String { value == 0 ? "NULL" : "0x" + String(value, radix: 16) }
+
+/// A number as C writes it in base 8.
+func octal(_ value: UInt64) -> String { value == 0 ? "000" : "0" + String(value, radix: 8) }

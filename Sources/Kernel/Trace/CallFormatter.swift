@@ -1,0 +1,179 @@
+import LinuxABI
+import Memory
+
+/// Formats one system call with its arguments. Guest memory is looked at as it is now; what can't be read is shown as an
+/// address.
+struct CallFormatter {
+  let task: Task
+  let entry: SyscallEntry?
+  let number: UInt64
+  let arguments: SyscallArguments
+  /// Nil before the call has ended.
+  let result: Int?
+
+  /// The call hands out what it promises.
+  var succeeded: Bool { result.map { $0 >= 0 } ?? false }
+
+  var text: String {
+    let name = SyscallNumber.name(number)
+    guard let entry else {
+      let words = (0..<6).map { hex(arguments[$0]) }
+      return "\(name)(\(words.joined(separator: ", ")))"
+    }
+    let shown: [String]
+    switch entry.number {
+    case .clone: shown = cloneArguments()
+    case .clone3: shown = clone3Arguments()
+    case .rt_sigreturn: shown = []
+    case .execve: shown = execveArguments()
+    default: shown = entry.arguments.indices.prefix(argumentCount(entry)).map { format(entry.arguments[$0], $0) }
+    }
+    return "\(name)(\(shown.joined(separator: ", ")))"
+  }
+
+  /// Some calls have arguments that only count with certain flags.
+  private func argumentCount(_ entry: SyscallEntry) -> Int {
+    let count = entry.arguments.count
+    let creates: UInt64 = 0o20000100  // O_CREAT or __O_TMPFILE
+    switch entry.number {
+    case .open: return arguments[1] & creates == 0 ? 2 : count
+    case .openat: return arguments[2] & creates == 0 ? 3 : count
+    case .fcntl: return FlagNames.fcntlTakesArgument(arguments[1]) ? count : 2
+    case .mremap: return arguments[3] & 2 == 0 ? 4 : count
+    case .futex: return FlagNames.futexArgumentCount(arguments[1])
+    default: return count
+    }
+  }
+
+  func format(_ kind: ArgumentKind, _ index: Int) -> String {
+    let value = arguments[index]
+    switch kind {
+    case .int, .fd, .pid, .waitPID: return "\(arguments.int(index))"
+    case .uid: return arguments.uint(index) == .max ? "-1" : "\(arguments.uint(index))"
+    case .uint: return "\(value)"
+    case .long: return "\(arguments.long(index))"
+    case .hex: return hex(value)
+    case .octal, .mode: return octal(UInt64(arguments.uint(index)))
+    case .pointer: return pointer(value)
+    case .directory: return arguments.int(index) == -100 ? "AT_FDCWD" : "\(arguments.int(index))"
+    case .path: return string(value, limit: 4096)
+    case .string: return string(value, limit: CallFormatter.stringLimit)
+    case .bytes(let count): return bytes(value, count: count < 6 ? Int(clamping: arguments[count]) : 0)
+    case .resultBytes: return succeeded ? bytes(value, count: result ?? 0) : pointer(value)
+    case .stringArray: return stringArray(value)
+    case .flags(let names): return FlagNames.join(value, names)
+    default: return symbolic(kind, index, value) ?? structure(kind, index, value) ?? pointer(value)
+    }
+  }
+
+  // MARK: Strings
+
+  /// As many bytes of a buffer are shown.
+  private static let stringLimit = 32
+
+  private func string(_ address: UInt64, limit: Int) -> String {
+    guard address != 0 else { return "NULL" }
+    do throws(Errno) {
+      let bytes = try task.memory.readCString(address, limit: 4096)
+      let isCut = bytes.count > limit
+      return CallFormatter.quote(bytes.prefix(limit)) + (isCut ? "..." : "")
+    } catch { return pointer(address) }
+  }
+
+  private func bytes(_ address: UInt64, count: Int) -> String {
+    guard address != 0 else { return "NULL" }
+    let shown = min(max(count, 0), CallFormatter.stringLimit)
+    guard let bytes = try? task.memory.read(address, count: shown) else { return pointer(address) }
+    return CallFormatter.quote(bytes[...]) + (count > shown ? "..." : "")
+  }
+
+  private func stringArray(_ address: UInt64) -> String {
+    guard address != 0 else { return "NULL" }
+    var shown: [String] = []
+    var position = address
+    while let entry = try? task.memory.readValue(position, as: UInt64.self) {
+      if entry == 0 { return "[\(shown.joined(separator: ", "))]" }
+      if shown.count == 32 { return "[\(shown.joined(separator: ", ")), ...]" }
+      shown.append(string(entry, limit: CallFormatter.stringLimit))
+      position &+= 8
+    }
+    return pointer(address)
+  }
+
+  /// A C string literal.
+  static func quote(_ bytes: ArraySlice<UInt8>) -> String {
+    var text = "\""
+    for (offset, byte) in bytes.enumerated() {
+      switch byte {
+      case UInt8(ascii: "\""): text += "\\\""
+      case UInt8(ascii: "\\"): text += "\\\\"
+      case 9: text += "\\t"
+      case 10: text += "\\n"
+      case 11: text += "\\v"
+      case 12: text += "\\f"
+      case 13: text += "\\r"
+      case 0x20...0x7e: text.unicodeScalars.append(Unicode.Scalar(byte))
+      default:
+        // Three digits only where a digit follows.
+        let next = bytes.index(bytes.startIndex, offsetBy: offset + 1)
+        let isBeforeDigit = next < bytes.endIndex && (0x30...0x39).contains(bytes[next])
+        let digits = String(byte, radix: 8)
+        text += "\\" + (isBeforeDigit ? String(repeating: "0", count: 3 - digits.count) : "") + digits
+      }
+    }
+    return text + "\""
+  }
+
+  // MARK: execve
+
+  private func execveArguments() -> [String] {
+    // The first process asks for its program without having any memory.
+    if let request = task.retry.object as? ExecRequest {
+      let shown = request.arguments.prefix(32).map { CallFormatter.quote($0[...]) }
+      return [
+        CallFormatter.quote(request.path[...]), "[\(shown.joined(separator: ", "))]",
+        "/* \(request.environment.count) vars */",
+      ]
+    }
+    var count = 0
+    while count < 4096, let entry = try? task.memory.readValue(arguments[2] &+ UInt64(count * 8), as: UInt64.self),
+      entry != 0
+    { count += 1 }
+    return [
+      string(arguments[0], limit: 4096), stringArray(arguments[1]), "\(pointer(arguments[2])) /* \(count) vars */",
+    ]
+  }
+
+  // MARK: clone
+
+  private func cloneArguments() -> [String] {
+    let flags = CloneFlags(rawValue: arguments[0] & ~0xff)
+    var names = FlagNames.join(flags.rawValue, FlagNames.clone)
+    let signal = Int32(arguments[0] & 0xff)
+    if signal != 0 { names = (flags.isEmpty ? "" : names + "|") + SignalNames.name(signal) }
+    var shown = ["child_stack=\(pointer(arguments[1]))", "flags=\(names)"]
+    if flags.contains(.parentSetTID) || flags.contains(.pidfd) {
+      shown.append("parent_tid=\(result.map { $0 > 0 ? "[\($0)]" : pointer(arguments[2]) } ?? pointer(arguments[2]))")
+    }
+    if flags.contains(.setTLS) { shown.append("tls=\(pointer(arguments[4]))") }
+    if !flags.isDisjoint(with: [.childSetTID, .childClearTID]) {
+      shown.append("child_tidptr=\(pointer(arguments[3]))")
+    }
+    return shown
+  }
+
+  private func clone3Arguments() -> [String] {
+    guard let request = try? task.memory.readValue(arguments[0], as: CloneArguments.self) else {
+      return [pointer(arguments[0]), "\(arguments[1])"]
+    }
+    var fields = ["flags=\(FlagNames.join(request.flags, FlagNames.clone))"]
+    if request.childTID != 0 { fields.append("child_tid=\(pointer(request.childTID))") }
+    if request.parentTID != 0 { fields.append("parent_tid=\(pointer(request.parentTID))") }
+    let signal = Int32(clamping: request.exitSignal)
+    fields.append("exit_signal=\(signal == 0 ? "0" : SignalNames.name(signal))")
+    fields.append("stack=\(pointer(request.stack))")
+    fields.append("stack_size=\(hex(request.stackSize))")
+    if request.tls != 0 { fields.append("tls=\(pointer(request.tls))") }
+    return ["{\(fields.joined(separator: ", "))}", "\(arguments[1])"]
+  }
+}

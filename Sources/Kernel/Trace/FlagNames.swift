@@ -1,0 +1,149 @@
+/// Names of flags and constants, as the man pages have them.
+enum FlagNames {
+  typealias Name = ArgumentKind.FlagName
+
+  static let openBits: [Name] = [
+    .init("O_TMPFILE", 0o20200000), .init("O_CREAT", 0o100), .init("O_EXCL", 0o200), .init("O_NOCTTY", 0o400),
+    .init("O_TRUNC", 0o1000), .init("O_APPEND", 0o2000), .init("O_NONBLOCK", 0o4000), .init("O_SYNC", 0o4010000),
+    .init("O_DSYNC", 0o10000), .init("FASYNC", 0o20000), .init("O_DIRECT", 0o40000), .init("O_LARGEFILE", 0o100000),
+    .init("O_NOFOLLOW", 0o400000), .init("O_NOATIME", 0o1000000), .init("O_CLOEXEC", 0o2000000),
+    .init("O_PATH", 0o10000000), .init("O_DIRECTORY", 0o200000),
+  ]
+  /// pipe2(2), dup3(2), epoll_create1(2); eventfd(2) and others use the same bits.
+  static let descriptor: [Name] = [
+    .init("O_NONBLOCK", 0o4000), .init("O_CLOEXEC", 0o2000000), .init("O_DIRECT", 0o40000), .init("EFD_SEMAPHORE", 1),
+  ]
+  static let access: [Name] = [.init("F_OK", 0), .init("R_OK", 4), .init("W_OK", 2), .init("X_OK", 1)]
+  static let at: [Name] = [
+    .init("AT_SYMLINK_NOFOLLOW", 0x100), .init("AT_REMOVEDIR", 0x200), .init("AT_SYMLINK_FOLLOW", 0x400),
+    .init("AT_NO_AUTOMOUNT", 0x800), .init("AT_EMPTY_PATH", 0x1000), .init("AT_STATX_FORCE_SYNC", 0x2000),
+    .init("AT_STATX_DONT_SYNC", 0x4000),
+  ]
+  static let seek: [Name] = [
+    .init("SEEK_SET", 0), .init("SEEK_CUR", 1), .init("SEEK_END", 2), .init("SEEK_DATA", 3), .init("SEEK_HOLE", 4),
+  ]
+  static let protection: [Name] = [
+    .init("PROT_NONE", 0), .init("PROT_READ", 1), .init("PROT_WRITE", 2), .init("PROT_EXEC", 4),
+    .init("PROT_GROWSDOWN", 0x0100_0000), .init("PROT_GROWSUP", 0x0200_0000),
+  ]
+  static let mapBits: [Name] = [
+    .init("MAP_FIXED", 0x10), .init("MAP_ANONYMOUS", 0x20), .init("MAP_32BIT", 0x40), .init("MAP_GROWSDOWN", 0x100),
+    .init("MAP_DENYWRITE", 0x800), .init("MAP_EXECUTABLE", 0x1000), .init("MAP_LOCKED", 0x2000),
+    .init("MAP_NORESERVE", 0x4000), .init("MAP_POPULATE", 0x8000), .init("MAP_NONBLOCK", 0x10000),
+    .init("MAP_STACK", 0x20000), .init("MAP_HUGETLB", 0x40000), .init("MAP_SYNC", 0x80000),
+    .init("MAP_FIXED_NOREPLACE", 0x100000),
+  ]
+  static let remap: [Name] = [
+    .init("MREMAP_MAYMOVE", 1), .init("MREMAP_FIXED", 2), .init("MREMAP_DONTUNMAP", 4),
+  ]
+  static let advice: [Name] = [
+    .init("MADV_NORMAL", 0), .init("MADV_RANDOM", 1), .init("MADV_SEQUENTIAL", 2), .init("MADV_WILLNEED", 3),
+    .init("MADV_DONTNEED", 4), .init("MADV_FREE", 8), .init("MADV_REMOVE", 9), .init("MADV_DONTFORK", 10),
+    .init("MADV_DOFORK", 11), .init("MADV_MERGEABLE", 12), .init("MADV_UNMERGEABLE", 13), .init("MADV_HUGEPAGE", 14),
+    .init("MADV_NOHUGEPAGE", 15), .init("MADV_DONTDUMP", 16), .init("MADV_DODUMP", 17), .init("MADV_WIPEONFORK", 18),
+    .init("MADV_KEEPONFORK", 19), .init("MADV_COLD", 20), .init("MADV_PAGEOUT", 21), .init("MADV_POPULATE_READ", 22),
+    .init("MADV_POPULATE_WRITE", 23), .init("MADV_COLLAPSE", 25),
+  ]
+  static let signalHow: [Name] = [.init("SIG_BLOCK", 0), .init("SIG_UNBLOCK", 1), .init("SIG_SETMASK", 2)]
+  static let signalActionFlags: [Name] = [
+    .init("SA_RESTORER", 0x0400_0000), .init("SA_ONSTACK", 0x0800_0000), .init("SA_RESTART", 0x1000_0000),
+    .init("SA_NODEFER", 0x4000_0000), .init("SA_RESETHAND", 0x8000_0000), .init("SA_SIGINFO", 4),
+    .init("SA_NOCLDSTOP", 1), .init("SA_NOCLDWAIT", 2),
+  ]
+  static let stackFlags: [Name] = [
+    .init("0", 0), .init("SS_ONSTACK", 1), .init("SS_DISABLE", 2), .init("SS_AUTODISARM", 0x8000_0000),
+  ]
+  static let clone: [Name] = [
+    .init("CLONE_VM", 0x100), .init("CLONE_FS", 0x200), .init("CLONE_FILES", 0x400), .init("CLONE_SIGHAND", 0x800),
+    .init("CLONE_PIDFD", 0x1000), .init("CLONE_PTRACE", 0x2000), .init("CLONE_VFORK", 0x4000),
+    .init("CLONE_PARENT", 0x8000), .init("CLONE_THREAD", 0x1_0000), .init("CLONE_NEWNS", 0x2_0000),
+    .init("CLONE_SYSVSEM", 0x4_0000), .init("CLONE_SETTLS", 0x8_0000), .init("CLONE_PARENT_SETTID", 0x10_0000),
+    .init("CLONE_CHILD_CLEARTID", 0x20_0000), .init("CLONE_DETACHED", 0x40_0000), .init("CLONE_UNTRACED", 0x80_0000),
+    .init("CLONE_CHILD_SETTID", 0x100_0000), .init("CLONE_NEWCGROUP", 0x200_0000), .init("CLONE_NEWUTS", 0x400_0000),
+    .init("CLONE_NEWIPC", 0x800_0000), .init("CLONE_NEWUSER", 0x1000_0000), .init("CLONE_NEWPID", 0x2000_0000),
+    .init("CLONE_NEWNET", 0x4000_0000), .init("CLONE_IO", 0x8000_0000),
+    .init("CLONE_CLEAR_SIGHAND", 0x1_0000_0000), .init("CLONE_INTO_CGROUP", 0x2_0000_0000),
+  ]
+  static let wait: [Name] = [
+    .init("WNOHANG", 1), .init("WUNTRACED", 2), .init("WEXITED", 4), .init("WCONTINUED", 8),
+    .init("WNOWAIT", 0x0100_0000), .init("__WNOTHREAD", 0x2000_0000), .init("__WALL", 0x4000_0000),
+    .init("__WCLONE", 0x8000_0000),
+  ]
+  static let idType: [Name] = [.init("P_ALL", 0), .init("P_PID", 1), .init("P_PGID", 2), .init("P_PIDFD", 3)]
+  static let clock: [Name] = [
+    .init("CLOCK_REALTIME", 0), .init("CLOCK_MONOTONIC", 1), .init("CLOCK_PROCESS_CPUTIME_ID", 2),
+    .init("CLOCK_THREAD_CPUTIME_ID", 3), .init("CLOCK_MONOTONIC_RAW", 4), .init("CLOCK_REALTIME_COARSE", 5),
+    .init("CLOCK_MONOTONIC_COARSE", 6), .init("CLOCK_BOOTTIME", 7), .init("CLOCK_REALTIME_ALARM", 8),
+    .init("CLOCK_BOOTTIME_ALARM", 9), .init("CLOCK_TAI", 11),
+  ]
+  static let resource: [Name] = [
+    .init("RLIMIT_CPU", 0), .init("RLIMIT_FSIZE", 1), .init("RLIMIT_DATA", 2), .init("RLIMIT_STACK", 3),
+    .init("RLIMIT_CORE", 4), .init("RLIMIT_RSS", 5), .init("RLIMIT_NPROC", 6), .init("RLIMIT_NOFILE", 7),
+    .init("RLIMIT_MEMLOCK", 8), .init("RLIMIT_AS", 9), .init("RLIMIT_LOCKS", 10), .init("RLIMIT_SIGPENDING", 11),
+    .init("RLIMIT_MSGQUEUE", 12), .init("RLIMIT_NICE", 13), .init("RLIMIT_RTPRIO", 14), .init("RLIMIT_RTTIME", 15),
+  ]
+  static let futexOperations: [Name] = [
+    .init("FUTEX_WAIT", 0), .init("FUTEX_WAKE", 1), .init("FUTEX_FD", 2), .init("FUTEX_REQUEUE", 3),
+    .init("FUTEX_CMP_REQUEUE", 4), .init("FUTEX_WAKE_OP", 5), .init("FUTEX_LOCK_PI", 6), .init("FUTEX_UNLOCK_PI", 7),
+    .init("FUTEX_TRYLOCK_PI", 8), .init("FUTEX_WAIT_BITSET", 9), .init("FUTEX_WAKE_BITSET", 10),
+    .init("FUTEX_WAIT_REQUEUE_PI", 11), .init("FUTEX_CMP_REQUEUE_PI", 12), .init("FUTEX_LOCK_PI2", 13),
+  ]
+  static let epollOperation: [Name] = [
+    .init("EPOLL_CTL_ADD", 1), .init("EPOLL_CTL_DEL", 2), .init("EPOLL_CTL_MOD", 3),
+  ]
+  static let fcntl: [Name] = [
+    .init("F_DUPFD", 0), .init("F_GETFD", 1), .init("F_SETFD", 2), .init("F_GETFL", 3), .init("F_SETFL", 4),
+    .init("F_GETLK", 5), .init("F_SETLK", 6), .init("F_SETLKW", 7), .init("F_SETOWN", 8), .init("F_GETOWN", 9),
+    .init("F_SETSIG", 10), .init("F_GETSIG", 11), .init("F_SETOWN_EX", 15), .init("F_GETOWN_EX", 16),
+    .init("F_OFD_GETLK", 36), .init("F_OFD_SETLK", 37), .init("F_OFD_SETLKW", 38), .init("F_SETLEASE", 1024),
+    .init("F_GETLEASE", 1025), .init("F_NOTIFY", 1026), .init("F_DUPFD_CLOEXEC", 1030), .init("F_SETPIPE_SZ", 1031),
+    .init("F_GETPIPE_SZ", 1032), .init("F_ADD_SEALS", 1033), .init("F_GET_SEALS", 1034),
+  ]
+  static let ioctl: [Name] = [
+    .init("TCGETS", 0x5401), .init("TCSETS", 0x5402), .init("TCSETSW", 0x5403), .init("TCSETSF", 0x5404),
+    .init("TCSBRK", 0x5409), .init("TCXONC", 0x540a), .init("TCFLSH", 0x540b), .init("TIOCEXCL", 0x540c),
+    .init("TIOCSCTTY", 0x540e), .init("TIOCGPGRP", 0x540f), .init("TIOCSPGRP", 0x5410), .init("TIOCOUTQ", 0x5411),
+    .init("TIOCGWINSZ", 0x5413), .init("TIOCSWINSZ", 0x5414), .init("FIONREAD", 0x541b), .init("TIOCNOTTY", 0x5422),
+    .init("FIONBIO", 0x5421), .init("TIOCGSID", 0x5429), .init("TIOCGPTN", 0x8004_5430), .init("FIONCLEX", 0x5450),
+    .init("FIOCLEX", 0x5451), .init("FIOASYNC", 0x5452), .init("FICLONE", 0x4004_9409),
+    .init("BLKGETSIZE64", 0x8008_1272),
+    .init("RNDGETENTCNT", 0x8004_5200),
+  ]
+  static let prctl: [Name] = [
+    .init("PR_SET_PDEATHSIG", 1), .init("PR_GET_PDEATHSIG", 2), .init("PR_GET_DUMPABLE", 3),
+    .init("PR_SET_DUMPABLE", 4), .init("PR_GET_KEEPCAPS", 7), .init("PR_SET_KEEPCAPS", 8), .init("PR_SET_NAME", 15),
+    .init("PR_GET_NAME", 16), .init("PR_GET_SECCOMP", 21), .init("PR_SET_SECCOMP", 22), .init("PR_CAPBSET_READ", 23),
+    .init("PR_CAPBSET_DROP", 24), .init("PR_GET_TSC", 25), .init("PR_SET_TSC", 26), .init("PR_GET_SECUREBITS", 27),
+    .init("PR_SET_SECUREBITS", 28), .init("PR_SET_TIMERSLACK", 29), .init("PR_GET_TIMERSLACK", 30),
+    .init("PR_SET_MM", 35), .init("PR_SET_CHILD_SUBREAPER", 36), .init("PR_GET_CHILD_SUBREAPER", 37),
+    .init("PR_SET_NO_NEW_PRIVS", 38), .init("PR_GET_NO_NEW_PRIVS", 39), .init("PR_GET_TID_ADDRESS", 40),
+    .init("PR_SET_THP_DISABLE", 41), .init("PR_GET_THP_DISABLE", 42), .init("PR_CAP_AMBIENT", 47),
+    .init("PR_SET_SYSCALL_USER_DISPATCH", 59), .init("PR_SET_VMA", 0x5356_4d41), .init("PR_GET_AUXV", 0x4155_5856),
+  ]
+  static let archPrctl: [Name] = [
+    .init("ARCH_SET_GS", 0x1001), .init("ARCH_SET_FS", 0x1002), .init("ARCH_GET_FS", 0x1003),
+    .init("ARCH_GET_GS", 0x1004), .init("ARCH_GET_CPUID", 0x1011), .init("ARCH_SET_CPUID", 0x1012),
+    .init("ARCH_GET_XCOMP_SUPP", 0x1021), .init("ARCH_GET_XCOMP_PERM", 0x1022), .init("ARCH_REQ_XCOMP_PERM", 0x1023),
+    .init("ARCH_CET_STATUS", 0x3001), .init("ARCH_SHSTK_ENABLE", 0x5001), .init("ARCH_SHSTK_DISABLE", 0x5002),
+    .init("ARCH_SHSTK_STATUS", 0x5005),
+  ]
+  static let family: [Name] = [
+    .init("AF_UNSPEC", 0), .init("AF_UNIX", 1), .init("AF_INET", 2), .init("AF_INET6", 10), .init("AF_NETLINK", 16),
+    .init("AF_PACKET", 17),
+  ]
+  static let poll: [Name] = [
+    .init("0", 0), .init("POLLIN", 1), .init("POLLPRI", 2), .init("POLLOUT", 4), .init("POLLERR", 8),
+    .init("POLLHUP", 0x10), .init("POLLNVAL", 0x20), .init("POLLRDNORM", 0x40), .init("POLLRDBAND", 0x80),
+    .init("POLLWRNORM", 0x100), .init("POLLWRBAND", 0x200), .init("POLLRDHUP", 0x2000),
+  ]
+  static let epoll: [Name] = [
+    .init("0", 0), .init("EPOLLIN", 1), .init("EPOLLPRI", 2), .init("EPOLLOUT", 4), .init("EPOLLERR", 8),
+    .init("EPOLLHUP", 0x10), .init("EPOLLRDNORM", 0x40), .init("EPOLLRDBAND", 0x80), .init("EPOLLWRNORM", 0x100),
+    .init("EPOLLWRBAND", 0x200), .init("EPOLLRDHUP", 0x2000), .init("EPOLLEXCLUSIVE", 0x1000_0000),
+    .init("EPOLLWAKEUP", 0x2000_0000), .init("EPOLLONESHOT", 0x4000_0000), .init("EPOLLET", 0x8000_0000),
+  ]
+  static let fileKind: [Name] = [
+    .init("S_IFIFO", 0o010000), .init("S_IFCHR", 0o020000), .init("S_IFDIR", 0o040000), .init("S_IFBLK", 0o060000),
+    .init("S_IFREG", 0o100000), .init("S_IFLNK", 0o120000), .init("S_IFSOCK", 0o140000),
+  ]
+}

@@ -1,0 +1,85 @@
+import LinuxABI
+
+/// Arguments that are numbers with names.
+extension CallFormatter {
+  /// Nil for kinds that are no such numbers.
+  func symbolic(_ kind: ArgumentKind, _ index: Int, _ value: UInt64) -> String? {
+    let number = UInt64(arguments.uint(index))
+    switch kind {
+    case .openFlags: return FlagNames.open(number)
+    case .pipeFlags, .eventFlags: return FlagNames.join(number, FlagNames.descriptor)
+    case .accessMode: return FlagNames.join(number, FlagNames.access)
+    case .atFlags: return FlagNames.join(number, FlagNames.at)
+    case .seekWhence: return FlagNames.one(number, FlagNames.seek)
+    case .protection: return FlagNames.join(number, FlagNames.protection)
+    case .mapFlags: return FlagNames.map(number)
+    case .remapFlags: return FlagNames.join(number, FlagNames.remap)
+    case .advice: return FlagNames.one(number, FlagNames.advice)
+    case .signal: return SignalNames.name(arguments.int(index))
+    case .signalHow: return FlagNames.one(number, FlagNames.signalHow)
+    case .cloneFlags: return FlagNames.join(value, FlagNames.clone)
+    case .waitOptions: return FlagNames.join(number, FlagNames.wait)
+    case .idType: return FlagNames.one(number, FlagNames.idType)
+    case .clock: return FlagNames.one(number, FlagNames.clock)
+    case .rlimitResource: return FlagNames.one(number, FlagNames.resource)
+    case .futexOperation: return FlagNames.futex(number)
+    case .epollOperation: return FlagNames.one(number, FlagNames.epollOperation)
+    case .ioctl: return FlagNames.one(number, FlagNames.ioctl)
+    case .fcntl: return FlagNames.one(number, FlagNames.fcntl)
+    case .prctl: return FlagNames.one(number, FlagNames.prctl)
+    case .archPrctl: return FlagNames.one(number, FlagNames.archPrctl)
+    case .socketFamily: return FlagNames.one(number, FlagNames.family)
+    default: return nil
+    }
+  }
+}
+
+extension FlagNames {
+  /// The names of the bits that are set, and the rest as a number.
+  static func join(_ value: UInt64, _ names: [Name]) -> String {
+    if let exact = names.first(where: { $0.bits == value }) { return "\(exact.name)" }
+    var rest = value
+    var parts: [String] = []
+    for name in names where name.bits != 0 && rest & name.bits == name.bits {
+      parts.append("\(name.name)")
+      rest &= ~name.bits
+    }
+    if rest != 0 || parts.isEmpty { parts.append(hex(rest)) }
+    return parts.joined(separator: "|")
+  }
+
+  /// The name of a value.
+  static func one(_ value: UInt64, _ names: [Name]) -> String {
+    names.first { $0.bits == value }.map { "\($0.name)" } ?? hex(value)
+  }
+
+  /// `O_*`: the access mode is two bits.
+  static func open(_ value: UInt64) -> String {
+    let mode = ["O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE"][Int(value & 3)]
+    return value & ~3 == 0 ? mode : mode + "|" + join(value & ~3, openBits)
+  }
+
+  /// `MAP_*`: the type is two bits.
+  static func map(_ value: UInt64) -> String {
+    let type = ["MAP_FILE", "MAP_SHARED", "MAP_PRIVATE", "MAP_SHARED_VALIDATE"][Int(value & 3)]
+    return value & ~3 == 0 ? type : type + "|" + join(value & ~3, mapBits)
+  }
+
+  static func futex(_ value: UInt64) -> String {
+    let name = one(value & 0x7f, futexOperations)
+    return name + (value & 128 != 0 ? "_PRIVATE" : "") + (value & 256 != 0 ? "|FUTEX_CLOCK_REALTIME" : "")
+  }
+
+  /// How many arguments a futex operation has.
+  static func futexArgumentCount(_ operation: UInt64) -> Int {
+    switch operation & 0x7f {
+    case 0: 4
+    case 1, 7, 8: 3
+    case 10: 6
+    case 6, 13: 4
+    default: 6
+    }
+  }
+
+  static func fcntlTakesArgument(_ command: UInt64) -> Bool { ![1, 3, 9, 11, 1025, 1032, 1034].contains(command) }
+}

@@ -26,6 +26,7 @@ package final class HostFileSystem: MountedFileSystem {
   /// Directories that hold a descriptor, and how many may.
   private var openDirectories: [HostInode] = []
   private let openLimit: Int
+  var openDirectoryCount: Int { openDirectories.count }
   private var clock: UInt64 = 0
   /// openat2(2) is missing on the host.
   private var lacksOpenBeneath = false
@@ -42,9 +43,10 @@ package final class HostFileSystem: MountedFileSystem {
   ///   - path: its path on the host; links in it are followed.
   ///   - isVolatile: look at names again at each use. Otherwise the host must not change them meanwhile, or guests may
   ///     see the old names (as for the lower directory of Linux's overlayfs).
+  ///   - directoryLimit: how many directories may hold a descriptor; nil for what suits the host's limit.
   /// - Throws: what open(2) throws, `ENXIO` where it is neither a directory nor a regular file.
   package init(
-    path: String, isReadOnly: Bool, isVolatile: Bool, context: FileSystemContext
+    path: String, isReadOnly: Bool, isVolatile: Bool, directoryLimit: Int? = nil, context: FileSystemContext
   ) throws(Errno) {
     self.context = context
     self.isReadOnly = isReadOnly
@@ -53,7 +55,7 @@ package final class HostFileSystem: MountedFileSystem {
     deviceNumber = context.makeDeviceNumber()
     // Three quarters are left to open files and to the rest of Apus.
     if !isReadOnly { Host.clearFileModeMask() }
-    openLimit = max(16, min(1024, Int(clamping: Host.raiseDescriptorLimit()) / 4))
+    openLimit = directoryLimit ?? max(16, min(1024, Int(clamping: Host.raiseDescriptorLimit()) / 4))
     let named = try Host.open(at: nil, FileName.bytes(path), [.path])
     let status: Stat
     do throws(Errno) { status = try Host.status(named) } catch {

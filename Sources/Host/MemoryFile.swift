@@ -113,15 +113,15 @@ package enum MemoryFile {
     }
   }
 
-  /// Whether the descriptor is open for reading and writing (fcntl(2), `F_GETFL`).
-  package static func isReadWrite(_ file: FileDescriptor) -> Bool {
-    ((try? Host.call(.fcntl, Int(file.rawValue), 3)) ?? 0) & 3 == 2
+  /// How the descriptor is open (fcntl(2), `F_GETFL`).
+  package static func accessMode(of file: FileDescriptor) -> FileDescriptor.AccessMode {
+    FileDescriptor.AccessMode(rawValue: CInt(((try? Host.call(.fcntl, Int(file.rawValue), 3)) ?? 0) & 3))
   }
 
-  /// Checks that the host lets a page of the file be mapped for execution.
-  /// - Throws: `EPERM` where the file system is mounted `noexec`, `ENODEV` where it can't be mapped at all.
-  package static func checkExecutable(_ file: FileDescriptor) throws(Errno) {
-    let address = try Host.call(.mmap, 0, 4096, 5, 2, Int(file.rawValue), 0)
+  /// Checks that the host lets the file be mapped, before a guest process is told to, which must not fail.
+  /// - Throws: `EPERM` where the file system is mounted `noexec`, `ENODEV` where it does not do such mappings.
+  package static func checkMapping(_ file: FileDescriptor, isShared: Bool, isExecutable: Bool) throws(Errno) {
+    let address = try Host.call(.mmap, 0, 4096, isExecutable ? 5 : 1, isShared ? 1 : 2, Int(file.rawValue), 0)
     _ = try? Host.call(.munmap, address, 4096)
   }
 

@@ -22,7 +22,9 @@ extension AddressSpace {
     if let index = extents.index(of: page) {
       let extent = extents[index]
       // Write permission and ownership, or any permission, in one look.
-      if access == .write ? extent.installed.contains(.write) : !extent.protection.isEmpty {
+      if access == .write
+        ? extent.protection.rawValue & 2 != 0 && !extent.isCopyOnWrite : extent.protection.rawValue != 0
+      {
         return span(of: extent, page, inPage, count)
       }
     }

@@ -76,7 +76,9 @@ package final class AddressSpace {
   /// Has the host show the file in parts of an area that have no frames.
   func showFile(_ area: VirtualArea, in range: Range<PageNumber>) {
     let protection = area.fileProtection
-    guard !protection.isEmpty, let object = area.object, case .hostFile(let file, _) = object.backing else { return }
+    guard protection.rawValue != 0, let object = area.object, case .hostFile(let file, _) = object.backing else {
+      return
+    }
     extents.forEachGap(in: range) { gap in
       let address = gap.lowerBound.address
       let length = (gap.upperBound - gap.lowerBound) << 12

@@ -39,10 +39,10 @@ extension AddressSpace {
   private func advise(_ area: VirtualArea, _ advice: Int32) throws(Errno) {
     switch advice {
     case Advice.dontNeed, Advice.dontNeedLocked:
-      drop(area)
+      try drop(area)
     case Advice.free:
       guard area.object == nil else { throw .invalidArgument }
-      drop(area)
+      try drop(area)
     case Advice.remove:
       guard area.isShared, case .frames(let store)? = area.object?.backing else { throw .invalidArgument }
       guard area.protection.contains(.write) else { throw .permissionDenied }
@@ -71,7 +71,7 @@ extension AddressSpace {
   }
 
   /// Drops a mapping's frames: anonymous memory reads as zeros again, a file mapping as the file.
-  private func drop(_ area: VirtualArea) {
+  private func drop(_ area: VirtualArea) throws(Errno) {
     let parts = extents.parts(in: area.range)
     guard !parts.isEmpty else { return }
     if area.object == nil, parts.count == 1, let part = parts.first, part.count <= AddressSpace.zeroedPages,
@@ -80,7 +80,7 @@ extension AddressSpace {
       physical.clearResident(part.frame, part.count)
       return
     }
-    guard hasRoom(for: 2) else { return }
+    guard hasRoom(for: 2) else { throw .noMemory }
     for part in parts { releases.add(FrameRun(start: part.frame, count: part.count)) }
     extents.remove(area.range)
     if area.fileProtection.isEmpty {

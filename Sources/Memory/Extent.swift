@@ -14,7 +14,7 @@ struct Extent: Equatable {
   var count: Int { Int(end - start) }
   /// What the host's page tables allow.
   @inline(__always) var installed: HostProtection {
-    isCopyOnWrite ? protection.subtracting(.write) : protection
+    isCopyOnWrite ? protection.readOnly : protection
   }
   @inline(__always) func frame(of page: PageNumber) -> Frame { frame &+ Frame(truncatingIfNeeded: page &- start) }
 
@@ -89,7 +89,13 @@ struct ExtentMap {
   }
 
   /// Adds an extent that lies after all others.
-  mutating func append(_ extent: Extent) { insert(extent, at: extents.count) }
+  @inline(__always) mutating func append(_ extent: Extent) {
+    pages += extent.count
+    let last = extents.count - 1
+    if last >= 0, extent.continues(extents[last]) { extents[last].end = extent.end } else { extents.append(extent) }
+  }
+
+  mutating func reserve(_ count: Int) { extents.reserveCapacity(count) }
 
   /// Removes what there is in a range.
   mutating func remove(_ range: Range<PageNumber>) {

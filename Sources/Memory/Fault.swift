@@ -236,10 +236,13 @@ extension AddressSpace {
 }
 
 extension MemoryProtection {
-  /// Whether an access is allowed; on x86 all memory that can be used at all is readable but for execute-only memory.
+  /// Without the flags that only say how far mprotect(2) reaches.
+  @inline(__always) var access: MemoryProtection { MemoryProtection(rawValue: rawValue & 7) }
+
+  /// Whether an access is allowed; on x86 all memory that can be used at all is readable.
   @inline(__always) func allows(_ access: MemoryAccess) -> Bool {
     switch access {
-    case .read: !isDisjoint(with: [.read, .write, .execute])
+    case .read: rawValue & 7 != 0
     case .write: contains(.write)
     case .execute: contains(.execute)
     }

@@ -3,6 +3,7 @@ import Platform
 
 extension AddressSpace {
   /// fork(2): a copy that shares frames until they are written, in another guest process, which must be empty.
+  /// - Throws: `ENOMEM` where there would be too many mappings; the guest process is still the caller's then.
   package func fork(into process: any GuestProcess) throws(Errno) -> AddressSpace {
     let child = AddressSpace(physical: physical, platform: platform, process: process)
     // What is copied ahead splits at most two extents for each group.
@@ -18,14 +19,21 @@ extension AddressSpace {
     child.copiesSinceFork = 0
     copiesSinceFork = 0
 
+    // The areas' storage is shared until one of the two changes.
+    child.areas = areas
+    child.areas.removeUnforked()
+    child.peakTotalBytes = child.areas.pages << 12
+    child.searchTop = .max
     var kept = ExtentMap()
+    kept.reserve(extents.count + 8)
+    child.extents.reserve(extents.count + 8)
     var protections = PendingProtection(process: self.process)
     var group = 0
     var next = 0
     for index in 0..<areas.count {
       let area = areas[index]
       let isForked = !area.flags.contains(.dontFork)
-      if isForked { child.insert(area) }
+      if isForked, case .frames(let store)? = area.object?.backing { store.addMapper(child) }
       let copiesFrames = isForked && !area.flags.contains(.wipeOnFork)
       // An extent may reach over several areas that agree; take it area by area.
       while next < extents.count, extents[next].end <= area.start { next += 1 }

@@ -19,7 +19,7 @@ extension AddressSpace {
     let count = length >> 12
 
     var area = VirtualArea(
-      start: 0, end: count, protection: request.protection.intersection([.read, .write, .execute]),
+      start: 0, end: count, protection: request.protection.access,
       maximum: request.maximumProtection, flags: [], object: nil)
     if isShared { area.flags.insert(.shared) }
     if flags.contains(.growsDown) {
@@ -60,10 +60,14 @@ extension AddressSpace {
       }
       let backing = try object.mappingBacking()
       if case .hostFile(_, let descriptor) = backing {
-        if area.isShared && area.maximum.contains(.write) && !MemoryFile.isReadWrite(descriptor) {
-          area.maximum.remove(.write)
+        let mode = MemoryFile.accessMode(of: descriptor)
+        guard mode != .writeOnly else { throw .permissionDenied }
+        if area.isShared && mode != .readWrite { area.maximum.remove(.write) }
+        guard area.protection.isSubset(of: area.maximum) else { throw .permissionDenied }
+        if area.isShared || area.protection.contains(.execute) {
+          try MemoryFile.checkMapping(
+            descriptor, isShared: area.isShared, isExecutable: area.protection.contains(.execute))
         }
-        if area.protection.contains(.execute) { try MemoryFile.checkExecutable(descriptor) }
       }
       area.object = MappedObject(object: object, backing: backing)
       area.offset = offset >> 12
@@ -72,13 +76,14 @@ extension AddressSpace {
 
   /// Decides where a mapping goes.
   private func place(_ address: UInt64, count: UInt64, isFixed: Bool, flags: MapFlags) throws(Errno) -> PageNumber {
-    let page = PageNumber(holding: address)
+    var page = PageNumber(holding: address)
     if isFixed {
       guard address & Layout.pageMask == 0 else { throw .invalidArgument }
       guard page < AddressSpace.endPage, count <= AddressSpace.endPage - page else { throw .noMemory }
       guard address >= Layout.minimumAddress else { throw .notPermitted }
       return page
     }
+    if address & Layout.pageMask != 0 { page += 1 }
     if address >= Layout.minimumAddress, page < AddressSpace.endPage, count <= AddressSpace.endPage - page,
       areas.isFree(page..<page + count)
     {

@@ -44,7 +44,7 @@ package struct MapRequest {
   package var maximumProtection: MemoryProtection
   package init(
     address: UInt64, length: UInt64, protection: MemoryProtection, flags: MapFlags, source: MappingSource,
-    maximumProtection: MemoryProtection = [.read, .write, .execute]
+    maximumProtection: MemoryProtection = MemoryProtection(rawValue: 7)
   ) {
     self.address = address
     self.length = length

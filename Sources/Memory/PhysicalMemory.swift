@@ -211,10 +211,23 @@ import LinuxABI
   /// Takes a reference from each frame, and frees those without any.
   func release(_ start: Frame, _ count: Int) {
     let counters = unsafe references + Int(start)
+    // Most often others hold all of them, or nobody does.
+    var least = UInt32.max
+    var most: UInt32 = 0
+    for index in 0..<count {
+      let left = unsafe counters[index] &- 1
+      unsafe counters[index] = left
+      least = min(least, left)
+      most = max(most, left)
+    }
+    if least != 0 { return }
+    if most == 0 {
+      free(FrameRun(start: start, count: count))
+      return
+    }
     var first = 0
     var index = 0
     while index < count {
-      unsafe counters[index] &-= 1
       if unsafe counters[index] != 0 {
         if first < index { free(FrameRun(start: start + Frame(first), count: index - first)) }
         first = index + 1
@@ -236,7 +249,11 @@ import LinuxABI
 
   // MARK: frames that wait for a confirmation
 
-  func list(_ queue: ReleaseQueue) { queues.append(queue) }
+  func list(_ queue: ReleaseQueue) {
+    // Queues of processes long gone must not pile up while there is memory enough.
+    if queues.count & 31 == 31 { drainConfirmed() }
+    queues.append(queue)
+  }
 
   /// Frees what guest processes have confirmed.
   func drainConfirmed() {

@@ -23,7 +23,7 @@ extension AddressSpace {
     }
     guard hasRoom(for: 4) else { throw .noMemory }
     // As on Linux, what comes before a hole or a refusal is changed.
-    let wanted = protection.intersection([.read, .write, .execute])
+    let wanted = protection.access
     var position = range.lowerBound
     defer { if position > range.lowerBound { areas.join(around: range.lowerBound..<position) } }
     while position < range.upperBound {
@@ -34,7 +34,7 @@ extension AddressSpace {
         guard wanted.isSubset(of: area.maximum) else { throw .permissionDenied }
         if wanted.contains(.write), !area.isData, !area.isShared { try checkDataLimit(adding: UInt64(part.count)) }
         if wanted.contains(.execute), case .hostFile(_, let descriptor) = area.object?.backing {
-          try MemoryFile.checkExecutable(descriptor)
+          try MemoryFile.checkMapping(descriptor, isShared: area.isShared, isExecutable: true)
         }
         change(area, part, to: wanted)
       }

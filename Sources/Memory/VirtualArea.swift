@@ -61,8 +61,8 @@ struct VirtualArea {
 
   /// How the host shows pages without frames: straight from a host file, or not at all.
   var fileProtection: HostProtection {
-    guard let object, case .hostFile = object.backing else { return [] }
-    return isShared ? hostProtection : hostProtection.subtracting(.write)
+    guard let object, case .hostFile = object.backing else { return HostProtection(rawValue: 0) }
+    return isShared ? hostProtection : hostProtection.readOnly
   }
 
   func clipped(to range: Range<PageNumber>) -> VirtualArea {
@@ -84,11 +84,14 @@ struct VirtualArea {
 }
 
 extension HostProtection {
-  /// What the host enforces for a guest's protection: on x86 writable memory is readable.
+  /// What the host enforces for a guest's protection: as on x86 without protection keys, memory that can be written or
+  /// executed can be read.
   init(_ protection: MemoryProtection) {
-    self.init(rawValue: UInt8(truncatingIfNeeded: protection.rawValue & 7))
-    if contains(.write) { insert(.read) }
+    let bits = UInt8(truncatingIfNeeded: protection.rawValue & 7)
+    self.init(rawValue: bits & 6 != 0 ? bits | 1 : bits)
   }
+
+  @inline(__always) var readOnly: HostProtection { HostProtection(rawValue: rawValue & ~2) }
 }
 
 /// The areas of an address space, in order.
@@ -175,6 +178,14 @@ struct AreaMap {
     let whole = areas[index]
     areas[index].end = page
     areas.insert(whole.clipped(to: page..<whole.end), at: index + 1)
+  }
+
+  /// Takes areas out that no child gets.
+  mutating func removeUnforked() {
+    guard areas.contains(where: { $0.flags.contains(.dontFork) }) else { return }
+    areas.removeAll { $0.flags.contains(.dontFork) }
+    pages = areas.reduce(0) { $0 + $1.count }
+    hint = 0
   }
 
   /// Indexes of the areas inside a range whose ends are boundaries.

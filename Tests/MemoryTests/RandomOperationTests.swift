@@ -75,7 +75,7 @@ private typealias Model = [UInt64: ModelPage]
     let storeModel = ModelObject(size: 120, object: object, isFixed: false)
     var spaces: [(space: AddressSpace, model: Model)] = [(machine.makeSpace(), [:])]
 
-    for step in 0..<500 {
+    for step in 0..<300 {
       let who = Int.random(in: 0..<spaces.count, using: &random)
       let space = spaces[who].space
       let first = RandomOperationTests.base + UInt64.random(in: 0..<RandomOperationTests.pages, using: &random)

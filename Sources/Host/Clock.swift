@@ -22,4 +22,11 @@ extension Host {
     guard unsafe clock_gettime(clock, &value) == 0 else { throw .invalidArgument }
     return Timespec(seconds: Int64(value.tv_sec), nanoseconds: Int64(value.tv_nsec))
   }
+
+  /// clock_getres(2) of any clock.
+  package static func resolution(ofClock clock: Int32) throws(Errno) -> Timespec {
+    var value = timespec()
+    guard unsafe clock_getres(clock, &value) == 0 else { throw .invalidArgument }
+    return Timespec(seconds: Int64(value.tv_sec), nanoseconds: Int64(value.tv_nsec))
+  }
 }

@@ -43,6 +43,23 @@ package struct SignalSet: OptionSet, Sendable, BitwiseCopyable, Hashable {
   /// The set of one signal; empty for a number that is none.
   package init(_ signal: Int32) { rawValue = (1...64).contains(signal) ? 1 << UInt64(signal - 1) : 0 }
   package func contains(signal: Int32) -> Bool { !isDisjoint(with: SignalSet(signal)) }
+  /// The lowest signal; nil for an empty set.
+  package var lowest: Int32? { rawValue == 0 ? nil : Int32(rawValue.trailingZeroBitCount) + 1 }
+  /// A set of several signals.
+  package init(signals: Int32...) {
+    rawValue = signals.reduce(0) { $0 | SignalSet($1).rawValue }
+  }
+  /// Signals of faults, delivered before all others.
+  package static let synchronous = SignalSet(
+    signals: Signal.segv, Signal.bus, Signal.ill, Signal.trap, Signal.fpe, Signal.sys)
+  /// Signals whose default action is to do nothing.
+  package static let ignoredByDefault = SignalSet(signals: Signal.chld, Signal.cont, Signal.winch, Signal.urg)
+  /// Signals whose default action stops the process.
+  package static let stopping = SignalSet(signals: Signal.stop, Signal.tstp, Signal.ttin, Signal.ttou)
+  /// Signals whose default action dumps core.
+  package static let dumpingCore = SignalSet(
+    signals: Signal.quit, Signal.ill, Signal.trap, Signal.abrt, Signal.fpe, Signal.segv, Signal.bus, Signal.sys,
+    Signal.xcpu, Signal.xfsz)
   /// The signals that can be neither caught nor blocked.
   package static let unblockable: SignalSet = [SignalSet(Signal.kill), SignalSet(Signal.stop)]
 }
@@ -55,9 +72,9 @@ package struct SignalInfo: Sendable, Equatable {
   /// Sender (SI_USER, SI_QUEUE, SI_TKILL) or child (CLD_*).
   package var pid: Int32 = 0
   package var uid: UInt32 = 0
-  /// `si_status` (CLD_*), `si_tid`/`si_overrun` (SI_TIMER).
+  /// `si_status` (CLD_*), `si_overrun` (SI_TIMER; the timer's id, `si_timerid`, is in `pid`), `si_fd` (SIGIO).
   package var status: Int32 = 0
-  /// `si_value` (SI_QUEUE, SI_TIMER), in clock ticks `si_utime`/`si_stime` (CLD_*).
+  /// `si_value` (SI_QUEUE, SI_TIMER), in clock ticks `si_utime`/`si_stime` (CLD_*), `si_syscall` and `si_arch` (SIGSYS).
   package var value: UInt64 = 0
   package var systemTime: UInt64 = 0
   /// `si_addr` (faults), `si_band` (SIGIO), `si_call_addr` (SIGSYS).
@@ -74,6 +91,7 @@ package struct SignalInfo: Sendable, Equatable {
   package static let siKernel: Int32 = 0x80
   package static let siQueue: Int32 = -1
   package static let siTimer: Int32 = -2
+  package static let siSigIO: Int32 = -5
   package static let siTkill: Int32 = -6
   package static let cldExited: Int32 = 1
   package static let cldKilled: Int32 = 2
@@ -99,6 +117,8 @@ package struct SignalAction: BitwiseCopyable, Sendable, Equatable {
   package static let sigInfo: UInt64 = 4
   package static let onStack: UInt64 = 0x0800_0000
   package static let restart: UInt64 = 0x1000_0000
+  /// The flags that the kernel keeps; others are cleared, so that programs can probe for them (sigaction(2)).
+  package static let knownFlags: UInt64 = 0xdc00_0807
   package static let noDefer: UInt64 = 0x4000_0000
   package static let resetHandler: UInt64 = 0x8000_0000
   package static let hasRestorer: UInt64 = 0x0400_0000

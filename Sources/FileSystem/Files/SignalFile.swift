@@ -70,7 +70,11 @@ extension SignalDescriptorInfo {
     default:
       integer = Int32(truncatingIfNeeded: info.value)
       pointer = info.value
-      if info.code == SignalInfo.siTimer { timer = UInt32(bitPattern: info.status) }
+      if info.code == SignalInfo.siTimer {
+        pid = 0
+        timer = UInt32(bitPattern: info.pid)
+        overrun = UInt32(bitPattern: info.status)
+      }
     }
   }
 }

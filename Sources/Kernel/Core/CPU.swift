@@ -14,6 +14,8 @@ package final class CPU {
   package internal(set) var current: Task?
   /// Its thread sleeps, or is about to.
   var isIdle = false
+  /// Up to when the time of this CPU has been charged to a task.
+  var lastCharge: UInt64 = 0
   /// Ends the idle sleep.
   let wakeup = Wakeup()
 
@@ -37,8 +39,10 @@ package final class CPU {
       switch step {
       case .run(let thread):
         let trap = thread.run(cpu: hostCPU)
+        let time = Host.monotonicTime
         step = machine.kernel.withLock { kernel in
           let cpu = kernel.scheduler.cpus[index]
+          cpu.chargeUserTime(until: time)
           kernel.handle(trap, on: cpu)
           return kernel.nextStep(on: cpu)
         }

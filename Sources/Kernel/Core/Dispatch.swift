@@ -141,16 +141,21 @@ extension Kernel {
       }
       if task.state == .runnable { prepareForGuest(task) }
       guard task.state == .runnable else {
+        cpu.chargeSystemTime(of: task)
+        task.voluntarySwitches &+= 1
         cpu.current = nil
         continue
       }
       if task.isInSyscall { continue }
       if scheduler.shouldYield(task, on: cpu) {
+        cpu.chargeSystemTime(of: task)
+        task.involuntarySwitches &+= 1
         cpu.current = nil
         scheduler.enqueue(task)
         continue
       }
       task.isInGuest = true
+      cpu.chargeSystemTime(of: task)
       return .run(task.thread)
     }
   }

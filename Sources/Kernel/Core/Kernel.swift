@@ -26,6 +26,8 @@ package final class Kernel {
   /// The task whose system call is served, or was last.
   package internal(set) weak var servedTask: Task?
 
+  let futexes = FutexTable()
+
   // Processes
   package internal(set) var tasks: [Int32: Task] = [:]
   package internal(set) var groups: [Int32: ThreadGroup] = [:]

@@ -74,6 +74,7 @@ package final class Scheduler {
     cpu.current = task
     task.cpu = cpu
     task.sliceStart = Host.monotonicTime
+    cpu.lastCharge = task.sliceStart
     switches &+= 1
   }
 

@@ -51,11 +51,9 @@ extension Task {
     _ address: UInt64, size: UInt64, _ body: () throws(Errno) -> Result
   ) throws(Errno) -> Result {
     guard address != 0 else { return try body() }
-    if !retry.isRetry {
+    if maskToRestore == nil {
       guard size == 8 else { throw .invalidArgument }
-      let mask = try memory.readValue(address, as: SignalSet.self)
-      maskToRestore = signalMask
-      signalMask = mask.subtracting(.unblockable)
+      setTemporaryMask(try memory.readValue(address, as: SignalSet.self))
     }
     do throws(Errno) {
       let result = try body()

@@ -67,7 +67,7 @@ extension Task {
   func checkMayRead(_ terminal: Terminal) throws(Errno) {
     kernel.adopt(terminal)
     guard terminal.session == group.session, group.processGroup != terminal.foregroundGroup else { return }
-    if ignores(Signal.ttin) || isInOrphanedProcessGroup { throw .ioError }
+    if ignores(Signal.ttin) || kernel.isOrphaned(processGroup: group.processGroup) { throw .ioError }
     kernel.send(Signal.ttin, toProcessGroup: group.processGroup)
     throw .restartSys
   }
@@ -75,21 +75,13 @@ extension Task {
   /// A background process that changes its terminal is stopped, unless it ignores SIGTTOU.
   func checkMayChange(_ terminal: Terminal) throws(Errno) {
     guard group.processGroup != terminal.foregroundGroup, !ignores(Signal.ttou) else { return }
-    if isInOrphanedProcessGroup { throw .ioError }
+    if kernel.isOrphaned(processGroup: group.processGroup) { throw .ioError }
     kernel.send(Signal.ttou, toProcessGroup: group.processGroup)
     throw .restartSys
   }
 
   private func ignores(_ signal: Int32) -> Bool {
     signalMask.contains(signal: signal)
-      || group.signals.handlers.actions[Int(signal)].handler == SignalAction.ignoreHandler
-  }
-
-  /// No member of the process group has a parent in another group of the session (setpgid(2)).
-  private var isInOrphanedProcessGroup: Bool {
-    !kernel.groups.values.contains { member in
-      guard member.processGroup == group.processGroup, let parent = member.parent else { return false }
-      return parent.session == member.session && parent.processGroup != member.processGroup
-    }
+      || group.signals.handlers[signal].handler == SignalAction.ignoreHandler
   }
 }

@@ -1,9 +1,93 @@
 import LinuxABI
 import Memory
 
+/// The bits of a futex word that holds a lock: the owner's thread id and two flags (futex(2), "Robust futexes").
+enum FutexWord {
+  static let waiters: UInt32 = 0x8000_0000
+  static let ownerDied: UInt32 = 0x4000_0000
+  static let ownerMask: UInt32 = 0x3fff_ffff
+}
+
 extension Kernel {
-  /// Marks the robust futexes that an ending task holds, and wakes their waiters (get_robust_list(2)).
-  func releaseRobustFutexes(of task: Task) {}
   /// Wakes one waiter of a futex.
-  func wakeFutex(at address: UInt64, in memory: AddressSpace) {}
+  func wakeFutex(at address: UInt64, in memory: AddressSpace) {
+    guard let key = try? memory.futexKey(address, isPrivate: false) else { return }
+    _ = try? futexes.wake(key, count: 1, bitset: .max)
+  }
+
+  /// Parks a task on a futex; from the second run on, tells how the wait ended by returning (woken) or throwing.
+  func wait(_ waiter: FutexWaiter, _ task: Task) throws(Errno) {
+    if waiter.isWoken { return }
+    if let deadline = task.retry.deadline, deadline <= monotonicTime {
+      futexes.remove(waiter)
+      throw .timedOut
+    }
+    let outcome = task.wait(
+      on: [], deadline: task.retry.deadline, interrupted: task.retry.deadline == nil ? .restartSys : .restartBlock)
+    if outcome != .parked { futexes.remove(waiter) }
+    throw outcome
+  }
+
+  // MARK: The end of a task
+
+  /// Takes an ending task out of futex queues, marks the robust futexes that it holds, and wakes their waiters
+  /// (get_robust_list(2)).
+  func releaseRobustFutexes(of task: Task) {
+    if let waiter = task.retry.object as? FutexWaiter { futexes.remove(waiter) }
+    if task.robustList != 0 { walkRobustList(of: task) }
+    guard !futexes.isEmpty else { return }
+    for waiter in futexes.lockWaiters { inheritLock(waiter, from: task) }
+  }
+
+  /// Most entries of a robust list that are looked at; the list may be a circle.
+  private static let robustListLimit = 2048
+
+  private func walkRobustList(of task: Task) {
+    let memory = task.memory
+    guard let head = try? memory.readArray(task.robustList, count: 3, as: UInt64.self) else { return }
+    let (offset, pending) = (head[1], head[2])
+    var entry = head[0]
+    for _ in 0..<Kernel.robustListLimit {
+      guard entry & ~1 != task.robustList else { break }
+      // Read the link before the futex is released: its owner to be may free it at once.
+      let next = try? memory.readValue(entry & ~1, as: UInt64.self)
+      if entry & ~1 != pending & ~1 {
+        guard ownerDied(task, (entry & ~1) &+ offset, locks: entry & 1 != 0, isPending: false) else { return }
+      }
+      guard let next else { return }
+      entry = next
+    }
+    if pending & ~1 != 0 {
+      _ = ownerDied(task, (pending & ~1) &+ offset, locks: pending & 1 != 0, isPending: true)
+    }
+  }
+
+  /// Marks one robust futex of an ending task; false where its address is bad.
+  private func ownerDied(_ task: Task, _ address: UInt64, locks: Bool, isPending: Bool) -> Bool {
+    guard let value = try? task.memory.loadWord(address) else { return false }
+    if isPending, !locks, value == 0 {
+      // It was released, but whoever waits may not have been woken.
+      wakeFutex(at: address, in: task.memory)
+      return true
+    }
+    guard value & FutexWord.ownerMask == UInt32(bitPattern: task.id) else { return true }
+    let old = try? task.memory.updateWord(address) { word in
+      word & FutexWord.ownerMask == UInt32(bitPattern: task.id) ? word & FutexWord.waiters | FutexWord.ownerDied : word
+    }
+    guard let old else { return false }
+    if !locks, old & FutexWord.waiters != 0 { wakeFutex(at: address, in: task.memory) }
+    return true
+  }
+
+  /// Gives a lock of an ending task to the first task that waits for it.
+  private func inheritLock(_ waiter: FutexWaiter, from task: Task) {
+    let heir = waiter.task
+    let dead = UInt32(bitPattern: task.id)
+    guard let word = try? heir.memory.loadWord(waiter.address) else { return }
+    let owner = word & FutexWord.ownerMask
+    guard owner == dead || owner == 0 && word & FutexWord.ownerDied != 0 else { return }
+    let value = UInt32(bitPattern: heir.id) | FutexWord.waiters | FutexWord.ownerDied
+    _ = try? heir.memory.updateWord(waiter.address) { _ in value }
+    futexes.hand(to: waiter)
+  }
 }

@@ -12,18 +12,6 @@ extension ProcessDirectory {
     return task.state == .runnable ? ("R", "running") : ("S", "sleeping")
   }
 
-  private static func handled(_ task: Task) -> (ignored: SignalSet, caught: SignalSet) {
-    var (ignored, caught) = (SignalSet(), SignalSet())
-    for (signal, action) in task.group.signals.handlers.actions.enumerated() where signal > 0 {
-      switch action.handler {
-      case SignalAction.defaultHandler: break
-      case SignalAction.ignoreHandler: ignored.formUnion(SignalSet(Int32(signal)))
-      default: caught.formUnion(SignalSet(Int32(signal)))
-      }
-    }
-    return (ignored, caught)
-  }
-
   /// Memory of a task that still has some.
   private static func memory(of task: Task) -> AddressSpace? {
     task.state == .zombie || task.state == .dead ? nil : task.memory
@@ -33,17 +21,12 @@ extension ProcessDirectory {
     let task = try task
     let (group, kernel) = (task.group, task.kernel)
     let memory = ProcessDirectory.memory(of: task)
-    let (ignored, caught) = ProcessDirectory.handled(task)
+    let handlers = group.signals.handlers
+    let (ignored, caught) = (handlers.ignoredSet, handlers.caughtSet)
     let terminal = kernel.terminal(of: group)
     let isWhole = task.isLeader
-    var (user, system) = (task.userTime, task.systemTime)
-    if isWhole {
-      (user, system) = (group.usage.userTime, group.usage.systemTime)
-      for member in group.tasks {
-        user &+= member.userTime
-        system &+= member.systemTime
-      }
-    }
+    let times = isWhole ? kernel.times(of: group) : kernel.times(of: task)
+    let (user, system) = (times.user, times.system)
     let started = Text.ticks(task.startTime &- min(kernel.startTime, task.startTime))
     let code = memory?.mappings.first { $0.protection.contains(.execute) && $0.inode != 0 }
     let stack = memory?.mappings.first { $0.name == "[stack]" }
@@ -89,7 +72,8 @@ extension ProcessDirectory {
     let group = task.group
     let credentials = task.credentials
     let state = ProcessDirectory.state(task)
-    let (ignored, caught) = ProcessDirectory.handled(task)
+    let handlers = group.signals.handlers
+    let (ignored, caught) = (handlers.ignoredSet, handlers.caughtSet)
     var rows: [(String, String)] = [
       ("Name", task.name), ("Umask", "0" + String(task.fs.umask, radix: 8)),
       ("State", "\(state.letter) (\(state.name))"), ("Tgid", "\(group.id)"), ("Ngid", "0"), ("Pid", "\(task.id)"),

@@ -3,72 +3,109 @@ import LinuxABI
 
 /// Pending signals and the alternate stack of one task.
 package struct TaskSignals {
-  package var pending: [SignalInfo] = []
-  package var pendingSet = SignalSet()
-  package var alternateStack = AlternateStack()
-  package init() {}
-}
+  package internal(set) var pending = PendingSignals()
+  package var pendingSet: SignalSet { pending.set }
+  package internal(set) var alternateStack = AlternateStack()
+  /// The last fault, which signal frames show (`mcontext` of x86-64).
+  var fault = FaultRecord()
 
-/// `stack_t` of sigaltstack(2).
-package struct AlternateStack: BitwiseCopyable, Sendable, Equatable {
-  package var address: UInt64 = 0
-  package var flags: Int32 = 2
-  private var padding: Int32 = 0
-  package var size: UInt64 = 0
+  struct FaultRecord {
+    var trapNumber: UInt64 = 0
+    var errorCode: UInt64 = 0
+    var address: UInt64 = 0
+  }
   package init() {}
 }
 
 /// The handlers of a process; `CLONE_SIGHAND` shares them.
 package final class SignalHandlers {
   /// By signal number; index 0 is unused.
-  package var actions = [SignalAction](repeating: SignalAction(), count: 65)
+  private var actions = [SignalAction](repeating: SignalAction(), count: Int(Signal.maximum) + 1)
   package init() {}
-}
 
-/// Handlers and pending signals of a process.
-package final class GroupSignals {
-  package var handlers: SignalHandlers
-  package var pending: [SignalInfo] = []
-  package var pendingSet = SignalSet()
+  package init(copying other: SignalHandlers) { actions = other.actions }
 
-  package init() { handlers = SignalHandlers() }
-  package init(sharingHandlersOf other: GroupSignals) { handlers = other.handlers }
-  /// A copy of the handlers; `clearing` sets those that are not ignored to the default (`CLONE_CLEAR_SIGHAND`, execve(2)).
-  package init(copyingHandlersOf other: GroupSignals, clearing: Bool) {
-    handlers = SignalHandlers()
-    handlers.actions = other.handlers.actions
-    if clearing { resetHandlers() }
+  /// The action of a signal; the default for a number that is none.
+  package subscript(signal: Int32) -> SignalAction {
+    get { (1...Signal.maximum).contains(signal) ? actions[Int(signal)] : SignalAction() }
+    set { if (1...Signal.maximum).contains(signal) { actions[Int(signal)] = newValue } }
+  }
+
+  /// Nothing happens when the signal is delivered.
+  func ignores(_ signal: Int32) -> Bool {
+    switch self[signal].handler {
+    case SignalAction.ignoreHandler: true
+    case SignalAction.defaultHandler: SignalSet.ignoredByDefault.contains(signal: signal)
+    default: false
+    }
+  }
+
+  /// The signals that the process ignores, and those it handles (`/proc/PID/status`).
+  package var ignoredSet: SignalSet { signals { $0.handler == SignalAction.ignoreHandler } }
+  package var caughtSet: SignalSet { signals { $0.handler > SignalAction.ignoreHandler } }
+  private func signals(where matches: (SignalAction) -> Bool) -> SignalSet {
+    (1...Signal.maximum).reduce(into: []) { if matches(self[$1]) { $0.formUnion(SignalSet($1)) } }
   }
 
   /// Sets every signal that has a handler to the default action; ignored signals stay ignored (execve(2)).
-  package func resetHandlers() {
-    for index in handlers.actions.indices where handlers.actions[index].handler != SignalAction.ignoreHandler {
-      handlers.actions[index] = SignalAction()
+  package func reset() {
+    for index in actions.indices {
+      let isIgnored = actions[index].handler == SignalAction.ignoreHandler
+      actions[index] = SignalAction()
+      if isIgnored { actions[index].handler = SignalAction.ignoreHandler }
     }
   }
 }
 
-extension Task {
-  /// A signal is pending that is not blocked and has an effect: interrupts waiting system calls.
-  package var hasDeliverableSignal: Bool {
-    group.exitStatus != nil || mustExit
-      || !signals.pendingSet.union(group.signals.pendingSet).subtracting(signalMask).isEmpty
+/// Handlers and pending signals of a process, and where it is in being stopped.
+package final class GroupSignals {
+  package internal(set) var handlers: SignalHandlers
+  package internal(set) var pending = PendingSignals()
+  package var pendingSet: SignalSet { pending.set }
+  /// The signal that stopped the process.
+  var stopSignal: Int32 = 0
+  /// The parent was told of the stop: all tasks have reached it.
+  var isStopAnnounced = false
+
+  package init() { handlers = SignalHandlers() }
+  package init(sharingHandlersOf other: GroupSignals) { handlers = other.handlers }
+  /// A copy of the handlers; `clearing` sets those that are not ignored to the default (`CLONE_CLEAR_SIGHAND`).
+  package init(copyingHandlersOf other: GroupSignals, clearing: Bool) {
+    handlers = SignalHandlers(copying: other.handlers)
+    if clearing { handlers.reset() }
   }
 }
 
-extension Kernel {
-  /// Queues a signal for a process: any of its tasks that does not block it takes it (kill(2)).
-  package func send(_ info: SignalInfo, to group: ThreadGroup) {}
-  /// Queues a signal for one task (tgkill(2)).
-  package func send(_ info: SignalInfo, to task: Task) {}
-  /// Delivers a signal that the task caused itself (a fault): where it is blocked or ignored, the process ends.
-  func forceSignal(_ info: SignalInfo, on task: Task) { endGroup(task.group, .signaled(info.signal)) }
-  /// Delivers pending signals before the task goes on in guest code: sets up handlers, stops, continues or ends it, and
-  /// settles `pendingRestart`.
-  func deliverSignals(to task: Task) {}
-  /// Passes host signals (SIGINT, SIGTERM, … sent to Apus) to the first process.
-  func forwardHostSignals(from descriptor: FileDescriptor) {}
-  func stopTimers(of group: ThreadGroup) {}
-  /// Handlers, alternate stack and timers at execve(2).
-  func resetSignalsForExec(_ task: Task) {}
+extension Task {
+  /// The signals that wait for this task.
+  package var pendingSignals: SignalSet { signals.pendingSet.union(group.signals.pendingSet) }
+
+  /// A signal is pending that is not blocked and has an effect, or the task must stop or end: interrupts waiting system
+  /// calls.
+  package var hasDeliverableSignal: Bool {
+    group.exitStatus != nil || mustExit || group.isStopped || !pendingSignals.isSubset(of: signalMask)
+  }
+
+  /// Blocks these signals until the system call ends, or the handler that interrupts it returns (sigsuspend(2),
+  /// ppoll(2)). A call that is run again keeps its mask.
+  package func setTemporaryMask(_ mask: SignalSet) {
+    if maskToRestore == nil { maskToRestore = signalMask }
+    signalMask = mask.subtracting(.unblockable)
+  }
+
+  /// Changes the signal mask. Other tasks take what this one no longer does.
+  func setSignalMask(_ mask: SignalSet) {
+    let mask = mask.subtracting(.unblockable)
+    let added = mask.subtracting(signalMask)
+    signalMask = mask
+    if !added.isDisjoint(with: group.signals.pendingSet) { kernel.retargetSignals(from: self, added) }
+  }
+}
+
+extension Task: SignalSource {
+  package var signalQueue: WaitQueue { group.signalQueue }
+  package func hasPending(_ set: SignalSet) -> Bool { !pendingSignals.isDisjoint(with: set) }
+  package func takePending(_ set: SignalSet) -> SignalInfo? {
+    kernel.takeSignal(of: self, set.subtracting(.unblockable))
+  }
 }

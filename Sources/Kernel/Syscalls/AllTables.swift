@@ -21,6 +21,9 @@ extension Syscalls {
       extendedAttributeTable,
       fileContentTable,
       mountTable,
+      signalTable,
+      futexTable,
+      timeTable,
     ]
   }
 }

@@ -114,6 +114,7 @@ extension Kernel {
     group.exitSignal = flags.contains(.parent) ? source.exitSignal : Int32(arguments.exitSignal)
     owner?.children.append(group)
     groups[id] = group
+    cpuLimitChanged(of: group)
     return group
   }
 }

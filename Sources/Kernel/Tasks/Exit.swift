@@ -29,7 +29,11 @@ extension Kernel {
     let group = task.group
     group.usage.userTime &+= task.userTime
     group.usage.systemTime &+= task.systemTime
+    group.usage.voluntarySwitches &+= task.voluntarySwitches
+    group.usage.involuntarySwitches &+= task.involuntarySwitches
     group.tasks.removeAll { $0 === task }
+    retargetSignals(from: task)
+    if group.isStopped { announceStop(of: group) }
     if !task.isLeader { tasks[task.id] = nil }
     group.taskQueue.wake()
     if group.tasks.isEmpty {
@@ -65,12 +69,13 @@ extension Kernel {
     group.isZombie = true
     if let leader = group.leader { tracer?.taskEnded(leader, status) }
     stopTimers(of: group)
+    group.endQueue.wake()
     reparentChildren(of: group)
     if group.id == group.session { hangUpSession(of: group) }
     signalOrphanedProcessGroups(leaving: group)
     if group === firstGroup { return endSandbox(status) }
     guard let parent = group.parent else { return reap(group) }
-    let action = parent.signals.handlers.actions[Int(Signal.chld)]
+    let action = parent.signals.handlers[Signal.chld]
     notifyParent(of: group, status: status)
     if group.exitSignal == Signal.chld,
       action.handler == SignalAction.ignoreHandler || action.flags & SignalAction.noChildWait != 0

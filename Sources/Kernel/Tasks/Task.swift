@@ -39,6 +39,8 @@ package final class Task: Waiter {
   var sliceStart: UInt64 = 0
   package internal(set) var userTime: UInt64 = 0
   package internal(set) var systemTime: UInt64 = 0
+  package internal(set) var voluntarySwitches: UInt64 = 0
+  package internal(set) var involuntarySwitches: UInt64 = 0
   package internal(set) var startTime: UInt64 = 0
   package var nice: Int32 = 0
   package var affinity: UInt64 = .max

@@ -39,6 +39,10 @@ package final class ThreadGroup {
   package var isStopped = false
   /// Woken when a child changes state.
   package let childQueue = WaitQueue()
+  /// Woken when the process has ended (pidfd_open(2)).
+  package let endQueue = WaitQueue()
+  /// Made when the first timer is set.
+  var timers: GroupTimers?
   /// Woken when a task of this group ends (execve waits for it).
   package let taskQueue = WaitQueue()
   /// Time and faults of tasks and children that have ended, for getrusage(2).

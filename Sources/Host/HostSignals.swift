@@ -1,0 +1,41 @@
+import LinuxABI
+
+/// A signal that Apus got from the host.
+package struct HostSignal: Sendable {
+  package let number: Int32
+  /// A terminal sent it, not a process.
+  package let isFromKernel: Bool
+}
+
+extension Host {
+  /// Blocks signals in the calling thread (rt_sigprocmask(2)).
+  package static func block(_ signals: [Int32]) throws(Errno) {
+    var mask = set(of: signals)
+    try unsafe withUnsafeMutablePointer(to: &mask) { pointer throws(Errno) in
+      _ = try call(.rt_sigprocmask, 0, Int(bitPattern: pointer), 0, 8)
+    }
+  }
+
+  /// Makes a non-blocking descriptor that reads blocked signals (signalfd(2)).
+  package static func makeSignalDescriptor(_ signals: [Int32]) throws(Errno) -> FileDescriptor {
+    var mask = set(of: signals)
+    return try unsafe withUnsafeMutablePointer(to: &mask) { pointer throws(Errno) in
+      FileDescriptor(rawValue: CInt(try call(.signalfd4, -1, Int(bitPattern: pointer), 8, 0o2004000)))
+    }
+  }
+
+  /// Takes the next signal from a signal descriptor; nil where there is none.
+  package static func readSignal(_ descriptor: FileDescriptor) -> HostSignal? {
+    // struct signalfd_siginfo: ssi_signo, ssi_errno, ssi_code, …
+    var words = InlineArray<32, Int32>(repeating: 0)
+    let count = unsafe withUnsafeMutableBytes(of: &words) { bytes in
+      (try? call(.read, Int(descriptor.rawValue), Int(bitPattern: bytes.baseAddress), 128)) ?? 0
+    }
+    guard count == 128 else { return nil }
+    return HostSignal(number: words[0], isFromKernel: words[2] > 0)
+  }
+
+  private static func set(of signals: [Int32]) -> UInt64 {
+    signals.reduce(into: SignalSet()) { $0.formUnion(SignalSet($1)) }.rawValue
+  }
+}

@@ -1,0 +1,70 @@
+import LinuxABI
+
+/// Stopping and continuing processes (signal(7), waitpid(2)).
+///
+/// A task that waits in a system call counts as stopped: once woken it stops before it does anything. The parent is told
+/// when no task of the process is left that runs.
+extension Kernel {
+  /// Stops a process.
+  func stop(_ group: ThreadGroup, by signal: Int32) {
+    guard !group.isStopped else { return }
+    group.isStopped = true
+    group.signals.stopSignal = signal
+    group.signals.isStopAnnounced = false
+    group.unreportedContinue = false
+    for task in group.tasks where task.isInGuest { kick(task) }
+  }
+
+  /// A task of a stopped process is about to run guest code: it stops instead.
+  func enterStop(_ task: Task) {
+    task.state = .stopped
+    announceStop(of: task.group)
+  }
+
+  /// Tells the parent of a stop, once no task of the process is left that runs.
+  func announceStop(of group: ThreadGroup) {
+    guard !group.signals.isStopAnnounced, group.tasks.allSatisfy({ $0.state != .runnable }) else { return }
+    group.signals.isStopAnnounced = true
+    group.unreportedStop = group.signals.stopSignal
+    notifyParent(of: group, code: SignalInfo.cldStopped, status: group.signals.stopSignal)
+  }
+
+  /// Ends a stop (SIGCONT).
+  func resume(_ group: ThreadGroup) {
+    guard group.isStopped else { return }
+    group.isStopped = false
+    group.unreportedStop = nil
+    for task in group.tasks where task.state == .stopped {
+      task.state = .runnable
+      scheduler.enqueue(task)
+    }
+    guard group.signals.isStopAnnounced else { return }
+    group.unreportedContinue = true
+    notifyParent(of: group, code: SignalInfo.cldContinued, status: Signal.cont)
+  }
+
+  private func notifyParent(of group: ThreadGroup, code: Int32, status: Int32) {
+    guard let parent = group.parent else { return }
+    let action = parent.signals.handlers[Signal.chld]
+    if action.handler != SignalAction.ignoreHandler, action.flags & SignalAction.noChildStop == 0 {
+      var info = SignalInfo(signal: Signal.chld, code: code)
+      info.pid = group.id
+      info.uid = group.leader?.credentials.uid ?? 0
+      info.status = status
+      let usage = usage(of: group)
+      info.value = usage.userTime / 10_000_000
+      info.systemTime = usage.systemTime / 10_000_000
+      send(info, to: parent)
+    }
+    parent.childQueue.wake()
+  }
+
+  /// No process of the group has a parent in its session but outside of the group, which could continue it: terminal
+  /// stop signals have no effect there (setpgid(2)).
+  func isOrphaned(processGroup: Int32) -> Bool {
+    !groups.values.contains { member in
+      guard member.processGroup == processGroup, !member.isZombie, let parent = member.parent else { return false }
+      return parent.session == member.session && parent.processGroup != processGroup
+    }
+  }
+}

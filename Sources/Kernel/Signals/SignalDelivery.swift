@@ -1,0 +1,107 @@
+import LinuxABI
+
+/// Delivery: from pending signals to handlers, stops and ends, before a task goes on in guest code.
+extension Kernel {
+  /// Delivers pending signals before the task goes on in guest code: sets up handlers, stops, continues or ends it, and
+  /// settles `pendingRestart`. Does next to nothing where there is nothing to do.
+  @inline(__always)
+  func deliverSignals(to task: Task) {
+    if !task.pendingSignals.isSubset(of: task.signalMask) || task.pendingRestart != nil || task.maskToRestore != nil
+      || task.group.isStopped
+    {
+      settleSignals(of: task)
+    }
+  }
+
+  private func settleSignals(of task: Task) {
+    let group = task.group
+    if group.isStopped { return enterStop(task) }
+    // A call with a temporary mask that was not interrupted: its mask ends first.
+    if let mask = task.maskToRestore, task.pendingRestart == nil,
+      task.thread.registers.rax != Kernel.encode(.interrupted)
+    {
+      task.signalMask = mask
+      task.maskToRestore = nil
+    }
+    while let info = takeSignal(of: task, SignalSet.all.subtracting(task.signalMask)) {
+      deliver(info, to: task)
+      if group.exitStatus != nil || task.mustExit { return }
+      if group.isStopped { return enterStop(task) }
+    }
+    settleRestart(of: task, handler: nil)
+    if let mask = task.maskToRestore {
+      task.signalMask = mask
+      task.maskToRestore = nil
+    }
+  }
+
+  private func deliver(_ info: SignalInfo, to task: Task) {
+    let group = task.group
+    let action = group.signals.handlers[info.signal]
+    switch action.handler {
+    case SignalAction.ignoreHandler: return
+    case SignalAction.defaultHandler: takeDefaultAction(info, task)
+    default:
+      tracer?.signalDelivered(task, info)
+      if action.flags & SignalAction.resetHandler != 0 {
+        group.signals.handlers[info.signal].handler = SignalAction.defaultHandler
+      }
+      settleRestart(of: task, handler: action)
+      do throws(Errno) {
+        try enterHandler(action, info, task)
+      } catch {
+        frameFailed(for: info.signal, task)
+      }
+    }
+  }
+
+  private func takeDefaultAction(_ info: SignalInfo, _ task: Task) {
+    let group = task.group
+    if SignalSet.ignoredByDefault.contains(signal: info.signal) { return }
+    tracer?.signalDelivered(task, info)
+    if SignalSet.stopping.contains(signal: info.signal) {
+      if info.signal != Signal.stop, isOrphaned(processGroup: group.processGroup) { return }
+      stop(group, by: info.signal)
+    } else {
+      // Apus writes no core files, so the status never says that there is one.
+      endGroup(group, .signaled(info.signal))
+    }
+  }
+
+  /// A signal frame can't be written or read: SIGSEGV, and the end where SIGSEGV itself could not be handled.
+  func frameFailed(for signal: Int32, _ task: Task) {
+    if signal == Signal.segv {
+      task.group.signals.handlers[Signal.segv].handler = SignalAction.defaultHandler
+    }
+    forceSignal(SignalInfo(signal: Signal.segv, code: SignalInfo.siKernel), on: task)
+  }
+
+  /// Decides what becomes of a call that a signal interrupted: it ends with `EINTR` (which is in `rax` already), or it is
+  /// run again (`include/linux/errno.h` of Linux; signal(7), "Interruption of system calls").
+  private func settleRestart(of task: Task, handler action: SignalAction?) {
+    if task.keepsRetry, action != nil {
+      // A handler runs before a call that was to go on did so: it does not go on.
+      task.keepsRetry = false
+      var registers = task.thread.registers
+      registers.rip &+= Kernel.syscallInstructionLength
+      registers.rax = Kernel.encode(.interrupted)
+      task.thread.registers = registers
+    }
+    guard let restart = task.pendingRestart else { return }
+    task.pendingRestart = nil
+    if let action {
+      switch restart {
+      case .restartNoIntr: break
+      case .restartSys where action.flags & SignalAction.restart != 0: break
+      default: return
+      }
+    }
+    var registers = task.thread.registers
+    registers.rip &-= Kernel.syscallInstructionLength
+    registers.rax = task.syscallRegisters.rax
+    task.thread.registers = registers
+    task.keepsRetry = restart == .restartBlock
+  }
+
+  private static let syscallInstructionLength: UInt64 = 2
+}

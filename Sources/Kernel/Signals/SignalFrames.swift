@@ -1,0 +1,126 @@
+import LinuxABI
+import Memory
+import Platform
+
+/// Signal frames: how a handler is entered and left (sigreturn(2), x86-64 psABI 3.2.2).
+extension Kernel {
+  /// Bytes below the stack pointer that a function may use without saying so.
+  private static let redZone: UInt64 = 128
+  /// Trap, direction and resume flag are clear in a handler.
+  private static let clearedFlags: UInt64 = 0x1_0500
+  /// The largest XSAVE area taken from a guest.
+  private static let largestState = 16384
+
+  /// Writes a signal frame and has the task go on in the handler.
+  /// - Throws: `EFAULT` where the stack has no room.
+  func enterHandler(_ action: SignalAction, _ info: SignalInfo, _ task: Task) throws(Errno) {
+    guard action.flags & SignalAction.hasRestorer != 0 else { throw .badAddress }
+    var registers = task.thread.registers
+    let stack = task.signals.alternateStack
+    let wasOnStack = stack.isInUse(at: registers.rsp)
+    var pointer = registers.rsp &- Kernel.redZone
+    var entersStack = false
+    if action.flags & SignalAction.onStack != 0, stack.size != 0, !stack.isInUse(at: pointer) {
+      pointer = stack.address &+ stack.size
+      entersStack = true
+    }
+    let state = task.thread.extendedState()
+    let stateAddress = (pointer &- UInt64(state.count)) & ~63
+    let address = ((stateAddress &- SignalFrame.size) & ~15) &- 8
+    if wasOnStack || entersStack, !stack.holds(address) { throw .badAddress }
+
+    var frame = SignalFrame()
+    frame.restorer = action.restorer
+    frame.context.flags =
+      UserContext.extendedState | UserContext.savesStackSegment | UserContext.restoresStackSegment
+    frame.context.stack = stack
+    frame.context.machine = MachineContext(registers)
+    let mask = task.maskToRestore ?? task.signalMask
+    frame.context.machine.errorCode = task.signals.fault.errorCode
+    frame.context.machine.trapNumber = task.signals.fault.trapNumber
+    frame.context.machine.faultAddress = task.signals.fault.address
+    frame.context.machine.oldMask = mask.rawValue
+    frame.context.machine.extendedState = stateAddress
+    frame.context.mask = mask
+    frame.information = SignalInformation(info)
+    try task.memory.write(stateAddress, state)
+    try task.memory.writeValue(address, frame)
+
+    registers.rsp = address
+    registers.rip = action.handler
+    registers.rdi = UInt64(info.signal)
+    registers.rsi = address &+ SignalFrame.informationOffset
+    registers.rdx = address &+ SignalFrame.contextOffset
+    registers.rax = 0
+    registers.rflags &= ~Kernel.clearedFlags
+    task.thread.registers = registers
+
+    task.maskToRestore = nil
+    var blocked = task.signalMask.union(action.mask)
+    if action.flags & SignalAction.noDefer == 0 { blocked.formUnion(SignalSet(info.signal)) }
+    task.setSignalMask(blocked)
+    if stack.flags & AlternateStack.autoDisarm != 0 { task.signals.alternateStack = AlternateStack() }
+  }
+
+  /// rt_sigreturn(2): goes on where the handler's frame says.
+  func leaveHandler(_ task: Task) {
+    task.replacedRegisters = true
+    let registers = task.thread.registers
+    // The handler's return has taken the restorer's address off the stack.
+    let address = registers.rsp &- 8
+    do throws(Errno) {
+      let frame = try task.memory.readValue(address, as: SignalFrame.self)
+      let machine = frame.context.machine
+      task.setSignalMask(frame.context.mask)
+      if machine.extendedState == 0 {
+        task.thread.resetExtendedState()
+      } else {
+        try task.thread.setExtendedState(readState(at: machine.extendedState, task.memory))
+      }
+      task.thread.registers = machine.restored(into: registers)
+      try? task.setAlternateStack(frame.context.stack, at: machine.rsp)
+    } catch {
+      forceSignal(SignalInfo(signal: Signal.segv, code: SignalInfo.siKernel), on: task)
+    }
+  }
+
+  /// Reads an XSAVE area from a frame: its header in the FXSAVE part tells its size (`struct _fpx_sw_bytes`).
+  private func readState(at address: UInt64, _ memory: AddressSpace) throws(Errno) -> [UInt8] {
+    let legacySize = 512
+    let legacy = try memory.read(address, count: legacySize)
+    let (magic, size) = unsafe legacy.withUnsafeBytes { bytes in
+      unsafe (
+        bytes.loadUnaligned(fromByteOffset: 464, as: UInt32.self),
+        bytes.loadUnaligned(fromByteOffset: 468, as: UInt32.self)
+      )
+    }
+    guard magic == 0x4650_5853, (legacySize...Kernel.largestState).contains(Int(size)) else { return legacy }
+    return try memory.read(address, count: Int(size))
+  }
+
+  /// The stack that a signal frame needs at most, for `AT_MINSIGSTKSZ` (getauxval(3)).
+  package func minimumSignalStack(of thread: any GuestThread) -> UInt64 {
+    let size = SignalFrame.size + UInt64(thread.extendedState().count)
+    return (size + 63 + 15 + 15) & ~15
+  }
+}
+
+extension Task {
+  /// sigaltstack(2).
+  /// - Throws: `EPERM` while the stack is in use, `EINVAL` for bad flags, `ENOMEM` for a stack that is too small.
+  func setAlternateStack(_ new: AlternateStack, at stackPointer: UInt64) throws(Errno) {
+    if signals.alternateStack.isInUse(at: stackPointer) { throw .notPermitted }
+    let mode = new.flags & ~AlternateStack.autoDisarm
+    guard mode == 0 || mode == AlternateStack.onStack || mode == AlternateStack.disabled else {
+      throw .invalidArgument
+    }
+    var stack = new
+    if mode == AlternateStack.disabled {
+      stack.address = 0
+      stack.size = 0
+    } else if new.size < AlternateStack.minimumSize {
+      throw .noMemory
+    }
+    signals.alternateStack = stack
+  }
+}

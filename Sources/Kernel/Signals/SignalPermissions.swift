@@ -1,0 +1,58 @@
+import FileSystem
+import LinuxABI
+
+/// Who may signal whom, and signals to several processes (kill(2)).
+extension Kernel {
+  /// - Throws: `EPERM` where the sender's credentials don't allow it.
+  func checkSignal(_ signal: Int32, from sender: Task, to target: Task) throws(Errno) {
+    let mine = sender.credentials
+    let theirs = target.credentials
+    if sender.group === target.group || mine.has(.kill) { return }
+    if mine.euid == theirs.suid || mine.euid == theirs.uid || mine.uid == theirs.suid || mine.uid == theirs.uid {
+      return
+    }
+    if signal == Signal.cont, sender.group.session == target.group.session { return }
+    throw .notPermitted
+  }
+
+  /// Sends to a process after checking permission; signal 0 checks alone.
+  func send(_ info: SignalInfo, from sender: Task, to group: ThreadGroup) throws(Errno) {
+    guard let target = group.leader else { throw .noSuchProcess }
+    try checkSignal(info.signal, from: sender, to: target)
+    guard info.signal != 0 else { return }
+    if send(info, to: group) == .overLimit { throw .resourceTemporarilyUnavailable }
+  }
+
+  /// Sends to one task after checking permission.
+  func send(_ info: SignalInfo, from sender: Task, to task: Task) throws(Errno) {
+    try checkSignal(info.signal, from: sender, to: task)
+    guard info.signal != 0 else { return }
+    if send(info, to: task) == .overLimit { throw .resourceTemporarilyUnavailable }
+  }
+
+  /// kill(2) of a process group.
+  /// - Throws: `ESRCH` for an empty one; `EPERM` where no member could be signalled.
+  func send(_ info: SignalInfo, from sender: Task, toProcessGroup id: Int32) throws(Errno) {
+    try send(info, from: sender, toAll: groups.values.filter { $0.processGroup == id && $0.leader != nil })
+  }
+
+  /// kill(2) of process −1: every process but the sender's and process 1.
+  func sendToAll(_ info: SignalInfo, from sender: Task) throws(Errno) {
+    try send(info, from: sender, toAll: groups.values.filter { $0 !== sender.group && $0.leader != nil })
+  }
+
+  private func send(_ info: SignalInfo, from sender: Task, toAll members: [ThreadGroup]) throws(Errno) {
+    var failure = Errno.noSuchProcess
+    var anySucceeded = false
+    // In order of age, as nobody can rely on, but everybody expects.
+    for member in members.sorted(by: { $0.id < $1.id }) {
+      do throws(Errno) {
+        try send(info, from: sender, to: member)
+        anySucceeded = true
+      } catch {
+        failure = error
+      }
+    }
+    if !anySucceeded { throw failure }
+  }
+}

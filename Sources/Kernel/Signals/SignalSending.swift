@@ -1,0 +1,146 @@
+import LinuxABI
+
+/// What became of a signal that was sent.
+package enum SignalOutcome: Sendable {
+  case queued
+  /// It had no effect: ignored, or its process is at its end.
+  case ignored
+  /// The same standard signal was pending already.
+  case merged
+  /// A real-time signal past `RLIMIT_SIGPENDING`.
+  case overLimit
+}
+
+/// Sending: from kill(2), a fault or the kernel to the pending signals of a task or a process.
+extension Kernel {
+  /// Queues a signal for a process: any of its tasks that does not block it takes it (kill(2)).
+  @discardableResult
+  package func send(_ info: SignalInfo, to group: ThreadGroup) -> SignalOutcome {
+    guard let receiver = group.leader else { return .ignored }
+    return send(info, to: group, receiver: receiver, isPrivate: false)
+  }
+
+  /// Queues a signal for one task (tgkill(2)).
+  @discardableResult
+  package func send(_ info: SignalInfo, to task: Task) -> SignalOutcome {
+    send(info, to: task.group, receiver: task, isPrivate: true)
+  }
+
+  /// The task causes a signal itself: SIGPIPE, SIGXFSZ (write(2)).
+  package func raise(_ signal: Int32, on task: Task) {
+    var info = SignalInfo(signal: signal, code: SignalInfo.siUser)
+    info.pid = task.group.id
+    info.uid = task.credentials.uid
+    send(info, to: task)
+  }
+
+  /// Delivers a signal that the task caused itself (a fault): where it is blocked or ignored, the process ends.
+  func forceSignal(_ info: SignalInfo, on task: Task) {
+    let handlers = task.group.signals.handlers
+    let isBlocked = task.signalMask.contains(signal: info.signal)
+    if isBlocked || handlers[info.signal].handler == SignalAction.ignoreHandler {
+      handlers[info.signal].handler = SignalAction.defaultHandler
+      task.signalMask.subtract(SignalSet(info.signal))
+    }
+    if SignalSet.synchronous.contains(signal: info.signal), info.code > SignalInfo.siUser {
+      task.signals.fault.trapNumber = info.trapNumber
+      task.signals.fault.errorCode = info.errorCode
+      if info.trapNumber == 14 { task.signals.fault.address = info.address }
+    }
+    send(info, to: task)
+  }
+
+  private func send(
+    _ info: SignalInfo, to group: ThreadGroup, receiver: Task, isPrivate: Bool
+  ) -> SignalOutcome {
+    let signal = info.signal
+    guard (1...Signal.maximum).contains(signal), !group.isZombie, group.exitStatus == nil else { return .ignored }
+    if signal == Signal.kill {
+      tracer?.signalDelivered(receiver, info)
+      endGroup(group, .signaled(signal))
+      return .queued
+    }
+    if signal == Signal.cont {
+      discard(.stopping, of: group)
+      resume(group)
+    } else if SignalSet.stopping.contains(signal: signal) {
+      discard(SignalSet(Signal.cont), of: group)
+    }
+    if !receiver.signalMask.contains(signal: signal), group.signals.handlers.ignores(signal) {
+      return .ignored
+    }
+    let pending = isPrivate ? receiver.signals.pendingSet : group.signals.pendingSet
+    if signal < Signal.realTimeMinimum, pending.contains(signal: signal) { return .merged }
+    let isOverLimit = UInt64(pendingCount(of: group)) >= group.limits[.pendingSignals].current
+    if isOverLimit, signal >= Signal.realTimeMinimum, info.code != SignalInfo.siUser, info.code <= SignalInfo.siUser {
+      return .overLimit
+    }
+    let keepsInfo = !isOverLimit || signal < Signal.realTimeMinimum && info.code >= SignalInfo.siUser
+    if isPrivate {
+      receiver.signals.pending.add(info, keepsInfo: keepsInfo)
+    } else {
+      group.signals.pending.add(info, keepsInfo: keepsInfo)
+    }
+    group.signalQueue.wake(.readable)
+    notify(of: info, group: group, receiver: receiver, isPrivate: isPrivate)
+    return .queued
+  }
+
+  /// Chooses the task that takes a new signal and sees to it that it does so soon.
+  private func notify(of info: SignalInfo, group: ThreadGroup, receiver: Task, isPrivate: Bool) {
+    let taker: Task?
+    if takes(receiver, info.signal) {
+      taker = receiver
+    } else {
+      taker = isPrivate ? nil : group.tasks.first { takes($0, info.signal) }
+    }
+    guard let taker else { return }
+    if isFatal(info.signal, for: group) {
+      // As in Linux, the whole process ends at once; only core dumps need the task itself.
+      tracer?.signalDelivered(taker, info)
+      endGroup(group, .signaled(info.signal))
+    } else {
+      kick(taker)
+    }
+  }
+
+  private func takes(_ task: Task, _ signal: Int32) -> Bool {
+    !task.signalMask.contains(signal: signal) && !task.group.isStopped && !task.mustExit
+      && task.state != .zombie && task.state != .dead
+  }
+
+  private func isFatal(_ signal: Int32, for group: ThreadGroup) -> Bool {
+    group.signals.handlers[signal].handler == SignalAction.defaultHandler
+      && SignalSet(signal).isDisjoint(with: [.ignoredByDefault, .stopping, .dumpingCore])
+  }
+
+  /// A task stops taking some signals (it blocks them, or ends): others of its process take those that are pending.
+  func retargetSignals(from task: Task, _ signals: SignalSet = .all) {
+    let left = task.group.signals.pendingSet.intersection(signals)
+    guard !left.isEmpty else { return }
+    for other in task.group.tasks where other !== task && !left.isSubset(of: other.signalMask) { kick(other) }
+  }
+
+  /// Forgets pending signals of a process and all its tasks.
+  func discard(_ signals: SignalSet, of group: ThreadGroup) {
+    group.signals.pending.remove(signals)
+    for task in group.tasks { task.signals.pending.remove(signals) }
+  }
+
+  /// Counted for each process, where Linux counts for each user.
+  private func pendingCount(of group: ThreadGroup) -> Int {
+    group.tasks.reduce(group.signals.pending.count) { $0 + $1.signals.pending.count }
+  }
+
+  /// Takes the next pending signal in `wanted`, the task's own before its process's.
+  func takeSignal(of task: Task, _ wanted: SignalSet) -> SignalInfo? {
+    guard var info = task.signals.pending.take(wanted) ?? task.group.signals.pending.take(wanted) else { return nil }
+    if info.code == SignalInfo.siTimer { task.group.timers?.fillOverrun(of: &info) }
+    return info
+  }
+}
+
+extension SignalSet {
+  /// Every signal.
+  static let all = SignalSet(rawValue: .max)
+}

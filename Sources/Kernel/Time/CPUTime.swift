@@ -1,0 +1,80 @@
+import Host
+import LinuxABI
+
+/// Processor time: what tasks have used of their CPUs.
+///
+/// A CPU reads the clock when it enters the guest and when it leaves it; what is in between is user time, the rest is
+/// system time of the task that it serves.
+extension CPU {
+  /// The guest has trapped at `time`.
+  @inline(__always)
+  func chargeUserTime(until time: UInt64) {
+    if let current { current.userTime &+= time &- lastCharge }
+    lastCharge = time
+  }
+
+  /// The kernel is done with the task for now: it enters the guest, or lets go of the CPU.
+  @inline(__always)
+  func chargeSystemTime(of task: Task) {
+    let now = Host.monotonicTime
+    task.systemTime &+= now &- lastCharge
+    lastCharge = now
+  }
+}
+
+/// User and system time in nanoseconds.
+struct CPUTimes {
+  var user: UInt64 = 0
+  var system: UInt64 = 0
+  var total: UInt64 { user &+ system }
+}
+
+extension Kernel {
+  /// What a task has used up to now.
+  func times(of task: Task) -> CPUTimes {
+    var times = CPUTimes(user: task.userTime, system: task.systemTime)
+    if task.cpu.current === task {
+      let running = monotonicTime &- task.cpu.lastCharge
+      if task.isInGuest { times.user &+= running } else { times.system &+= running }
+    }
+    return times
+  }
+
+  /// What a process has used up to now, with its threads that have ended.
+  func times(of group: ThreadGroup) -> CPUTimes {
+    group.tasks.reduce(into: CPUTimes(user: group.usage.userTime, system: group.usage.systemTime)) { sum, task in
+      let times = times(of: task)
+      sum.user &+= times.user
+      sum.system &+= times.system
+    }
+  }
+
+  /// getrusage(2) of a process: `RUSAGE_SELF`.
+  package func usage(of group: ThreadGroup) -> ResourceUsage {
+    var usage = group.usage
+    let times = times(of: group)
+    usage.userTime = times.user
+    usage.systemTime = times.system
+    for task in group.tasks {
+      usage.voluntarySwitches &+= task.voluntarySwitches
+      usage.involuntarySwitches &+= task.involuntarySwitches
+    }
+    if let memory = group.tasks.first?.memory {
+      usage.maximumResident = max(usage.maximumResident, memory.residentBytes)
+    }
+    return usage
+  }
+
+  /// getrusage(2) of a thread: `RUSAGE_THREAD`. Page faults are counted for the process alone.
+  package func usage(of task: Task) -> ResourceUsage {
+    var usage = ResourceUsage()
+    let times = times(of: task)
+    usage.userTime = times.user
+    usage.systemTime = times.system
+    usage.voluntarySwitches = task.voluntarySwitches
+    usage.involuntarySwitches = task.involuntarySwitches
+    usage.minorFaults = task.group.usage.minorFaults
+    usage.maximumResident = max(task.group.usage.maximumResident, task.memory.residentBytes)
+    return usage
+  }
+}

@@ -1,0 +1,150 @@
+/// `struct sigcontext` of x86-64: the registers in a signal frame (sigreturn(2), `asm/sigcontext.h`).
+package struct MachineContext: BitwiseCopyable, Sendable {
+  package var r8: UInt64 = 0
+  package var r9: UInt64 = 0
+  package var r10: UInt64 = 0
+  package var r11: UInt64 = 0
+  package var r12: UInt64 = 0
+  package var r13: UInt64 = 0
+  package var r14: UInt64 = 0
+  package var r15: UInt64 = 0
+  package var rdi: UInt64 = 0
+  package var rsi: UInt64 = 0
+  package var rbp: UInt64 = 0
+  package var rbx: UInt64 = 0
+  package var rdx: UInt64 = 0
+  package var rax: UInt64 = 0
+  package var rcx: UInt64 = 0
+  package var rsp: UInt64 = 0
+  package var rip: UInt64 = 0
+  package var rflags: UInt64 = 0
+  package var cs: UInt16 = MachineContext.userCodeSegment
+  package var gs: UInt16 = 0
+  package var fs: UInt16 = 0
+  package var ss: UInt16 = MachineContext.userStackSegment
+  package var errorCode: UInt64 = 0
+  package var trapNumber: UInt64 = 0
+  package var oldMask: UInt64 = 0
+  package var faultAddress: UInt64 = 0
+  /// Address of the XSAVE area; 0: none.
+  package var extendedState: UInt64 = 0
+  private var reserved = InlineArray<8, UInt64>(repeating: 0)
+
+  package static let userCodeSegment: UInt16 = 0x33
+  package static let userStackSegment: UInt16 = 0x2b
+  /// The flags that sigreturn takes from a frame: AC, OF, DF, TF, SF, ZF, AF, PF, CF and RF.
+  package static let restorableFlags: UInt64 = 0x5_0dd5
+
+  package init() {}
+
+  /// The registers as a frame shows them.
+  package init(_ registers: Registers) {
+    r8 = registers.r8
+    r9 = registers.r9
+    r10 = registers.r10
+    r11 = registers.r11
+    r12 = registers.r12
+    r13 = registers.r13
+    r14 = registers.r14
+    r15 = registers.r15
+    rdi = registers.rdi
+    rsi = registers.rsi
+    rbp = registers.rbp
+    rbx = registers.rbx
+    rdx = registers.rdx
+    rax = registers.rax
+    rcx = registers.rcx
+    rsp = registers.rsp
+    rip = registers.rip
+    rflags = registers.rflags
+  }
+
+  /// `registers` with everything that sigreturn restores. Segment bases are not in a frame and stay.
+  package func restored(into registers: Registers) -> Registers {
+    var result = registers
+    result.r8 = r8
+    result.r9 = r9
+    result.r10 = r10
+    result.r11 = r11
+    result.r12 = r12
+    result.r13 = r13
+    result.r14 = r14
+    result.r15 = r15
+    result.rdi = rdi
+    result.rsi = rsi
+    result.rbp = rbp
+    result.rbx = rbx
+    result.rdx = rdx
+    result.rax = rax
+    result.rcx = rcx
+    result.rsp = rsp
+    result.rip = rip
+    let flags = MachineContext.restorableFlags
+    result.rflags = registers.rflags & ~flags | rflags & flags
+    return result
+  }
+}
+
+/// `stack_t` of sigaltstack(2).
+package struct AlternateStack: BitwiseCopyable, Sendable, Equatable {
+  package var address: UInt64 = 0
+  package var flags: Int32 = AlternateStack.disabled
+  private var padding: Int32 = 0
+  package var size: UInt64 = 0
+  package init() {}
+
+  /// `SS_ONSTACK`.
+  package static let onStack: Int32 = 1
+  /// `SS_DISABLE`.
+  package static let disabled: Int32 = 2
+  /// `SS_AUTODISARM`.
+  package static let autoDisarm: Int32 = .min
+  /// `MINSIGSTKSZ`.
+  package static let minimumSize: UInt64 = 2048
+
+  /// A stack pointer is inside this stack.
+  package func holds(_ stackPointer: UInt64) -> Bool {
+    stackPointer > address && stackPointer &- address <= size
+  }
+  /// A stack pointer is on this stack; never so with `SS_AUTODISARM`.
+  package func isInUse(at stackPointer: UInt64) -> Bool {
+    flags & AlternateStack.autoDisarm == 0 && holds(stackPointer)
+  }
+  /// The flags that sigaltstack(2) reports.
+  package func reportedFlags(at stackPointer: UInt64) -> Int32 {
+    let state = size == 0 ? AlternateStack.disabled : isInUse(at: stackPointer) ? AlternateStack.onStack : 0
+    return state | flags & AlternateStack.autoDisarm
+  }
+}
+
+/// `struct ucontext` of x86-64.
+package struct UserContext: BitwiseCopyable, Sendable {
+  package var flags: UInt64 = 0
+  package var link: UInt64 = 0
+  package var stack = AlternateStack()
+  package var machine = MachineContext()
+  package var mask = SignalSet()
+  package init() {}
+
+  /// `UC_FP_XSTATE`.
+  package static let extendedState: UInt64 = 1
+  /// `UC_SIGCONTEXT_SS`.
+  package static let savesStackSegment: UInt64 = 2
+  /// `UC_STRICT_RESTORE_SS`.
+  package static let restoresStackSegment: UInt64 = 4
+}
+
+/// `struct rt_sigframe`: what a handler finds on its stack. The XSAVE area lies above it.
+package struct SignalFrame: BitwiseCopyable, Sendable {
+  /// The return address of the handler: `sa_restorer`.
+  package var restorer: UInt64 = 0
+  package var context = UserContext()
+  package var information = SignalInformation()
+  package init() {}
+
+  /// Offset of `context`, the handler's third argument.
+  package static let contextOffset: UInt64 = 8
+  /// Offset of `information`, the handler's second argument.
+  package static let informationOffset: UInt64 = 312
+  package static let size: UInt64 = 440
+}

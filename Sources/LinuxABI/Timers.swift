@@ -1,0 +1,56 @@
+/// `struct itimerval` of setitimer(2).
+package struct IntervalSetting: BitwiseCopyable, Sendable {
+  package var interval = Timeval()
+  package var value = Timeval()
+  package init() {}
+}
+
+extension Timeval {
+  /// In nanoseconds, at most `UInt64.max`; nil where the fields are no time.
+  package var validNanoseconds: UInt64? {
+    guard seconds >= 0, (0..<1_000_000).contains(microseconds) else { return nil }
+    let (product, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
+    let (sum, more) = product.addingReportingOverflow(UInt64(microseconds) &* 1000)
+    return overflow || more ? .max : sum
+  }
+}
+
+/// `struct sigevent` of sigevent(3type), as timer_create(2) takes it.
+package struct SignalEvent: BitwiseCopyable, Sendable {
+  package var value: UInt64 = 0
+  package var signal: Int32 = 0
+  package var notification: Int32 = 0
+  /// `sigev_notify_thread_id`.
+  package var thread: Int32 = 0
+  private var padding = InlineArray<11, Int32>(repeating: 0)
+  package init() {}
+
+  package static let signal: Int32 = 0
+  package static let none: Int32 = 1
+  package static let thread: Int32 = 2
+  package static let threadID: Int32 = 4
+}
+
+/// `struct timex` of adjtimex(2).
+package struct Timex: BitwiseCopyable, Sendable {
+  package var modes: UInt32 = 0
+  private var padding: Int32 = 0
+  package var offset: Int64 = 0
+  package var frequency: Int64 = 0
+  package var maximumError: Int64 = 16_000_000
+  package var estimatedError: Int64 = 16_000_000
+  /// `STA_UNSYNC`.
+  package var status: Int32 = 0x40
+  private var padding2: Int32 = 0
+  package var constant: Int64 = 2
+  package var precision: Int64 = 1
+  package var tolerance: Int64 = 32_768_000
+  package var time = Timeval()
+  package var tick: Int64 = 10000
+  private var pulses = InlineArray<8, Int64>(repeating: 0)
+  private var reserved = InlineArray<6, Int64>(repeating: 0)
+  package init() {}
+
+  /// `TIME_ERROR`, what adjtimex(2) returns of a clock that isn't synchronized.
+  package static let unsynchronizedResult = 5
+}

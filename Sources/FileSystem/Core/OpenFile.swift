@@ -75,6 +75,12 @@ package class OpenFile {
   package func readiness() -> PollEvents { [.readable, .writable] }
   /// Woken when `readiness` may have changed; nil for files that never block.
   package var waitQueue: WaitQueue? { nil }
+  /// The file can keep a program waiting: regular files may have a wait queue for the host's page cache, but are always
+  /// ready for poll(2), unfit for epoll(7), and know no `O_NONBLOCK`.
+  package final var isPollable: Bool {
+    guard waitQueue != nil else { return false }
+    return inode?.kind != .regular && inode?.kind != .directory
+  }
   /// A task is about to wait on `waitQueue` for `events`: files fed by the host start to watch it here.
   package func prepareToWait(for events: PollEvents) {}
   /// What mmap(2) maps. - Throws: `ENODEV` where the file can't be mapped.

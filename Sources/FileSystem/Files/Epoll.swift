@@ -25,7 +25,7 @@ package final class Epoll: AnonymousFile {
   package func control(
     _ operation: EpollOperation, descriptor: Int32, file: OpenFile, event: EpollEvent
   ) throws(Errno) {
-    guard let fileQueue = file.waitQueue else { throw .notPermitted }
+    guard file.isPollable, let fileQueue = file.waitQueue else { throw .notPermitted }
     guard file !== self else { throw .invalidArgument }
     let flags = EpollFlags(rawValue: event.events).intersection(.all)
     let events = PollEvents(rawValue: event.events & ~EpollFlags.all.rawValue)

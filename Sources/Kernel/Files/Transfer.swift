@@ -93,10 +93,15 @@ extension Task {
     return error == .wouldBlock ? waitError(file, events) : error
   }
 
-  /// What a call throws whose file would block: it parks the task unless the file is non-blocking.
-  func waitError(_ file: OpenFile, _ events: PollEvents, deadline: UInt64? = nil) -> Errno {
-    guard !file.flags.contains(.nonBlocking), let queue = file.waitQueue else { return .wouldBlock }
-    let error = wait(on: [queue], events: events.union([.error, .hangUp]), deadline: deadline)
+  /// What a call throws whose file would block: it parks the task unless the file is non-blocking. `O_NONBLOCK` means
+  /// nothing to a regular file that the host has to read from disk.
+  func waitError(
+    _ file: OpenFile, _ events: PollEvents, deadline: UInt64? = nil, interrupted: Errno = .restartSys
+  ) -> Errno {
+    guard let queue = file.waitQueue, !file.flags.contains(.nonBlocking) || !file.isPollable else { return .wouldBlock }
+    let error = wait(
+      on: [queue], events: events.union([.error, .hangUp]), deadline: deadline, interrupted: interrupted)
+    // Only now: what is ready at once wakes the task at once.
     if error == .parked { file.prepareToWait(for: events) }
     return error
   }

@@ -32,7 +32,7 @@ extension Syscalls {
     let event = operation == .delete ? EpollEvent() : try task.memory.readValue(a[3], as: EpollEvent.self)
     let instance = try task.openFile(a.int(0))
     let file = try task.openFile(a.int(2))
-    guard file.waitQueue != nil else { throw .notPermitted }
+    guard file.isPollable else { throw .notPermitted }
     guard let epoll = instance as? Epoll, let operation else { throw .invalidArgument }
     try epoll.control(operation, descriptor: a.int(2), file: file, event: event)
     return 0

@@ -95,7 +95,7 @@ extension Syscalls {
 
   private static func select(_ task: Task, _ a: SyscallArguments, timeout: UInt64?) throws(Errno) -> Int {
     guard a.int(0) >= 0 else { throw .invalidArgument }
-    let count = min(Int(a.int(0)), max(task.files.count, 64))
+    let count = min(Int(a.int(0)), max(task.files.count, 1024))
     let words = (count + 63) / 64
     let asked: [PollEvents] = [
       [.input, .readNormal, .readBand], [.output, .writeNormal, .writeBand], .priority,

@@ -28,13 +28,15 @@ extension Syscalls {
     } else {
       start = try input.seek(to: 0, whence: 1)
     }
-    guard input.inode?.kind == .regular || input.waitQueue == nil else { throw .invalidArgument }
+    guard !input.isPollable else { throw .invalidArgument }
     // What an earlier run moved is counted in `transferred`; the position was moved along with it.
     var offset = a[2] != 0 ? start &+ UInt64(task.retry.transferred) : start
     var failure: Errno?
+    var waitsForInput = false
     while task.retry.transferred < count {
       do throws(Errno) {
-        let moved = try move(from: input, at: offset, to: output, limit: min(chunk, count - task.retry.transferred))
+        let moved = try move(
+          from: input, at: offset, to: output, limit: min(chunk, count - task.retry.transferred), &waitsForInput)
         if moved == 0 { break }
         task.retry.transferred += moved
         offset &+= UInt64(moved)
@@ -45,7 +47,8 @@ extension Syscalls {
       }
     }
     if let failure {
-      let outcome = task.outcome(of: failure, output, .writable)
+      let outcome =
+        waitsForInput ? task.waitError(input, .readable) : task.outcome(of: failure, output, .writable)
       if outcome == .parked || task.retry.transferred == 0 { throw outcome }
     }
     if a[2] != 0 { try task.memory.writeValue(a[2], Int64(clamping: offset)) }
@@ -53,26 +56,32 @@ extension Syscalls {
   }
 
   /// Reads at an offset and writes at the output's position. What the output doesn't take stays unread.
+  /// - Parameter waitsForInput: set where it is the input that would block (the host has to read it from disk).
   private static func move(
-    from input: OpenFile, at offset: UInt64, to output: OpenFile, outputOffset: UInt64? = nil, limit: Int
+    from input: OpenFile, at offset: UInt64, to output: OpenFile, limit: Int, _ waitsForInput: inout Bool
   ) throws(Errno) -> Int {
     var room = limit
     if let pipe = output.pipe {
       guard pipe.hasReaders else { throw .brokenPipe }
       guard pipe.free > 0 else { throw .wouldBlock }
       room = min(room, pipe.free)
-    } else if output.waitQueue != nil, output.readiness().isDisjoint(with: [.output, .error, .hangUp]) {
+    } else if output.isPollable, output.readiness().isDisjoint(with: [.output, .error, .hangUp]) {
       throw .wouldBlock
     }
     var buffer = IOBuffer(collecting: room)
-    let count = try input.read(into: &buffer, at: offset)
-    guard count > 0 else { return 0 }
-    var source = IOBuffer(bytes: buffer.collected)
-    if let pipe = output.pipe {
-      pipe.append(buffer.collected)
-      return count
+    do throws(Errno) {
+      guard try input.read(into: &buffer, at: offset) > 0 else { return 0 }
+    } catch {
+      waitsForInput = error == .wouldBlock
+      throw error
     }
-    return try output.write(from: &source, at: outputOffset)
+    let bytes = buffer.collected
+    if let pipe = output.pipe {
+      pipe.append(bytes)
+      return bytes.count
+    }
+    var source = IOBuffer(bytes: bytes)
+    return try output.write(from: &source, at: nil)
   }
 
   /// splice(2): at least one side is a pipe. The bytes are copied.

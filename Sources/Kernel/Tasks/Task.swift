@@ -135,9 +135,8 @@ package final class Task: Waiter {
     do throws(Errno) {
       return try operation()
     } catch {
-      guard error == .wouldBlock, !file.flags.contains(.nonBlocking), let queue = file.waitQueue else { throw error }
-      file.prepareToWait(for: events)
-      throw wait(on: [queue], events: events.union([.error, .hangUp]), deadline: deadline, interrupted: interrupted)
+      guard error == .wouldBlock else { throw error }
+      throw waitError(file, events, deadline: deadline, interrupted: interrupted)
     }
   }
 

@@ -46,16 +46,21 @@ public final class Sandbox {
   private static func startPlatform(
     _ configuration: SandboxConfiguration, _ physicalMemory: FileDescriptor
   ) throws(SandboxError) -> any Platform {
-    let kind: PlatformKind
-    switch configuration.platform {
-    case .seccomp: kind = .seccomp
-    case .ptrace: kind = .ptrace
-    case .automatic: kind = .seccomp
+    func start(_ kind: PlatformKind) throws(PlatformError) -> any Platform {
+      try makePlatform(
+        PlatformConfiguration(kind: kind, trusted: configuration.isTrusted, physicalMemory: physicalMemory))
     }
     do throws(PlatformError) {
-      return try makePlatform(
-        PlatformConfiguration(kind: kind, trusted: configuration.isTrusted, physicalMemory: physicalMemory))
-    } catch { throw SandboxError(error) }
+      switch configuration.platform {
+      case .seccomp: return try start(.seccomp)
+      case .ptrace: return try start(.ptrace)
+      case .automatic: return try start(HostChecks.likelyPlatform)
+      }
+    } catch {
+      // A host may refuse seccomp filters without telling before.
+      if configuration.platform == .automatic, let other = try? start(.ptrace) { return other }
+      throw SandboxError(error)
+    }
   }
 
   /// Makes the kernel with its mounts and its first process; nothing runs yet.

@@ -9,7 +9,7 @@ package final class HostFile: OpenFile {
 
   init(_ inode: HostInode, _ descriptor: FileDescriptor, flags: OpenFlags, location: PathLocation) {
     hostInode = inode
-    reader = HostReader(descriptor, services: inode.fileSystem.context.services)
+    reader = HostReader(inode, descriptor)
     super.init(flags: flags, location: location)
   }
 
@@ -117,16 +117,14 @@ enum SeekTarget {
 final class HostReader {
   private(set) var descriptor: FileDescriptor
   let waitQueue = WaitQueue()
-  private unowned let services: any KernelServices
+  private let inode: HostInode
   private var isOpen = true
   /// The file system can tell what is in the page cache.
   private var tellsCached = true
-  /// Where a read last had to wait. If it has to again, the page cache is too small for it: it waits here.
-  private var missed: UInt64?
 
-  init(_ descriptor: FileDescriptor, services: any KernelServices) {
+  init(_ inode: HostInode, _ descriptor: FileDescriptor) {
+    self.inode = inode
     self.descriptor = descriptor
-    self.services = services
   }
 
   deinit { close() }
@@ -148,12 +146,13 @@ final class HostReader {
       do throws(Errno) {
         count = try unsafe Host.read(descriptor, into: buffer.pendingSegments, at: position, wait: !tellsCached)
       } catch .wouldBlock {
-        guard waits || missed == position else {
-          missed = position
-          services.readAhead(descriptor, offset: position, count: min(buffer.remaining, 1 << 20), waking: waitQueue)
+        guard waits || inode.missed == position else {
+          inode.missed = position
+          inode.fileSystem.context.services.readAhead(
+            descriptor, offset: position, count: min(buffer.remaining, 1 << 20), waking: waitQueue)
           throw .wouldBlock
         }
-        missed = nil
+        inode.missed = nil
         count = try unsafe Host.read(descriptor, into: buffer.pendingSegments, at: position, wait: true)
       } catch .notSupported {
         tellsCached = false

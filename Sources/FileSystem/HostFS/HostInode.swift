@@ -12,6 +12,9 @@ package final class HostInode: Inode {
   /// Directories: a descriptor (`O_PATH`), while `fileSystem` keeps one, and when it was last used.
   var descriptor: FileDescriptor?
   var lastUse: UInt64 = 0
+  /// Where a read last had to wait for the disk. A read that has to wait there again (the page cache is too small for
+  /// it, or the file was closed meanwhile) waits in place.
+  var missed: UInt64?
   private var target: String?
   private var concealed: Bool?
   /// The descriptor that a file was created with, where its mode would not let it be opened again.

@@ -105,7 +105,7 @@ final class OverlayFile: TmpFile {
   override func open(_ flags: OpenFlags, at location: PathLocation) throws(Errno) -> OpenFile {
     guard !isCopied, let origin else { return try super.open(flags, at: location) }
     // The host may refuse to show the file: better now than at the first read or write.
-    let reader = HostReader(try origin.openRegular([]), services: fileSystem.context.services)
+    let reader = HostReader(origin, try origin.openRegular([]))
     mappingName = location.path
     return TmpOpenFile(self, flags: flags, location: location, lower: reader)
   }

@@ -137,6 +137,7 @@ package class TmpDirectory: TmpInode {
     if usage.nodes >= usage.nodeLimit { throw .noSpace }
     let inode = fileSystem.makeFile(permissions: permissions, owner: owner)
     inode.stat.links = 0
+    inode.isTemporary = true
     return inode
   }
 
@@ -144,6 +145,7 @@ package class TmpDirectory: TmpInode {
     guard let inode = inode as? TmpInode, inode.fileSystem === fileSystem else { throw .improperLink }
     if isRemoved { throw .noSuchFileOrDirectory }
     if try findIfThere(name) != nil { throw .fileExists }
+    if inode.stat.links == 0, (inode as? TmpFile)?.isTemporary != true { throw .noSuchFileOrDirectory }
     if inode.stat.links >= 65000 { throw .tooManyLinks }
     inode.addLink()
     put(inode, name)

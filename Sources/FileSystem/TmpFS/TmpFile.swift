@@ -3,7 +3,9 @@ import Memory
 
 /// A regular file in memory.
 package class TmpFile: TmpInode, MappableObject {
-  final let store: FrameStore
+  final private(set) lazy var store = FrameStore(physical: fileSystem.context.services.physicalMemory)
+  /// Made without a name, and may get one (`O_TMPFILE`).
+  final var isTemporary = false
   /// Bytes of frames counted in `usage`.
   private final var accounted: UInt64 = 0
   /// `F_SEAL_*` of memfd_create(2); nil for files that can't be sealed.
@@ -12,12 +14,10 @@ package class TmpFile: TmpInode, MappableObject {
   package final var mappingName = ""
 
   init(_ fileSystem: TmpFileSystem, permissions: UInt32, owner: Credentials) {
-    store = FrameStore(physical: fileSystem.context.services.physicalMemory)
     super.init(fileSystem, mode: FileMode(.regular, permissions: permissions), owner: owner)
   }
 
   override init(_ fileSystem: TmpFileSystem, origin: HostInode) throws(Errno) {
-    store = FrameStore(physical: fileSystem.context.services.physicalMemory)
     try super.init(fileSystem, origin: origin)
   }
 

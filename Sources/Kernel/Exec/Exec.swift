@@ -136,7 +136,7 @@ extension Kernel {
     let context = PathContext(
       root: task.fs.root, base: request.base ?? task.fs.workingDirectory, credentials: task.credentials)
     var arguments = request.arguments
-    var path = String(decoding: request.path, as: UTF8.self)
+    var path = FileName.string(request.path)
     var options = request.options
     for _ in 0...Kernel.interpreterLimit {
       let (file, location, attributes) = try open(path, context, options)
@@ -155,9 +155,9 @@ extension Kernel {
       }
       let (name, argument) = try Kernel.scriptInterpreter(start)
       var shown = request.path
-      if request.base != nil, request.path.isEmpty { shown = Array(location.path.utf8) }
-      if path != String(decoding: request.path, as: UTF8.self) { shown = Array(path.utf8) }
-      arguments = [Array(name.utf8)] + (argument.map { [$0] } ?? []) + [shown] + arguments.dropFirst()
+      if request.base != nil, request.path.isEmpty { shown = FileName.bytes(location.path) }
+      if path != FileName.string(request.path) { shown = FileName.bytes(path) }
+      arguments = [FileName.bytes(name)] + (argument.map { [$0] } ?? []) + [shown] + arguments.dropFirst()
       path = name
       options = []
     }
@@ -194,7 +194,7 @@ extension Kernel {
     guard !name.isEmpty else { throw .execFormatError }
     var rest = line.dropFirst(name.count).drop(while: isBlank)
     while let last = rest.last, isBlank(last) { rest = rest.dropLast() }
-    return (String(decoding: name, as: UTF8.self), rest.isEmpty ? nil : Array(rest))
+    return (FileName.string(name), rest.isEmpty ? nil : Array(rest))
   }
 
   // MARK: Loading

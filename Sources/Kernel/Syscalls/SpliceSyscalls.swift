@@ -55,6 +55,11 @@ extension Syscalls {
     return task.retry.transferred
   }
 
+  private static func isWritable(_ output: OpenFile) -> Bool {
+    if let pipe = output.pipe { return pipe.free > 0 }
+    return output.waitQueue == nil || output.readiness().contains(.output)
+  }
+
   /// Reads at an offset and writes at the output's position. What the output doesn't take stays unread.
   /// - Parameter waitsForInput: set where it is the input that would block (the host has to read it from disk).
   private static func move(

@@ -34,7 +34,8 @@ extension Kernel {
     let program = try find(request, for: task)
     // From here on the other threads of the process are gone.
     try endOtherTasks(of: task)
-    let isFirst = !task.group.hasExecuted
+    // The first process was made with an empty address space for this.
+    let isFirst = task.group === firstGroup && !task.group.hasExecuted
     let memory: AddressSpace
     if isFirst {
       memory = task.memory
@@ -93,6 +94,7 @@ extension Kernel {
       if mode & 0o4000 != 0 { credentials.euid = program.attributes.uid }
       if mode & 0o2010 == 0o2010 { credentials.egid = program.attributes.gid }
     }
+    task.attributes.secureBits.remove(.keepCapabilities)
     credentials.suid = credentials.euid
     credentials.fsuid = credentials.euid
     credentials.sgid = credentials.egid

@@ -93,4 +93,5 @@ package.targets += [
   hostileGuest("signals", path: "Signals"),
   hostileGuest("victim", path: "Victim"),
   hostileGuest("watch", path: "Watch"),
+  .testTarget(name: "ConformanceTests", swiftSettings: strict),
 ]

@@ -1,0 +1,128 @@
+import Foundation
+import Testing
+
+/// Standard streams, signals to apus, and what it leaves behind.
+@Suite struct StreamTests {
+  @Test(arguments: Mode.tested)
+  func input(_ mode: Mode) async throws {
+    let text = (0..<20000).map { "line \($0)\n" }.joined()
+    let command = Command(name: "cat", arguments: ["/bin/cat"], input: text)
+    let outcome = try await Runner.apus(command, mode: mode)
+    #expect(outcome.text == text)
+    let counted = try await Runner.apus(Command(name: "wc", arguments: ["wc", "-c"], input: text), mode: mode)
+    #expect(counted.text == "\(text.utf8.count)\n")
+  }
+
+  @Test func largeOutput() async throws {
+    let command = Command(name: "seq", arguments: ["/bin/sh", "-c", "seq 1 300000; echo end >&2"])
+    let outcome = try await Runner.apus(command, mode: .strict)
+    #expect(outcome.text.utf8.count == 1_988_895)
+    #expect(outcome.errorText == "end\n")
+  }
+
+  @Test func files() async throws {
+    let directory = try TemporaryDirectory()
+    try directory.write("in", "some input")
+    let apus = Runner.commandLine(["/bin/sh", "-c", "cat; echo error >&2"], mode: .strict)
+      .map { "'\($0)'" }.joined(separator: " ")
+    let outcome = try await Runner.host(
+      ["/bin/sh", "-c", "\(apus) <in >out 2>err; \(apus) <in >>out"], directory: directory.path)
+    #expect(outcome.status == 0)
+    #expect(try String(contentsOfFile: "\(directory.path)/out", encoding: .utf8) == "some inputsome input")
+    #expect(try String(contentsOfFile: "\(directory.path)/err", encoding: .utf8) == "error\n")
+  }
+
+  @Test func closedStreams() async throws {
+    let apus = Runner.commandLine(["/bin/sh", "-c", "echo out; echo err >&2; read x; exit 4"], mode: .strict)
+      .map { "'\($0)'" }.joined(separator: " ")
+    let outcome = try await Runner.host(["/bin/sh", "-c", "\(apus) <&- >&- 2>&-; echo $?"])
+    #expect(outcome.text == "4\n")
+  }
+
+  @Test func brokenPipe() async throws {
+    let apus = Runner.commandLine(["/bin/sh", "-c", "while :; do echo y; done"], mode: .strict)
+      .map { "'\($0)'" }.joined(separator: " ")
+    let outcome = try await Runner.host(["/bin/sh", "-c", "\(apus) | head -n 1"])
+    #expect(outcome.text == "y\n" && !outcome.timedOut)
+  }
+}
+
+@Suite struct SignalForwardingTests {
+  @Test(arguments: [SIGINT, SIGTERM, SIGHUP, SIGQUIT], Mode.tested)
+  func forwarded(_ signal: Int32, _ mode: Mode) async throws {
+    let script = "trap 'echo caught; exit 5' INT TERM HUP QUIT; echo ready; while :; do sleep 0.05; done"
+    let outcome = try await Gate.shared.pass {
+      let process = try HostProcess(Runner.commandLine(["/bin/sh", "-c", script], mode: mode))
+      #expect(await process.waitForOutput("ready"))
+      process.signal(signal)
+      return await process.wait(seconds: 20)
+    }
+    #expect(outcome.text == "ready\ncaught\n")
+    #expect(outcome.status == 5)
+  }
+
+  @Test func unhandled() async throws {
+    let outcome = try await Gate.shared.pass {
+      let process = try HostProcess(
+        Runner.commandLine(["/bin/sh", "-c", "echo ready; exec sleep 100"], mode: .strict))
+      #expect(await process.waitForOutput("ready"))
+      process.signal(SIGTERM)
+      return await process.wait(seconds: 20)
+    }
+    #expect(outcome.status == 128 + SIGTERM)
+  }
+}
+
+@Suite(.serialized) struct CleanupTests {
+  private static let script = """
+    for i in 1 2 3; do (while :; do :; done) & done; sleep 100 & setsid sleep 100 & echo ready; wait
+    """
+
+  /// By any means, SIGKILL included: no guest process survives apus.
+  @Test(arguments: [SIGKILL, SIGTERM, SIGABRT], Mode.tested)
+  func nothingSurvives(_ signal: Int32, _ mode: Mode) async throws {
+    await Gate.shared.enter()
+    let process = try HostProcess(Runner.commandLine(["/bin/sh", "-c", Self.script], mode: mode))
+    #expect(await process.waitForOutput("ready"))
+    let family = ProcessTable.family(of: process.id)
+    #expect(family.count > 3)
+    process.signal(signal)
+    let outcome = await process.wait(seconds: 20)
+    #expect(!outcome.timedOut)
+    var survivors = family.filter(ProcessTable.isAlive)
+    for _ in 0..<100 where !survivors.isEmpty {
+      try await Task.sleep(for: .milliseconds(20))
+      survivors = family.filter(ProcessTable.isAlive)
+    }
+    await Gate.shared.leave()
+    #expect(survivors.isEmpty, "\(survivors.map { ($0, ProcessTable.status("Name", of: $0) ?? "") })")
+  }
+
+  /// The first process ends; what it left running in the background goes with the sandbox.
+  @Test(arguments: Mode.tested)
+  func backgroundEndsToo(_ mode: Mode) async throws {
+    let outcome = try await Runner.apus(
+      Command(name: "background", arguments: ["/bin/sh", "-c", "(while :; do :; done) & sleep 100 & echo $!"]),
+      mode: mode)
+    #expect(outcome.status == 0 && !outcome.timedOut)
+  }
+
+  @Test func nothingLeftOnDisk() async throws {
+    func listing() -> Set<String> {
+      Set(
+        ["/tmp", "/dev/shm", "/var/tmp"].flatMap { directory in
+          ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).map { "\(directory)/\($0)" }
+        })
+    }
+    // Other tests have files there, all with names of their own.
+    let marker = "made-by-apus-\(UUID().uuidString)"
+    _ = try await Runner.apus(
+      Command(
+        name: "files",
+        arguments: [
+          "/bin/sh", "-c", "for d in /tmp /dev/shm /var/tmp; do echo x >$d/\(marker); done; ls /tmp/\(marker)",
+        ]),
+      mode: .strict)
+    #expect(!listing().contains { $0.contains(marker) || $0.contains("apus-stub") })
+  }
+}

@@ -1,0 +1,81 @@
+import Foundation
+import Testing
+
+/// Programs that attack the invariants of strict mode. Whatever they do, the host is not reached, the neighbour in the
+/// same sandbox goes on, and apus ends as always.
+@Suite(.serialized) struct HostileGuestTests {
+  /// Modes that promise to contain a hostile guest.
+  static let containing = Mode.tested.filter { $0 != .trusted }
+
+  @Test(
+    arguments: ["jump", "sigreturn", "context", "entries", "control", "claims", "preemption", "signals"], containing)
+  func contained(_ program: String, _ mode: Mode) async throws {
+    let directory = try TemporaryDirectory()
+    let target = "\(directory.path)/reached"
+    let bystander = try HostProcess(["/bin/sleep", "300"])
+    defer { bystander.signal(SIGKILL) }
+    let command = Command(
+      name: program,
+      arguments: [
+        Programs.guest("hostile-watch"), Programs.guest("hostile-\(program)"), target, "\(bystander.id)",
+      ], seconds: 120)
+    let outcome = try await Runner.apus(command, mode: mode)
+    #expect(!outcome.timedOut, "\(outcome.text.suffix(500)) \(outcome.errorText.suffix(500))")
+    #expect(outcome.status == 0, "\(outcome.text.suffix(500)) \(outcome.errorText.suffix(500))")
+    #expect(outcome.text.contains("neighbour: 1009"), "\(outcome.text.suffix(500))")
+    #expect(!outcome.text.contains("check failed"), "\(outcome.text.suffix(500))")
+    // The host.
+    #expect(directory.entries.isEmpty)
+    #expect(["S", "R"].contains(ProcessTable.state(of: bystander.id) ?? "gone"))
+    #expect(ProcessTable.status("TracerPid", of: bystander.id) == "0")
+  }
+
+  /// On one CPU a program that does not answer stands in everybody's way.
+  @Test(arguments: ["preemption", "claims"], containing)
+  func containedOnOneCPU(_ program: String, _ mode: Mode) async throws {
+    let command = Command(
+      name: program,
+      arguments: [Programs.guest("hostile-watch"), Programs.guest("hostile-\(program)"), "/x", "999999999"],
+      seconds: 120)
+    let outcome = try await Runner.apus(command, mode: mode, options: ["--cpus", "1"])
+    #expect(!outcome.timedOut)
+    #expect(outcome.status == 0, "\(outcome.text.suffix(500)) \(outcome.errorText.suffix(500))")
+    #expect(outcome.text.contains("neighbour: 1009"))
+  }
+
+  /// The signals that the platform lives on belong to the guest as well.
+  @Test(arguments: Mode.tested)
+  func platformSignals(_ mode: Mode) async throws {
+    try await expectSame(Command(name: "hostile-signals", arguments: [Programs.guest("hostile-signals")]), mode)
+  }
+
+  /// Host processes of guests that are killed from outside die as guests; the others go on.
+  @Test(arguments: Mode.tested)
+  func killedFromOutside(_ mode: Mode) async throws {
+    await Gate.shared.enter()
+    let process = try HostProcess(Runner.commandLine([Programs.guest("hostile-victim")], mode: mode))
+    #expect(await process.waitForOutput("ready"))
+    for round in 1...3 {
+      // The victims are those that compute.
+      var victims: [Int32] = []
+      for _ in 0..<200 where victims.isEmpty {
+        let before = ProcessTable.family(of: process.id).filter { $0 != process.id }.map {
+          ($0, ProcessTable.ticks(of: $0))
+        }
+        try await Task.sleep(for: .milliseconds(100))
+        victims = before.filter { ProcessTable.ticks(of: $0.0) > $0.1 + 1 }.map(\.0)
+      }
+      guard let victim = victims.first else {
+        Issue.record("no host process computes in round \(round)")
+        break
+      }
+      kill(victim, SIGKILL)
+      let expected = Array(repeating: "killed by 9\n", count: round).joined()
+      #expect(await process.waitForOutput("ready\n" + expected), "\(process.outputSoFar)")
+    }
+    let outcome = await process.wait(seconds: 20)
+    await Gate.shared.leave()
+    #expect(outcome.status == 0, "\(outcome.errorText)")
+    #expect(outcome.text == "ready\nkilled by 9\nkilled by 9\nkilled by 9\nstill working: 3\n")
+  }
+}

@@ -53,7 +53,7 @@
   .text
   .balign 4096
   .globl apus_stub_start, apus_stub_end, apus_stub_relocate, apus_stub_handler, apus_stub_restorer
-  .globl apus_stub_park_site
+  .globl apus_stub_park, apus_stub_park_site
 apus_stub_start:
 stub_start:
 
@@ -442,6 +442,7 @@ apus_stub_handler:
 // Waits until Apus lets the thread go, then returns from the frame that Apus prepared. Depends on rdi (the header)
 // and on the memory it points to, on nothing else: a parked process is reused if rdi and rip are as expected.
   .balign 64
+apus_stub_park:
 park:
   movabs rbp, STUB_CONTROL
   mov ecx, [rbp + STUB_CONTROL_GUEST_SPIN]

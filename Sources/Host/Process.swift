@@ -176,4 +176,12 @@ extension Host {
       _ = apus_syscall(35, Int(bitPattern: pointer), 0, 0, 0, 0, 0)
     }
   }
+
+  /// The host can answer system calls with a signal (seccomp(2), `SECCOMP_GET_ACTION_AVAIL`).
+  package static var canTrapSystemCalls: Bool {
+    var action: UInt32 = 0x0003_0000  // SECCOMP_RET_TRAP
+    return unsafe withUnsafeMutablePointer(to: &action) { pointer in
+      apus_syscall(317, 2, 0, Int(bitPattern: pointer), 0, 0, 0) == 0
+    }
+  }
 }

@@ -23,6 +23,9 @@ import LinuxABI
   var headerAddress: UInt64 { address + UInt64(Stub.headerOffset) }
   @inline(__always) var state: SharedWord { unsafe SharedWord(memory + Stub.headerOffset) }
 
+  /// The word that a tracer waits on while the agent works.
+  var flushWord: SharedWord { unsafe SharedWord(memory + Stub.headerOffset + Int(STUB_HEADER_FLUSH)) }
+
   /// Reads a value at an offset into the context, which the caller has checked.
   @inline(__always) func load<T: BitwiseCopyable>(_ offset: Int, as type: T.Type = T.self) -> T {
     unsafe memory.loadUnaligned(fromByteOffset: offset, as: type)

@@ -47,6 +47,22 @@ enum ExtendedState {
     return area
   }
 
+  /// The state in a tracer's view of it (`NT_X86_XSTATE`), which is the same area with another description.
+  static func area(fromRegisterSet whole: [UInt8]) -> [UInt8] {
+    var area = [UInt8](repeating: 0, count: areaSize)
+    let length = min(size, whole.count)
+    area.replaceSubrange(0..<length, with: whole[0..<length])
+    makeRestorable(&area)
+    return area
+  }
+
+  static func store(_ area: [UInt8], inRegisterSet whole: inout [UInt8]) {
+    let length = min(size, whole.count, area.count)
+    guard length >= Offset.headerEnd else { return }
+    whole.replaceSubrange(0..<Offset.description, with: area[0..<Offset.description])
+    whole.replaceSubrange(Offset.header..<length, with: area[Offset.header..<length])
+  }
+
   /// Makes an area of a guest's signal frame safe to restore.
   /// - Throws: `EFAULT` where it isn't an XSAVE area of a known layout.
   static func sanitized(_ area: [UInt8]) throws(Errno) -> [UInt8] {

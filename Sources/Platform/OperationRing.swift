@@ -111,7 +111,7 @@ import LinuxABI
     pending.removeAll()
     if wantsConfirmation { emitConfirmation(in: process) }
     if let thread {
-      emit(.futex, thread.context.headerAddress, kind: STUB_KIND_RESUME, in: process)
+      emit(.futex, thread.context.headerAddress + thread.resumeWord, kind: STUB_KIND_RESUME, in: process)
       thread.settles = tail
     }
     publish()

@@ -60,6 +60,12 @@ extension StubProcess {
       guard !isDead, ring.threads.count == 1, let thread = ring.threads.first, ring.starts.isEmpty else { return false }
       let id = thread.id.load(ordering: .sequentiallyConsistent)
       guard id != 0 else { return false }
+      if platform.kind == .ptrace {
+        guard park(thread) else { return false }
+        ring.idleThreads = [thread]
+        ring.empty(in: self)
+        return true
+      }
       if ring.check == nil { ring.check = try? ParkedThreadCheck(process: hostPID, thread: id) }
       guard ring.check != nil else { return false }
       ring.idleThreads = [thread]
@@ -82,10 +88,11 @@ extension StubProcess {
       let context = thread.context
       for attempt in 0..<20 {
         if attempt > 0 { Host.sleep(nanoseconds: 20_000) }
-        guard ring.isParked(header: context.headerAddress) else { continue }
+        // Under ptrace the tracer itself has sent it there.
+        guard platform.kind == .ptrace || ring.isParked(header: context.headerAddress) else { continue }
         context.clear(from: 0)
         context.prepareHeader()
-        context.state.store(Stub.trapped | Stub.sleeps)
+        context.state.store(platform.kind == .ptrace ? Stub.held | Stub.sleeps : Stub.trapped | Stub.sleeps)
         thread.deadline.store(0, ordering: .sequentiallyConsistent)
         ring.settleAll()
         return true

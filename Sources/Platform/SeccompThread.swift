@@ -14,12 +14,17 @@ import Synchronization
   let deadline = Atomic<UInt64>(0)
   /// Used by the CPU thread that runs it.
   var cpu = -1
+  /// The host thread that traces it; 0 if none does.
+  var tracer: Int32 = 0
+  /// Offset in the header of the word through which the agent lets it go, or tells its tracer that all is done.
+  let resumeWord: UInt64
   /// The ring position that is done once this thread traps.
   var settles: UInt64 = 0
 
-  init(context: Context, isFirst: Bool) {
+  init(context: Context, isFirst: Bool, isTraced: Bool) {
     self.context = context
     self.isFirst = isFirst
+    resumeWord = isTraced ? UInt64(STUB_HEADER_FLUSH) : 0
   }
 
   /// Keeps the thread parked until the agent lets it go.

@@ -130,7 +130,7 @@ struct SignalFrame: Sendable {
     }
   }
 
-  private static func isVsyscall(_ address: UInt64) -> Bool { address & ~0xfff == 0xffff_ffff_ff60_0000 }
+  static func isVsyscall(_ address: UInt64) -> Bool { address & ~0xfff == 0xffff_ffff_ff60_0000 }
 
   /// The extended state that the frame points to; nil stands for the initial state.
   func extendedState(in context: Context) -> [UInt8]? {

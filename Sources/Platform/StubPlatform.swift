@@ -101,9 +101,11 @@ final class StubPlatform: Platform {
         .guest(codeLength: codeLength, hasFSGSBase: hasFSGSBase, trusted: trusted), in: page,
         program: STUB_CONSTANTS_GUEST_PROGRAM, at: STUB_CONSTANTS_GUEST_FILTER)
     }
-    unsafe store(
-      .agent(codeLength: codeLength), in: page, program: STUB_CONSTANTS_ZYGOTE_PROGRAM,
-      at: STUB_CONSTANTS_ZYGOTE_FILTER)
+    if Host.canTrapSystemCalls {
+      unsafe store(
+        .agent(codeLength: codeLength), in: page, program: STUB_CONSTANTS_ZYGOTE_PROGRAM,
+        at: STUB_CONSTANTS_ZYGOTE_FILTER)
+    }
   }
 
   /// Stores a filter and the `struct sock_fprog` that names it.

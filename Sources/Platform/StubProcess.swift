@@ -60,11 +60,15 @@ final class StubProcess: GuestProcess {
       context.clear(from: platform.frameFloor)
       context.prepareHeader()
       context.state.store(Stub.held)
-      let thread = HostThread(context: context, isFirst: ring.threads.isEmpty)
+      let thread = HostThread(
+        context: context, isFirst: ring.threads.isEmpty, isTraced: platform.kind == .ptrace)
       ring.threads.append(thread)
       ring.starts.append(thread)
       platform.count(\.threadsCreated)
       return thread
+    }
+    if platform.kind == .ptrace {
+      return PtraceThread(process: self, host: thread, registers: registers, parent: parent as? PtraceThread)
     }
     return SeccompThread(process: self, host: thread, registers: registers, parent: parent as? SeccompThread)
   }
@@ -74,7 +78,7 @@ final class StubProcess: GuestProcess {
   /// Lets a thread go, after the operations that were queued before.
   /// - Returns: false if the process is dead.
   func resume(_ thread: HostThread, cpu: Int?) -> Bool {
-    running.add(1, ordering: .sequentiallyConsistent)
+    enter()
     let state = thread.context.state
     let wakesGuest = ring.withLock { ring -> Bool in
       ring.statistics.contextSwitches &+= 2
@@ -110,6 +114,14 @@ final class StubProcess: GuestProcess {
     } else if platform.isTrusted {
       ring.withLock { $0.isBatchRunning = false }
     }
+    leave()
+  }
+
+  /// A thread is about to run.
+  func enter() { running.add(1, ordering: .sequentiallyConsistent) }
+
+  /// It runs no longer.
+  func leave() {
     running.subtract(1, ordering: .sequentiallyConsistent)
     if isDead { retireIfOver() }
   }
@@ -147,6 +159,12 @@ final class StubProcess: GuestProcess {
     }
   }
 
+  /// A traced thread is gone, so the process is ending.
+  func noteEnd() {
+    die(.killed)
+    reap()
+  }
+
   private func noteReason(_ value: Trap.DeathReason) {
     let code: UInt8 =
       switch value {
@@ -165,6 +183,8 @@ final class StubProcess: GuestProcess {
         for thread in ring.threads {
           thread.context.state.formUnion(Stub.dead)
           thread.context.state.wake(bitset: Stub.wakeApus)
+          thread.context.flushWord.formUnion(Stub.dead)
+          thread.context.flushWord.wake()
         }
       }
     }
@@ -176,6 +196,12 @@ final class StubProcess: GuestProcess {
   @discardableResult
   func reap(waiting: Bool = false) -> Bool {
     if reaped.load(ordering: .sequentiallyConsistent) { return true }
+    // A process is not over before its tracer has taken notice of its threads' ends.
+    if platform.kind == .ptrace {
+      for thread in ring.withLock({ $0.threads }) where thread.tracer != 0 {
+        _ = try? Host.reap(thread.id.load(ordering: .sequentiallyConsistent), waiting: waiting)
+      }
+    }
     guard let status = (try? Host.reap(hostPID, waiting: waiting)) ?? nil else { return false }
     reaped.store(true, ordering: .sequentiallyConsistent)
     switch status {

@@ -9,7 +9,10 @@ struct Setup: Sendable, CustomStringConvertible {
   var trusted: Bool
 
   var description: String { kind == .ptrace ? "ptrace" : trusted ? "trusted" : "strict" }
-  static let all = [Setup(kind: .seccomp, trusted: false), Setup(kind: .seccomp, trusted: true)]
+  static let all = [
+    Setup(kind: .seccomp, trusted: false), Setup(kind: .seccomp, trusted: true),
+    Setup(kind: .ptrace, trusted: false),
+  ]
 }
 
 /// A platform with some physical memory that a test fills by hand.

@@ -126,6 +126,8 @@ final class Traps: Sendable {
       try Host.startThread {
         let trap = thread.run(cpu: nil)
         shared.list.withLock { $0.append(trap) }
+        // A tracer that ends takes the process with it.
+        while !process.isDead { Host.sleep(nanoseconds: 1_000_000) }
       }
     }
     #expect(threads[0].run(cpu: nil) == .syscall)

@@ -25,6 +25,7 @@ long apus_zygote_start(const struct apus_zygote_parameters *parameters);
 uint64_t apus_stub_length(void);
 uint64_t apus_stub_handler_offset(void);
 uint64_t apus_stub_restorer_offset(void);
+uint64_t apus_stub_park_offset(void);
 uint64_t apus_stub_park_site_offset(void);
 
 // Atomic operations on words that are shared with guest processes, where Swift's `Atomic` cannot live.

@@ -80,6 +80,7 @@
 #define STUB_HEADER_GS_BASE 24
 #define STUB_HEADER_TID 32
 #define STUB_HEADER_STACK 40
+#define STUB_HEADER_FLUSH 64  // the state word that a tracer waits on while the agent works
 
 // Bits of a context's state word.
 #define STUB_STATE_HELD 1     // the agent still has work to do before the thread may run

@@ -1,0 +1,173 @@
+import CStub
+import LinuxABI
+
+/// What a traced thread's wait status says (waitpid(2), ptrace(2)).
+package enum TraceStop: Sendable, Equatable {
+  case systemCall
+  case signal(Int32)
+  /// A stop that no signal to the thread caused: an interruption, or a group stop.
+  case event
+  case ended
+}
+
+/// `struct user_regs_struct` of ptrace(2).
+package struct TraceRegisters: BitwiseCopyable, Sendable {
+  package var r15: UInt64 = 0
+  package var r14: UInt64 = 0
+  package var r13: UInt64 = 0
+  package var r12: UInt64 = 0
+  package var rbp: UInt64 = 0
+  package var rbx: UInt64 = 0
+  package var r11: UInt64 = 0
+  package var r10: UInt64 = 0
+  package var r9: UInt64 = 0
+  package var r8: UInt64 = 0
+  package var rax: UInt64 = 0
+  package var rcx: UInt64 = 0
+  package var rdx: UInt64 = 0
+  package var rsi: UInt64 = 0
+  package var rdi: UInt64 = 0
+  package var originalRAX: UInt64 = .max
+  package var rip: UInt64 = 0
+  package var cs: UInt64 = 0x33
+  package var rflags: UInt64 = 0x202
+  package var rsp: UInt64 = 0
+  package var ss: UInt64 = 0x2b
+  package var fsBase: UInt64 = 0
+  package var gsBase: UInt64 = 0
+  package var ds: UInt64 = 0
+  package var es: UInt64 = 0
+  package var fs: UInt64 = 0
+  package var gs: UInt64 = 0
+  package init() {}
+}
+
+/// The parts of `siginfo_t` that a tracer looks at.
+package struct TraceSignal: Sendable {
+  package var code: Int32
+  /// `si_addr` or `si_call_addr`.
+  package var address: UInt64
+}
+
+extension Host {
+  private static func trace(_ request: Int, _ thread: Int32, _ address: Int = 0, _ data: Int = 0) throws(Errno) {
+    try call(.ptrace, request, Int(thread), address, data)
+  }
+
+  /// This thread's id (gettid(2)): what owns a traced thread.
+  package static var threadID: Int32 { Int32(truncatingIfNeeded: apus_syscall(186, 0, 0, 0, 0, 0, 0)) }
+
+  /// Attaches to a thread; it is killed if this thread ends, and goes on until it is interrupted (`PTRACE_SEIZE`).
+  package static func traceSeize(_ thread: Int32) throws(Errno) {
+    try trace(0x4206, thread, 0, 0x10_0001)  // PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD
+  }
+
+  /// Stops a traced thread (`PTRACE_INTERRUPT`).
+  package static func traceInterrupt(_ thread: Int32) throws(Errno) { try trace(0x4207, thread) }
+
+  /// Lets a stopped thread go until it makes a system call, which is not executed (`PTRACE_SYSEMU`).
+  package static func traceResume(_ thread: Int32, signal: Int32 = 0) throws(Errno) {
+    try trace(31, thread, 0, Int(signal))
+  }
+
+  /// Lets a stopped thread go and attaches to it no longer (`PTRACE_DETACH`).
+  package static func traceDetach(_ thread: Int32) throws(Errno) { try trace(17, thread) }
+
+  /// Waits until a traced thread stops or ends.
+  package static func traceWait(_ thread: Int32) -> TraceStop {
+    var status: Int32 = 0
+    let result = unsafe withUnsafeMutablePointer(to: &status) { pointer in
+      var result: Int
+      repeat {
+        result = apus_syscall(61, Int(thread), Int(bitPattern: pointer), 0x4000_0000, 0, 0, 0)  // __WALL
+      } while result == -4
+      return result
+    }
+    guard result == Int(thread), status & 0xff == 0x7f else { return .ended }
+    if status >> 16 != 0 { return .event }
+    let signal = status >> 8 & 0xff
+    return signal == 0x85 ? .systemCall : .signal(signal)
+  }
+
+  /// Tells whether a process has ended, though its tracers may not have taken notice yet (proc(5), `stat`).
+  package static func hasEnded(_ process: Int32) -> Bool {
+    guard let text = try? readSmallFile("/proc/\(process)/stat", limit: 512),
+      let end = text.lastIndex(of: UInt8(ascii: ")")), end + 2 < text.count
+    else { return true }
+    return text[end + 2] == UInt8(ascii: "Z") || text[end + 2] == UInt8(ascii: "X")
+  }
+
+  /// Reads the registers of a stopped thread (`PTRACE_GETREGS`).
+  package static func traceRead(_ registers: inout TraceRegisters, of thread: Int32) throws(Errno) {
+    try unsafe withUnsafeMutablePointer(to: &registers) { pointer throws(Errno) in
+      try trace(12, thread, 0, Int(bitPattern: pointer))
+    }
+  }
+
+  /// Writes the registers of a stopped thread (`PTRACE_SETREGS`).
+  package static func traceWrite(_ registers: TraceRegisters, to thread: Int32) throws(Errno) {
+    var registers = registers
+    try unsafe withUnsafeMutablePointer(to: &registers) { pointer throws(Errno) in
+      try trace(13, thread, 0, Int(bitPattern: pointer))
+    }
+  }
+
+  /// The architecture of the system call that a thread stopped at (`PTRACE_GET_SYSCALL_INFO`).
+  package static func traceArchitecture(_ thread: Int32) -> UInt32? {
+    var info = (
+      UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0),
+      UInt64(0), UInt64(0)
+    )
+    let result = unsafe withUnsafeMutablePointer(to: &info) { pointer in
+      apus_syscall(101, 0x420e, Int(thread), 88, Int(bitPattern: pointer), 0, 0)
+    }
+    return result > 0 ? UInt32(truncatingIfNeeded: info.0 >> 32) : nil
+  }
+
+  /// Why a thread stopped with a signal (`PTRACE_GETSIGINFO`).
+  package static func traceSignal(_ thread: Int32) throws(Errno) -> TraceSignal {
+    var words: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
+    var info = (words, words)  // siginfo_t: 128 bytes
+    try unsafe withUnsafeMutablePointer(to: &info) { pointer throws(Errno) in
+      try trace(0x4202, thread, 0, Int(bitPattern: pointer))
+    }
+    words = info.0
+    return TraceSignal(code: Int32(truncatingIfNeeded: words.1), address: words.2)
+  }
+
+  /// Sets the signal mask of a stopped thread (`PTRACE_SETSIGMASK`).
+  package static func traceSetMask(_ mask: UInt64, of thread: Int32) throws(Errno) {
+    var mask = mask
+    try unsafe withUnsafeMutablePointer(to: &mask) { pointer throws(Errno) in
+      try trace(0x420b, thread, 8, Int(bitPattern: pointer))
+    }
+  }
+
+  /// Reads the XSAVE area of a stopped thread (`PTRACE_GETREGSET`, `NT_X86_XSTATE`).
+  package static func traceExtendedState(of thread: Int32) throws(Errno) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: 16384)
+    let length = try traceRegisterSet(0x4204, thread, &bytes)
+    bytes.removeLast(max(0, bytes.count - length))
+    return bytes
+  }
+
+  /// Writes the XSAVE area of a stopped thread, which has to be whole (`PTRACE_SETREGSET`, `NT_X86_XSTATE`).
+  package static func traceSetExtendedState(_ area: [UInt8], of thread: Int32) throws(Errno) {
+    var area = area
+    _ = try traceRegisterSet(0x4205, thread, &area)
+  }
+
+  private static func traceRegisterSet(_ request: Int, _ thread: Int32, _ bytes: inout [UInt8]) throws(Errno) -> Int {
+    let count = bytes.count
+    let result = unsafe bytes.withUnsafeMutableBytes { buffer in
+      // struct iovec
+      var vector = (Int(bitPattern: buffer.baseAddress), count)
+      let result = unsafe withUnsafeMutablePointer(to: &vector) { pointer in
+        apus_syscall(101, request, Int(thread), 0x202, Int(bitPattern: pointer), 0, 0)
+      }
+      return result < 0 ? result : vector.1
+    }
+    if result < 0 { throw Errno(rawValue: CInt(-result)) }
+    return result
+  }
+}

@@ -1,0 +1,279 @@
+import CStub
+import Host
+import LinuxABI
+import Synchronization
+
+/// A guest thread under the ptrace platform. It belongs to the CPU thread that runs it first, which is its tracer.
+@safe final class PtraceThread: GuestThread, @unchecked Sendable {
+  private let process: StubProcess
+  private let host: HostThread
+  var registers: Registers
+  /// The extended state to go on with, where it is not the one that the host thread has.
+  private var newState: [UInt8]?
+
+  init(process: StubProcess, host: HostThread, registers: Registers, parent: PtraceThread?) {
+    self.process = process
+    self.host = host
+    self.registers = registers
+    newState = parent?.extendedState() ?? ExtendedState.initial
+  }
+
+  func run(cpu: Int?) -> Trap {
+    guard process.flush(before: host, cpu: cpu) else { return finish(nil) }
+    do throws(Errno) {
+      if host.tracer == 0 { try attach() }
+      if let cpu, cpu != host.cpu {
+        host.cpu = cpu
+        Host.pin(thread: id, to: cpu)
+      }
+      if let state = newState {
+        newState = nil
+        try restore(state)
+      }
+      try Host.traceWrite(TraceRegisters(registers), to: id)
+      return finish(try goOn())
+    } catch {
+      process.die(error == .noSuchProcess ? .killed : .protocolViolation)
+      return finish(nil)
+    }
+  }
+
+  private var id: Int32 { host.id.load(ordering: .relaxed) }
+
+  private func finish(_ trap: Trap?) -> Trap {
+    process.leave()
+    return trap ?? .died(reason: process.deathReason)
+  }
+
+  /// - Returns: nil if the process has died.
+  private func goOn() throws(Errno) -> Trap? {
+    var signal: Int32 = 0
+    while true {
+      try Host.traceResume(id, signal: signal)
+      let stop = Host.traceWait(id)
+      switch stop {
+      case .ended:
+        host.tracer = 0
+        process.noteEnd()
+        return nil
+      case .systemCall:
+        try readRegisters()
+        return Host.traceArchitecture(id) == 0xc000_003e && registers.rax & 0x4000_0000 == 0
+          ? .syscall : .foreignSyscall
+      case .event:
+        try readRegisters()
+        return .preempted
+      case .signal(let number):
+        if let trap = try trap(of: number) { return trap }
+        // From outside, and nothing of ours: it takes its course, as it would under the seccomp platform.
+        signal = number
+      }
+    }
+  }
+
+  private func readRegisters() throws(Errno) {
+    var state = TraceRegisters()
+    try Host.traceRead(&state, of: id)
+    registers = Registers(state)
+  }
+
+  private func trap(of signal: Int32) throws(Errno) -> Trap? {
+    switch signal {
+    case Stub.preemptSignal:
+      try readRegisters()
+      return .preempted
+    case 4, 5, 7, 8, 11, 31:
+      try readRegisters()
+      let info = try Host.traceSignal(id)
+      if info.code <= 0 { return .preempted }
+      if signal == 31 {
+        guard SignalFrame.isVsyscall(info.address) else { return .preempted }
+        registers.rip = info.address
+        registers.rsp = registers.rsp &- 8
+        return .vsyscall
+      }
+      if signal == 11, SignalFrame.isVsyscall(registers.rip) { return .vsyscall }
+      return .fault(fault(signal, info))
+    default:
+      return nil
+    }
+  }
+
+  /// The host does not tell tracers the exception and its error code, so they are inferred. A write to a page that
+  /// isn't mapped looks like a read; where the page is mapped read-only after that, it comes again as a write.
+  private func fault(_ signal: Int32, _ info: TraceSignal) -> Fault {
+    var trapNumber: UInt64 = 14
+    var errorCode: UInt64 = 0
+    switch signal {
+    case 4: trapNumber = 6
+    case 5: trapNumber = info.code == 2 ? 1 : 3  // TRAP_TRACE
+    case 8: trapNumber = 0
+    case 7: trapNumber = info.code == 1 ? 17 : 14  // BUS_ADRALN
+    default:
+      if info.code == 0x80 {  // SI_KERNEL: a general protection fault
+        trapNumber = 13
+      } else {
+        errorCode = 4
+        if info.code == 2 { errorCode |= 1 }  // SEGV_ACCERR
+        if info.address == registers.rip {
+          errorCode |= 16
+        } else if info.code == 2 {
+          errorCode |= 2
+        }
+      }
+    }
+    return Fault(
+      signal: signal, code: info.code, address: info.address, trapNumber: trapNumber, errorCode: errorCode)
+  }
+
+  // MARK: Attaching
+
+  /// Attaches to the thread, which sleeps in the stub or is on its way there.
+  private func attach() throws(Errno) {
+    for _ in 0..<2000 where id == 0 && !process.isDead {
+      host.learnID(process: process.hostPID)
+      if id == 0 { Host.sleep(nanoseconds: 20_000) }
+    }
+    guard id != 0, id != process.hostPID else { throw .noSuchProcess }
+    try Host.traceSeize(id)
+    host.tracer = Host.threadID
+    try Host.traceInterrupt(id)
+    guard Host.traceWait(id) == .event else {
+      process.noteEnd()
+      throw .noSuchProcess
+    }
+    try Host.traceSetMask(0, of: id)
+  }
+
+  func exit() { if process.park(host) { process.giveBack(host) } }
+
+  func preempt() {
+    for _ in 0..<100 where id == 0 && !process.isDead { Host.sleep(nanoseconds: 50_000) }
+    if id > 0 { Host.kill(process.hostPID, thread: id, signal: Stub.preemptSignal) }
+  }
+
+  // MARK: Extended state
+
+  func extendedState() -> [UInt8] {
+    if let newState { return newState }
+    guard let whole = try? Host.traceExtendedState(of: id) else { return ExtendedState.initial }
+    return ExtendedState.area(fromRegisterSet: whole)
+  }
+
+  func setExtendedState(_ area: [UInt8]) throws(Errno) { newState = try ExtendedState.sanitized(area) }
+
+  func resetExtendedState() { newState = ExtendedState.initial }
+
+  private func restore(_ state: [UInt8]) throws(Errno) {
+    var whole = try Host.traceExtendedState(of: id)
+    ExtendedState.store(state, inRegisterSet: &whole)
+    try Host.traceSetExtendedState(whole, of: id)
+  }
+}
+
+extension StubProcess {
+  /// Has the agent execute what is queued, and waits until it has.
+  /// - Returns: false if the process is dead. Either way the thread counts as running.
+  func flush(before thread: HostThread, cpu: Int?) -> Bool {
+    enter()
+    let word = thread.context.flushWord
+    let posted = ring.withLock { ring -> Bool in
+      ring.statistics.contextSwitches &+= 2
+      guard ring.hasWork || !ring.isSettled, !isDead else { return false }
+      if let cpu, cpu != ring.agentCPU {
+        ring.agentCPU = cpu
+        Host.pin(thread: hostPID, to: cpu)
+      }
+      ring.statistics.contextSwitches &+= 2
+      word.store(Stub.held | Stub.sleeps)
+      ring.post(resuming: thread, in: self)
+      return true
+    }
+    if posted {
+      while !isDead {
+        let value = word.load()
+        if value & Stub.held == 0 { break }
+        word.wait(expected: value, bitset: Stub.wakeGuest, deadline: Host.monotonicTime &+ 100_000_000)
+        // The pidfd of a traced process tells nothing before its tracers have taken notice.
+        if word.load() == value, Host.hasEnded(hostPID) { noteEnd() }
+      }
+      ring.withLock { $0.settle(thread.settles) }
+    }
+    return !isDead
+  }
+
+  /// Sends a traced thread back to its sleep in the stub, untraced.
+  /// - Returns: false where that cannot be done: this thread isn't its tracer.
+  func park(_ thread: HostThread) -> Bool {
+    let id = thread.id.load(ordering: .sequentiallyConsistent)
+    if thread.tracer == 0 { return id != 0 && !isDead }
+    guard thread.tracer == Host.threadID, !isDead else { return false }
+    var registers = TraceRegisters()
+    registers.rip = Stub.base + apus_stub_park_offset()
+    registers.rdi = thread.context.headerAddress
+    do throws(Errno) {
+      thread.context.state.store(Stub.held)
+      try Host.traceSetMask(.max, of: id)
+      try Host.traceWrite(registers, to: id)
+      try Host.traceDetach(id)
+    } catch {
+      return false
+    }
+    thread.tracer = 0
+    return true
+  }
+}
+
+extension TraceRegisters {
+  /// What a stopped thread goes on with.
+  fileprivate init(_ registers: Registers) {
+    self.init()
+    r15 = registers.r15
+    r14 = registers.r14
+    r13 = registers.r13
+    r12 = registers.r12
+    rbp = registers.rbp
+    rbx = registers.rbx
+    r11 = registers.r11
+    r10 = registers.r10
+    r9 = registers.r9
+    r8 = registers.r8
+    rax = registers.rax
+    rcx = registers.rcx
+    rdx = registers.rdx
+    rsi = registers.rsi
+    rdi = registers.rdi
+    rip = registers.rip
+    rflags = registers.rflags & 0x24_4dd5 | 0x202
+    rsp = registers.rsp
+    fsBase = registers.fsBase & 0x7fff_ffff_ffff
+    gsBase = registers.gsBase & 0x7fff_ffff_ffff
+  }
+}
+
+extension Registers {
+  /// What a thread stopped with. At a system call the host keeps the number apart from `rax`.
+  fileprivate init(_ state: TraceRegisters) {
+    self.init()
+    r15 = state.r15
+    r14 = state.r14
+    r13 = state.r13
+    r12 = state.r12
+    rbp = state.rbp
+    rbx = state.rbx
+    r11 = state.r11
+    r10 = state.r10
+    r9 = state.r9
+    r8 = state.r8
+    rax = state.originalRAX == .max ? state.rax : state.originalRAX
+    rcx = state.rcx
+    rdx = state.rdx
+    rsi = state.rsi
+    rdi = state.rdi
+    rip = state.rip
+    rflags = state.rflags
+    rsp = state.rsp
+    fsBase = state.fsBase
+    gsBase = state.gsBase
+  }
+}

@@ -164,7 +164,7 @@ final class StubPlatform: Platform {
 
   /// Takes a process from the pool that can be shown to be clean.
   private func takeIdle() -> StubProcess? {
-    for attempt in 0..<2 {
+    for attempt in 0..<3 {
       // Locks of processes come before the platform's.
       for process in state.withLock({ $0.idle }).reversed() where process.isEmptied {
         let isOurs = state.withLock { state in
@@ -177,9 +177,9 @@ final class StubPlatform: Platform {
         }
         process.kill()
       }
-      // Emptying takes less time than a new process: wait for it once.
-      if attempt > 0 || state.withLock({ $0.idle.isEmpty }) { break }
-      waitForConfirmation(milliseconds: 1)
+      // Emptying takes less time than a new process: wait for it a little.
+      if attempt > 1 || state.withLock({ $0.idle.isEmpty }) { break }
+      waitForConfirmation(milliseconds: 2)
     }
     return nil
   }

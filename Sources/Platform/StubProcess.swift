@@ -161,8 +161,10 @@ final class StubProcess: GuestProcess {
 
   /// A traced thread is gone, so the process is ending.
   func noteEnd() {
-    die(.killed)
-    reap()
+    if !isGone { Host.kill(hostPID, signal: Host.signalKill) }
+    reap(waiting: true)
+    noteReason(.killed)
+    markDead()
   }
 
   private func noteReason(_ value: Trap.DeathReason) {

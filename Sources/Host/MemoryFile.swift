@@ -73,9 +73,11 @@ package enum MemoryFile {
     try Host.call(.mincore, Int(bitPattern: address), length, Int(bitPattern: vector))
   }
 
-  /// Gets a mapped range ready for writing in one go (madvise(2), `MADV_POPULATE_WRITE`). It is only a hint.
-  package static func populate(_ address: UnsafeMutableRawPointer, length: Int) {
-    _ = try? Host.call(.madvise, Int(bitPattern: address), length, 23)
+  /// Gets a mapped range ready for writing in one go (madvise(2), `MADV_POPULATE_WRITE`). Returns false where the host
+  /// can't.
+  @discardableResult
+  package static func populate(_ address: UnsafeMutableRawPointer, length: Int) -> Bool {
+    (try? Host.call(.madvise, Int(bitPattern: address), length, 23)) != nil
   }
 
   /// Reads at a position, until `count` bytes or the end (pread(2)). Returns the bytes read.

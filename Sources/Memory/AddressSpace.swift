@@ -110,7 +110,7 @@ package final class AddressSpace {
     releases.retire()
   }
 
-  /// The host process is dead: releases all frames.
+  /// The host process is dead: releases all frames, once it is gone.
   package func abandon() {
     guard !isOver else { return }
     clear()

@@ -10,9 +10,15 @@ enum FaultSignal {
 }
 
 extension AddressSpace {
-  /// Resolves a page fault.
-  package func fault(at address: UInt64, access: MemoryAccess) -> FaultOutcome {
-    resolve(PageNumber(holding: address), access, wanted: 1)
+  /// Resolves a page fault. `isBusError` tells that the host raised SIGBUS: it maps the page but could not show it.
+  package func fault(at address: UInt64, access: MemoryAccess, isBusError: Bool = false) -> FaultOutcome {
+    let page = PageNumber(holding: address)
+    let outcome = resolve(page, access, wanted: 1)
+    guard isBusError, outcome == .resolved else { return outcome }
+    // A frame that can't be shown means that the host is out of memory; a file page, that the file has none there.
+    guard let index = extents.index(of: page) else { return FaultSignal.pastEnd }
+    let target = unsafe physical.pointer(to: extents[index].frame(of: page))
+    return unsafe MemoryFile.populate(target, length: Int(Layout.pageSize)) ? .resolved : .outOfMemory
   }
 
   /// Makes a page ready for an access. `wanted` pages from it on are going to be used the same way.

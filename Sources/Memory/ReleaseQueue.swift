@@ -62,17 +62,16 @@ final class ReleaseQueue {
 
   /// The address space is over: its process is emptied, and the frames are free when that is done.
   func retire() {
-    process.recycle()
     seal()
+    process.recycle()
     isRetired = true
     drain()
   }
 
-  /// The address space is over, and its process is dead: the frames are free.
+  /// The address space is over, and its process is dying: the frames are free when it is gone.
   func abandon() {
     isRetired = true
-    releaseAll()
-    isListed = false
+    drain()
   }
 
   private func releaseAll() {

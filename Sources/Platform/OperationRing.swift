@@ -29,6 +29,11 @@ import LinuxABI
   private(set) var ticket: UInt64
   private var tailOfTicket = [UInt64](repeating: 0, count: Int(STUB_RING_COUNT))
   private var wantsConfirmation = false
+  /// Confirmations asked for, and the tickets that answer them: confirmations that are posted only to keep the ring
+  /// going may come before the operations that a request is about, and answer none.
+  private var requests: UInt64 = 0
+  private var answers: [(request: UInt64, ticket: UInt64)] = []
+  private var answered: UInt64 = 0
   /// The ring position behind the last operation that named a registered file.
   private var lastFileOperation: UInt64 = 0
   private var hasBatch = false
@@ -52,8 +57,28 @@ import LinuxABI
   mutating func append(_ operation: MemoryOperation) { pending.append(operation) }
 
   mutating func requestConfirmation() -> UInt64 {
-    wantsConfirmation = true
-    return ticket + 1
+    if !wantsConfirmation {
+      wantsConfirmation = true
+      requests += 1
+    }
+    return requests
+  }
+
+  /// The last request whose operations, and all before it, are confirmed.
+  mutating func answeredRequest(confirmedTicket: UInt64) -> UInt64 {
+    var done = 0
+    while done < answers.count, answers[done].ticket <= confirmedTicket {
+      answered = answers[done].request
+      done += 1
+    }
+    if done > 0 { answers.removeSubrange(0..<done) }
+    return answered
+  }
+
+  private mutating func answerRequest() {
+    guard wantsConfirmation else { return }
+    wantsConfirmation = false
+    answers.append((requests, ticket))
   }
 
   /// The thread is parked and the ring has been confirmed: nothing is on its way.
@@ -70,7 +95,7 @@ import LinuxABI
   mutating func empty(in process: StubProcess) {
     pending.removeAll()
     pending.append(.unmap(address: 0, length: Stub.base))
-    wantsConfirmation = true
+    _ = requestConfirmation()
     isBatchRunning = false
     clearBatch()
     post(resuming: nil, in: process)
@@ -83,7 +108,7 @@ import LinuxABI
   mutating func isDoneWithFiles(confirmedTicket: UInt64) -> Bool {
     note(confirmedTicket: confirmedTicket)
     if lastFileOperation > confirmed {
-      wantsConfirmation = true
+      _ = requestConfirmation()
       return false
     }
     return !pending.operations.contains { $0.namesFile }
@@ -121,11 +146,11 @@ import LinuxABI
     _ number: SyscallNumber, _ a: UInt64, _ b: UInt64 = 0, _ c: UInt64 = 0, _ d: UInt64 = 0, _ e: UInt64 = 0,
     _ f: UInt64 = 0, kind: Int32 = STUB_KIND_CALL, in process: StubProcess
   ) {
-    if tail - lastConfirmation >= 64 { emitConfirmation(in: process) }
+    if tail - lastConfirmation >= 64 { emitConfirmation(answers: false, in: process) }
     write(number, a, b, c, d, e, f, kind: kind, in: process)
   }
 
-  private mutating func emitConfirmation(in process: StubProcess) {
+  private mutating func emitConfirmation(answers: Bool = true, in process: StubProcess) {
     ticket += 1
     let index = Int(tail % Stub.ringCount)
     let payload =
@@ -134,7 +159,7 @@ import LinuxABI
     write(.write, UInt64(STUB_FD_CONFIRM), payload, 8, 0, 0, 0, kind: STUB_KIND_CALL, in: process)
     tailOfTicket[Int(ticket % Stub.ringCount)] = tail
     lastConfirmation = tail
-    wantsConfirmation = false
+    if answers { answerRequest() }
     process.platform.noteConfirmationPosted()
   }
 
@@ -205,7 +230,7 @@ import LinuxABI
       let payload = Stub.control + UInt64(offset) + UInt64(STUB_ENTRY_PAYLOAD)
       store(.write, UInt64(STUB_FD_CONFIRM), payload, 8, 0, 0, 0, kind: STUB_KIND_CALL, at: offset)
       tailOfTicket[Int(ticket % Stub.ringCount)] = tail
-      wantsConfirmation = false
+      answerRequest()
       process.platform.noteConfirmationPosted()
       count += 1
     }

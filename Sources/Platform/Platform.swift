@@ -131,7 +131,7 @@ package protocol GuestProcess: AnyObject, Sendable {
   func makeThread(registers: Registers, extendedStateOf parent: (any GuestThread)?) throws(Errno) -> any GuestThread
   /// The guest process is over: unmaps everything below the stub and gives the host process back to the pool, or
   /// kills it where it can't be shown to be quiet. No thread of it may be running. A release ticket
-  /// taken right after it covers the unmapping of everything; but for that the object is not used afterwards.
+  /// taken right before covers the unmapping of everything. The object is used afterwards only to ask for that.
   func recycle()
   /// Kills the host process (SIGKILL). The object is not used afterwards but for `isDead`.
   func kill()

@@ -273,7 +273,8 @@ final class StubPlatform: Platform {
   func confirmedRelease(of process: any GuestProcess) -> UInt64 {
     guard let process = process as? StubProcess else { return 0 }
     if process.isGone || process.isDead && process.reap() { return .max }
-    return confirmedTicket(ofSlot: process.slot)
+    let ticket = confirmedTicket(ofSlot: process.slot)
+    return process.ring.withLock { $0.answeredRequest(confirmedTicket: ticket) }
   }
 
   func noteConfirmationPosted() {

@@ -72,6 +72,8 @@ final class FakeProcess: GuestProcess, @unchecked Sendable {
   var confirmed: UInt64 = 0
   var isDead = false
   var isRecycled = false
+  /// The last ticket that emptying the process confirms.
+  var recycledTicket: UInt64 = 0
   var problems: [String] = []
 
   init(platform: FakePlatform) { self.platform = platform }
@@ -87,7 +89,12 @@ final class FakeProcess: GuestProcess, @unchecked Sendable {
   func makeThread(
     registers: Registers, extendedStateOf parent: (any GuestThread)?
   ) throws(Errno) -> any GuestThread { throw .resourceTemporarilyUnavailable }
-  func recycle() { isRecycled = true }
+  func recycle() {
+    isRecycled = true
+    recycledTicket = issued
+    queued = []
+    table = [:]
+  }
   func kill() { isDead = true }
 
   /// Runs the queue, as happens before a thread runs.
@@ -95,7 +102,7 @@ final class FakeProcess: GuestProcess, @unchecked Sendable {
     for operation in queued { apply(operation) }
     log += queued
     queued = []
-    confirmed = issued
+    confirmed = isRecycled ? recycledTicket : issued
   }
 
   private func check(_ condition: Bool, _ operation: MemoryOperation, _ what: String) {

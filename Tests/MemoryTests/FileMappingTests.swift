@@ -20,6 +20,7 @@ private let pastEnd = FaultOutcome.signal(number: 7, code: 2)
     #expect(try space.readValue(start + 10 * 4096 + 8, as: UInt32.self) == 11 + 11 << 8)
     #expect(throws: Errno.badAddress) { try space.readValue(start + 11 * 4096, as: UInt8.self) }
     #expect(space.fault(at: start + 11 * 4096, access: .read) == pastEnd)
+    #expect(space.fault(at: start, access: .read, isBusError: true) == pastEnd)
     try machine.verify(space)
     try machine.end([space])
   }

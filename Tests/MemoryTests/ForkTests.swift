@@ -117,6 +117,7 @@ import Testing
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 1 << 20)
     try machine.poke(space, start, 1)
+    try machine.process(of: space).kill()
     space.abandon()
     #expect(machine.physical.referencedBytes == 0)
     #expect(try !machine.process(of: space).isRecycled)

@@ -104,7 +104,7 @@ extension Kernel {
       task.group.usage.minorFaults &+= 1
       let access: MemoryAccess =
         fault.errorCode & 16 != 0 ? .execute : fault.errorCode & 2 != 0 ? .write : .read
-      switch task.memory.fault(at: fault.address, access: access) {
+      switch task.memory.fault(at: fault.address, access: access, isBusError: fault.signal == Signal.bus) {
       case .resolved: return
       case .outOfMemory:
         // The task faults again, after those that end have had the CPU.

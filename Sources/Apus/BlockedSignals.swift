@@ -11,7 +11,7 @@ struct BlockedSignals {
   init() {
     let signals = [
       Signal.hup, Signal.int, Signal.quit, Signal.term, Signal.usr1, Signal.usr2, Signal.winch, Signal.pipe,
-      Signal.ttou,
+      Signal.ttou, Signal.tstp,
     ]
     let set = signals.reduce(into: SignalSet()) { $0.formUnion(SignalSet($1)) }
     oldMask = Host.setSignalMask(set, blocking: true)

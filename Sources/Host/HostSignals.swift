@@ -35,6 +35,16 @@ extension Host {
     return HostSignal(number: words[0], isFromKernel: words[2] > 0)
   }
 
+  /// Stops this process as SIGTSTP does, until SIGCONT; returns at once where the process group is orphaned, for then
+  /// nobody would continue it (setpgid(2)).
+  package static func stopSelf() {
+    guard let process = try? call(.getpid), let thread = try? call(.gettid) else { return }
+    let old = setSignalMask([], blocking: true)
+    _ = setSignalMask(old.subtracting(SignalSet(Signal.tstp)), blocking: false)
+    _ = try? call(.tgkill, process, thread, Int(Signal.tstp))
+    _ = setSignalMask(old, blocking: false)
+  }
+
   private static func set(of signals: [Int32]) -> UInt64 {
     signals.reduce(into: SignalSet()) { $0.formUnion(SignalSet($1)) }.rawValue
   }

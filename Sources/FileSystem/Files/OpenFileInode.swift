@@ -16,6 +16,13 @@ package final class OpenFileInode: Inode {
     (try? file.attributes()).flatMap { FileMode(rawValue: $0.mode).kind } ?? .regular
   }
   package override func attributes() throws(Errno) -> Stat { try file.attributes() }
+  /// Truncation alone, for `O_TRUNC`.
+  package override func setAttributes(_ change: AttributeChange) throws(Errno) {
+    guard let size = change.size, change.permissions == nil, change.uid == nil, change.gid == nil else {
+      throw .notPermitted
+    }
+    try file.truncate(to: size)
+  }
   package override func open(_ flags: OpenFlags, at location: PathLocation) throws(Errno) -> OpenFile {
     try file.reopen(flags)
   }

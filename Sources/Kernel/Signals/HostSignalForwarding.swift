@@ -7,6 +7,7 @@ extension Kernel {
   /// Host signals that are passed on.
   private static let forwardedSignals: [Int32] = [
     Signal.hup, Signal.int, Signal.quit, Signal.term, Signal.usr1, Signal.usr2, Signal.winch,
+    Signal.tstp,
   ]
 
   /// Blocks the signals that are passed on to guests in the calling thread, and reads them from a descriptor instead.

@@ -1,3 +1,4 @@
+import Host
 import LinuxABI
 
 /// Stopping and continuing processes (signal(7), waitpid(2)).
@@ -27,6 +28,15 @@ extension Kernel {
     group.signals.isStopAnnounced = true
     group.unreportedStop = group.signals.stopSignal
     notifyParent(of: group, code: SignalInfo.cldStopped, status: group.signals.stopSignal)
+    if group === firstGroup, console != nil { stopWithCaller() }
+  }
+
+  /// The first process, whose terminal is the caller's, has stopped: Apus stops with it, so that the caller's shell takes
+  /// over, and goes on with it when the shell continues Apus. Where Apus has no shell that could, the host doesn't stop it,
+  /// and the first process goes on at once.
+  private func stopWithCaller() {
+    Host.stopSelf()
+    if let group = firstGroup { send(Signal.cont, toProcessGroup: group.processGroup) }
   }
 
   /// Ends a stop (SIGCONT).
@@ -61,8 +71,11 @@ extension Kernel {
 
   /// No process of the group has a parent in its session but outside of the group, which could continue it: terminal
   /// stop signals have no effect there (setpgid(2)).
+  ///
+  /// The first process's group has such a parent in the caller's shell.
   func isOrphaned(processGroup: Int32) -> Bool {
-    !groups.values.contains { member in
+    if console != nil, processGroup == firstGroup?.processGroup { return false }
+    return !groups.values.contains { member in
       guard member.processGroup == processGroup, !member.isZombie, let parent = member.parent else { return false }
       return parent.session == member.session && parent.processGroup != processGroup
     }

@@ -15,7 +15,10 @@ extension Kernel {
 
   private func settleSignals(of task: Task) {
     let group = task.group
-    if group.isStopped { return enterStop(task) }
+    if group.isStopped {
+      enterStop(task)
+      if task.state != .runnable { return }
+    }
     // A call with a temporary mask that was not interrupted: its mask ends first.
     if let mask = task.maskToRestore, task.pendingRestart == nil,
       task.thread.registers.rax != Kernel.encode(.interrupted)
@@ -26,7 +29,11 @@ extension Kernel {
     while let info = takeSignal(of: task, SignalSet.all.subtracting(task.signalMask)) {
       deliver(info, to: task)
       if group.exitStatus != nil || task.mustExit { return }
-      if group.isStopped { return enterStop(task) }
+      if group.isStopped {
+        enterStop(task)
+        // Stopping the first process stops Apus; here it has been continued.
+        if task.state != .runnable { return }
+      }
     }
     settleRestart(of: task, handler: nil)
     if let mask = task.maskToRestore {

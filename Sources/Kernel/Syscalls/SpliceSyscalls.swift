@@ -20,15 +20,13 @@ extension Syscalls {
     let output = try task.writableFile(a.int(0))
     let input = try task.readableFile(a.int(1))
     let count = try Task.transferCount(a[3])
-    guard !output.flags.contains(.append) else { throw .invalidArgument }
+    guard !output.flags.contains(.append), !input.isPollable else { throw .invalidArgument }
     let start: UInt64
     if a[2] != 0 {
       start = try fileOffset(try task.memory.readValue(a[2], as: Int64.self))
-      if input.pipe != nil { throw .illegalSeek }
     } else {
       start = try input.seek(to: 0, whence: 1)
     }
-    guard !input.isPollable else { throw .invalidArgument }
     // What an earlier run moved is counted in `transferred`; the position was moved along with it.
     var offset = a[2] != 0 ? start &+ UInt64(task.retry.transferred) : start
     var failure: Errno?

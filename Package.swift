@@ -44,6 +44,7 @@ let package = Package(
       linkerSettings: staticExecutable),
     .testTarget(name: "FileSystemTests", dependencies: ["FileSystem"], swiftSettings: strict),
     .testTarget(name: "MemoryTests", dependencies: ["Memory"], swiftSettings: strict),
+    .testTarget(name: "ApusTests", dependencies: ["Apus", system]),
   ]
 )
 

@@ -25,6 +25,9 @@ struct CallFormatter {
     case .clone: shown = cloneArguments()
     case .clone3: shown = clone3Arguments()
     case .rt_sigreturn: shown = []
+    case .getcwd:
+      shown = [succeeded ? string(arguments[0], limit: 4096) : pointer(arguments[0]), "\(arguments[1])"]
+    case .fcntl: shown = fcntlArguments()
     case .execve: shown = execveArguments()
     default: shown = entry.arguments.indices.prefix(argumentCount(entry)).map { format(entry.arguments[$0], $0) }
     }
@@ -38,7 +41,6 @@ struct CallFormatter {
     switch entry.number {
     case .open: return arguments[1] & creates == 0 ? 2 : count
     case .openat: return arguments[2] & creates == 0 ? 3 : count
-    case .fcntl: return FlagNames.fcntlTakesArgument(arguments[1]) ? count : 2
     case .mremap: return arguments[3] & 2 == 0 ? 4 : count
     case .futex: return FlagNames.futexArgumentCount(arguments[1])
     default: return count
@@ -122,6 +124,29 @@ struct CallFormatter {
       }
     }
     return text + "\""
+  }
+
+  private func fcntlArguments() -> [String] {
+    let shown = [format(.fd, 0), format(.fcntl, 1)]
+    switch arguments[1] {
+    case 1, 3, 9, 11, 1025, 1032, 1034: return shown
+    case 0, 8, 1030, 1031: return shown + [format(.int, 2)]
+    case 2: return shown + [FlagNames.join(arguments[2], [.init("0", 0), .init("FD_CLOEXEC", 1)])]
+    case 4: return shown + [FlagNames.open(arguments[2])]
+    case 5, 6, 7, 36, 37, 38: return shown + [lock(arguments[2]) ?? pointer(arguments[2])]
+    default: return shown + [hex(arguments[2])]
+    }
+  }
+
+  /// `struct flock` of fcntl(2).
+  private func lock(_ address: UInt64) -> String? {
+    guard let kind = try? task.memory.readArray(address, count: 2, as: Int16.self),
+      let range = try? task.memory.readArray(address &+ 8, count: 2, as: Int64.self)
+    else { return nil }
+    let name = FlagNames.one(
+      UInt64(clamping: kind[0]), [.init("F_RDLCK", 0), .init("F_WRLCK", 1), .init("F_UNLCK", 2)])
+    let whence = FlagNames.one(UInt64(clamping: kind[1]), FlagNames.seek)
+    return "{l_type=\(name), l_whence=\(whence), l_start=\(range[0]), l_len=\(range[1])}"
   }
 
   // MARK: execve

@@ -80,6 +80,4 @@ extension FlagNames {
     default: 6
     }
   }
-
-  static func fcntlTakesArgument(_ command: UInt64) -> Bool { ![1, 3, 9, 11, 1025, 1032, 1034].contains(command) }
 }

@@ -33,6 +33,8 @@ public struct SandboxStatistics: Sendable {
 
   /// Changes of the running thread between Apus and its guests, as the platform counts them.
   public var contextSwitches = 0
+  /// Those among them that page faults took.
+  public var pageFaultSwitches = 0
   /// Batches of memory operations that were handed to guest processes, and the operations in them.
   public var flushes = 0
   public var memoryOperations = 0
@@ -68,6 +70,7 @@ public struct SandboxStatistics: Sendable {
     }
     let platform = kernel.platform.statistics
     contextSwitches = platform.contextSwitches
+    pageFaultSwitches = platform.pageFaultSwitches
     flushes = platform.flushes
     memoryOperations = platform.memoryOperations
     hostProcessesCreated = platform.processesCreated
@@ -75,10 +78,17 @@ public struct SandboxStatistics: Sendable {
     hostThreadsCreated = platform.threadsCreated
     hostThreadsReused = platform.threadsReused
     taskSwitches = kernel.scheduler.switches
-    peakMemory = kernel.physicalMemory.peakBytes
+    // What is in use now may be the most there was.
+    peakMemory = max(kernel.physicalMemory.usedBytes, kernel.physicalMemory.peakBytes)
     outOfMemoryKills = kernel.outOfMemoryKills
     self.elapsed = elapsed
   }
 
-  var operationsPerFlush: Double { flushes == 0 ? 0 : Double(memoryOperations) / Double(flushes) }
+  /// Context switches for each page fault that reached Apus; 0 where there was none.
+  public var switchesPerPageFault: Double {
+    traps.pageFaults == 0 ? 0 : Double(pageFaultSwitches) / Double(traps.pageFaults)
+  }
+
+  /// Memory operations in each flush.
+  public var operationsPerFlush: Double { flushes == 0 ? 0 : Double(memoryOperations) / Double(flushes) }
 }

@@ -10,6 +10,7 @@ extension SandboxStatistics {
       ("  preemptions", "traps_preemptions", Double(traps.preemptions), ""),
       ("  deaths of host processes", "traps_deaths", Double(traps.deaths), ""),
       ("context switches", "context_switches", Double(contextSwitches), ""),
+      ("  per page fault", "context_switches_per_page_fault", switchesPerPageFault, ""),
       ("flushes of memory operations", "flushes", Double(flushes), ""),
       ("  memory operations", "memory_operations", Double(memoryOperations), ""),
       ("  operations per flush", "memory_operations_per_flush", operationsPerFlush, ""),

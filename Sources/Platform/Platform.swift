@@ -100,7 +100,10 @@ package struct PlatformStatistics: Sendable {
   package var processesReused = 0
   package var flushes = 0
   package var memoryOperations = 0
+  /// Changes between guest threads, Apus and agents.
   package var contextSwitches = 0
+  /// Those among them that page faults took.
+  package var pageFaultSwitches = 0
   package var threadsCreated = 0
   package var threadsReused = 0
   package init() {}

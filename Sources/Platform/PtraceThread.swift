@@ -42,6 +42,7 @@ import Synchronization
 
   private func finish(_ trap: Trap?) -> Trap {
     process.leave()
+    host.note(trap)
     return trap ?? .died(reason: process.deathReason)
   }
 
@@ -178,13 +179,13 @@ extension StubProcess {
     enter()
     let word = thread.context.flushWord
     let posted = ring.withLock { ring -> Bool in
-      ring.statistics.contextSwitches &+= 2
+      ring.statistics.countSwitches(2, for: thread)
       guard ring.hasWork || !ring.isSettled, !isDead else { return false }
       if let cpu, cpu != ring.agentCPU {
         ring.agentCPU = cpu
         Host.pin(thread: hostPID, to: cpu)
       }
-      ring.statistics.contextSwitches &+= 2
+      ring.statistics.countSwitches(2, for: thread)
       word.store(Stub.held | Stub.sleeps)
       ring.post(resuming: thread, in: self)
       return true

@@ -20,11 +20,18 @@ import Synchronization
   let resumeWord: UInt64
   /// The ring position that is done once this thread traps.
   var settles: UInt64 = 0
+  /// Its last trap was a page fault: what it takes to go on is counted for that.
+  private(set) var isAtPageFault = false
 
   init(context: Context, isFirst: Bool, isTraced: Bool) {
     self.context = context
     self.isFirst = isFirst
     resumeWord = isTraced ? UInt64(STUB_HEADER_FLUSH) : 0
+  }
+
+  /// Remembers why the thread stopped.
+  func note(_ trap: Trap?) {
+    if case .fault(let fault) = trap { isAtPageFault = fault.trapNumber == 14 } else { isAtPageFault = false }
   }
 
   /// Keeps the thread parked until the agent lets it go.
@@ -84,7 +91,9 @@ import Synchronization
     }
     self.frame = frame
     frame.readRegisters(of: context, into: &registers)
-    return frame.trap(signal: context.header(STUB_HEADER_SIGNAL), in: context, registers: &registers)
+    let trap = frame.trap(signal: context.header(STUB_HEADER_SIGNAL), in: context, registers: &registers)
+    host.note(trap)
+    return trap
   }
 
   /// - Returns: false if the process has died.

@@ -340,12 +340,19 @@ private struct RegisteredFiles {
 }
 
 extension PlatformStatistics {
+  /// Counts the context switches that it takes to let a thread go on after a trap.
+  mutating func countSwitches(_ count: Int, for thread: HostThread) {
+    contextSwitches &+= count
+    if thread.isAtPageFault { pageFaultSwitches &+= count }
+  }
+
   mutating func add(_ other: PlatformStatistics) {
     processesCreated &+= other.processesCreated
     processesReused &+= other.processesReused
     flushes &+= other.flushes
     memoryOperations &+= other.memoryOperations
     contextSwitches &+= other.contextSwitches
+    pageFaultSwitches &+= other.pageFaultSwitches
     threadsCreated &+= other.threadsCreated
     threadsReused &+= other.threadsReused
   }

@@ -81,7 +81,7 @@ final class StubProcess: GuestProcess {
     enter()
     let state = thread.context.state
     let wakesGuest = ring.withLock { ring -> Bool in
-      ring.statistics.contextSwitches &+= 2
+      ring.statistics.countSwitches(2, for: thread)
       if !ring.hasWork, ring.isSettled {
         ring.clearBatch()
         thread.settles = 0
@@ -98,7 +98,7 @@ final class StubProcess: GuestProcess {
         ring.agentCPU = cpu
         Host.pin(thread: hostPID, to: cpu)
       }
-      ring.statistics.contextSwitches &+= 1
+      ring.statistics.countSwitches(1, for: thread)
       thread.hold()
       ring.post(resuming: thread, in: self)
       return false

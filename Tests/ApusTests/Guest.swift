@@ -5,7 +5,7 @@ import Testing
 
 /// Runs a command in a sandbox and collects what it writes.
 struct Guest {
-  let status: ExitStatus
+  let status: Apus.ExitStatus
   let output: String
   let errors: String
 

@@ -61,6 +61,8 @@ extension Kernel {
     memory.sharers -= 1
     guard memory.sharers == 0 else { return }
     interrupts.remove(memory.process.deathDescriptor)
+    // The most memory is in use just before some is given back.
+    if statistics.collectsTimes { _ = physicalMemory.usedBytes }
     if memory.process.isDead { memory.abandon() } else { memory.destroy() }
   }
 

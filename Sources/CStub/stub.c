@@ -30,6 +30,8 @@ enum {
   nr_close_range = 436,
 };
 
+const uint8_t *apus_stub_code(void) { return (const uint8_t *)apus_stub_start; }
+
 uint64_t apus_stub_length(void) { return (uint64_t)(apus_stub_end - apus_stub_start); }
 uint64_t apus_stub_handler_offset(void) { return (uint64_t)(apus_stub_handler - apus_stub_start); }
 uint64_t apus_stub_restorer_offset(void) { return (uint64_t)(apus_stub_restorer - apus_stub_start); }

@@ -76,6 +76,11 @@ final class StubPlatform: Platform {
     files = Mutex(RegisteredFiles())
   }
 
+  deinit {
+    control.unmap()
+    contexts.unmap()
+  }
+
   private static func hostMappingLimit() -> Int {
     guard let text = try? Host.readSmallFile("/proc/sys/vm/max_map_count", limit: 64) else { return 65530 }
     return text.prefix { $0 >= 48 && $0 <= 57 }.reduce(0) { $0 &* 10 &+ Int($1 - 48) }

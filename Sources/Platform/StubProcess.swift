@@ -7,7 +7,8 @@ import Synchronization
 ///
 /// `queue` is protected by its own lock, because threads of a process enter the guest without the kernel lock.
 final class StubProcess: GuestProcess {
-  unowned let platform: StubPlatform
+  /// Holds its processes in turn until they are over; `shutdown` ends that.
+  let platform: StubPlatform
   /// Its number among the platform's processes, which says where its control area is.
   let slot: Int
   let hostPID: Int32

@@ -25,6 +25,7 @@ final class Zygote: Sendable {
   private let keeper: KeeperSignal
   /// Number of commands sent, the start counting as one.
   private let sent = Mutex<UInt32>(1)
+  private let isOver = Atomic<Bool>(false)
 
   private var acknowledged: SharedWord { unsafe SharedWord(page.base + Int(STUB_ZYGOTE_ACKS)) }
 
@@ -95,6 +96,7 @@ final class Zygote: Sendable {
   /// Sends a command and returns its number.
   func post(_ command: Command) throws(Errno) -> UInt32 {
     try sent.withLock { sent throws(Errno) in
+      if isOver.load(ordering: .sequentiallyConsistent) { throw .noChildProcess }
       let number = sent
       // Never let an unread reply be overwritten.
       guard
@@ -139,6 +141,7 @@ final class Zygote: Sendable {
 
   /// Ends the zygote and waits for it.
   func shutdown() {
+    sent.withLock { _ in isOver.store(true, ordering: .sequentiallyConsistent) }
     Host.kill(pid, signal: Host.signalKill)
     _ = try? Host.reap(pid, waiting: true)
     Host.close(deathDescriptor)

@@ -21,6 +21,9 @@ struct apus_zygote_parameters {
 /// failure. It dies with the calling thread (PR_SET_PDEATHSIG).
 long apus_zygote_start(const struct apus_zygote_parameters *parameters);
 
+/// The stub's code as it is in this program, to look at.
+const uint8_t *apus_stub_code(void);
+
 /// Length of the stub's code in bytes (whole pages), and offsets of its labels.
 uint64_t apus_stub_length(void);
 uint64_t apus_stub_handler_offset(void);

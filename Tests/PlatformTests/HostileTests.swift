@@ -1,0 +1,272 @@
+import CStub
+import Host
+import LinuxABI
+import Synchronization
+import Testing
+
+@testable import Platform
+
+/// Guests that know the stub and attack it. They may harm themselves, nobody else.
+@Suite("Hostile guests") struct HostileTests {
+  private static let header = Stub.contexts + UInt64(Stub.headerOffset)
+  /// Strict setups: trusted guests are trusted.
+  private static let setups = Setup.all.filter { !$0.trusted }
+
+  /// Where in the stub some bytes are.
+  private static func sites(of bytes: [UInt8]) -> [UInt64] {
+    let code = unsafe [UInt8](UnsafeBufferPointer(start: apus_stub_code(), count: Int(apus_stub_length())))
+    return (0...code.count - bytes.count).filter { code[$0..<$0 + bytes.count].elementsEqual(bytes) }
+      .map { Stub.base + UInt64($0) }
+  }
+
+  @Test("No host call can be made by jumping into the stub", arguments: HostileTests.setups)
+  func jumpIntoStub(setup: Setup) throws {
+    let guest = try TestGuest(setup, code: [])
+    let process = try guest.makeProcess()
+    let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
+    let sites = HostileTests.sites(of: [0x0f, 0x05])
+    #expect(sites.count > 20)
+    let calls: [SyscallNumber] = [
+      .mmap, .munmap, .mprotect, .write, .clone, .exit_group, .exit, .close_range, .recvmsg, .kill, .open, .ptrace,
+      .seccomp, .prctl, .execve, .dup3,
+    ]
+    for site in sites {
+      for call in calls {
+        thread.registers = TestGuest.start
+        thread.registers.rip = site
+        thread.registers.rax = UInt64(call.rawValue)
+        thread.registers.r10 = 0x11
+        guard thread.run(cpu: nil) == .syscall, thread.registers.rip == site + 2 else {
+          Issue.record("\(call) went through at \(site - Stub.base)")
+          return
+        }
+      }
+    }
+    process.kill()
+  }
+
+  @Test("Other architectures' system calls are not executed", arguments: Setup.all)
+  func foreignCalls(setup: Setup) throws {
+    let guest = try TestGuest(
+      setup,
+      code: Code.make {
+        $0.append(0xcd, 0x80)  // int 0x80
+        $0.syscall()
+        $0.syscall()
+      })
+    let process = try guest.makeProcess()
+    var start = TestGuest.start
+    start.rax = 1  // exit(2) of i386
+    let thread = try process.makeThread(registers: start, extendedStateOf: nil)
+    #expect(thread.run(cpu: nil) == .foreignSyscall)
+    #expect(thread.registers.rip == TestGuest.code + 2)
+    thread.registers.rax = 0x4000_0000 | 39
+    #expect(thread.run(cpu: nil) == .foreignSyscall)
+    thread.registers.rax = 39
+    #expect(thread.run(cpu: nil) == .syscall)
+    process.kill()
+  }
+
+  @Test("The stub and the control area cannot be written", arguments: Setup.all)
+  func writeStub(setup: Setup) throws {
+    let guest = try TestGuest(setup, code: Code.make { $0.append(0x48, 0x89, 0x07) })  // mov [rdi], rax
+    let process = try guest.makeProcess()
+    let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
+    var addresses = [Stub.base, Stub.constants, Stub.control, Stub.control + 64]
+    if let vdso = guest.platform.vdsoAddress { addresses.append(vdso) }
+    for address in addresses {
+      thread.registers = TestGuest.start
+      thread.registers.rdi = address
+      guard case .fault(let fault) = thread.run(cpu: nil) else {
+        Issue.record("written at \(address)")
+        return
+      }
+      #expect(fault.address == address)
+    }
+    process.kill()
+  }
+
+  @Test("Guest threads hold no descriptor", arguments: HostileTests.setups)
+  func noDescriptors(setup: Setup) throws {
+    let guest = try TestGuest(setup, code: Code.make { $0.syscall() })
+    let process = try guest.makeProcess()
+    let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
+    #expect(thread.run(cpu: nil) == .syscall)
+    let stub = try #require(process as? StubProcess)
+    let id = try #require(stub.ring.withLock { $0.threads.first?.id.load(ordering: .relaxed) })
+    let agent = (0..<32).filter { (try? Host.openForReading("/proc/\(process.hostPID)/fdinfo/\($0)")) != nil }
+    let own = (0..<32).filter { (try? Host.openForReading("/proc/\(process.hostPID)/task/\(id)/fdinfo/\($0)")) != nil }
+    #expect(agent == [0, 1, 2, 3, 4])
+    #expect(own.isEmpty)
+    process.kill()
+  }
+
+  @Test("A thread that blocks the preemption signal with a forged frame is killed")
+  func forgedFrame() throws {
+    let setup = Setup(kind: .seccomp, trusted: false)
+    let guest = try TestGuest(setup, gracePeriod: 100_000_000, code: Code.make { $0.spin() })
+    let process = try guest.makeProcess()
+    var frame = [UInt64](repeating: 0, count: 38)  // ucontext_t
+    frame[20] = TestGuest.stackTop  // rsp
+    frame[21] = TestGuest.code
+    frame[22] = 0x202
+    frame[23] = 0x33 | 0x2b << 48
+    frame[37] = .max  // uc_sigmask
+    guest.write(frame.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) } }, at: 0x1000)
+    var start = TestGuest.start
+    start.rsp = TestGuest.data
+    start.rip = Stub.base + apus_stub_restorer_offset()
+    let thread = try process.makeThread(registers: start, extendedStateOf: nil)
+    try Host.startThread {
+      Host.sleep(nanoseconds: 20_000_000)
+      thread.preempt()
+    }
+    #expect(thread.run(cpu: nil) == .died(reason: .unresponsive))
+    process.kill()
+  }
+
+  /// Writes a frame address and the trapped state into its own context, and goes on running.
+  private static let forger = Code.make {
+    $0.append(0x48, 0x89, 0x77, 0x08)  // mov [rdi + 8], rsi
+    $0.append(0xc7, 0x47, 0x04, 31, 0, 0, 0)  // mov dword [rdi + 4], SIGSYS
+    $0.append(0xc7, 0x07, 2, 0, 0, 0)  // mov dword [rdi], TRAPPED
+    $0.spin()
+  }
+
+  @Test(
+    "A forged trap with a frame elsewhere ends the process",
+    arguments: [
+      0, 1, TestGuest.data, Stub.contexts - 64, Stub.contexts + 7, HostileTests.header - 64, HostileTests.header + 512,
+      UInt64.max, UInt64.max - 8,
+    ])
+  func forgedTrap(frame: UInt64) throws {
+    let guest = try TestGuest(Setup(kind: .seccomp, trusted: false), code: HostileTests.forger)
+    let process = try guest.makeProcess()
+    var start = TestGuest.start
+    start.rdi = HostileTests.header
+    start.rsi = frame
+    let thread = try process.makeThread(registers: start, extendedStateOf: nil)
+    let stub = try #require(process as? StubProcess)
+    let context = try #require(stub.ring.withLock { $0.threads.first?.context })
+    try Host.startThread {
+      // The guest could wake Apus itself.
+      for _ in 0..<1000 {
+        Host.sleep(nanoseconds: 1_000_000)
+        context.state.wake(bitset: Stub.wakeApus)
+        if stub.isDead { return }
+      }
+    }
+    #expect(thread.run(cpu: nil) == .died(reason: .protocolViolation))
+    process.kill()
+  }
+
+  /// Where a thread goes that has forged a trap. Guest code is no place to stay: it is unmapped.
+  enum HidingPlace: CaseIterable {
+    case spinningInStub, sleepingElsewhere, sleepingWithSignalsOpen
+  }
+
+  @Test("A process whose thread pretends to be parked is not used again", arguments: HidingPlace.allCases)
+  func forgedPark(place: HidingPlace) throws {
+    let forger = Code.make {
+      $0.append(0x48, 0x89, 0x77, 0x08)  // mov [rdi + 8], rsi
+      $0.append(0xc7, 0x47, 0x04, 31, 0, 0, 0)  // mov dword [rdi + 4], SIGSYS
+      $0.append(0xc7, 0x07, 2, 0, 0, 0)  // mov dword [rdi], TRAPPED
+      $0.append(0x4c, 0x89, 0xcf)  // mov rdi, r9
+      $0.append(0x41, 0xff, 0xe0)  // jmp r8
+    }
+    let guest = try TestGuest(Setup(kind: .seccomp, trusted: false), code: forger)
+    let process = try guest.makeProcess()
+    let pid = process.hostPID
+    var start = TestGuest.start
+    start.rdi = HostileTests.header
+    start.rsi = Stub.contexts + 4096
+    start.r9 = HostileTests.header
+    start.r8 = Stub.base + apus_stub_park_offset()
+    switch place {
+    case .spinningInStub:
+      // dec ecx; pause
+      start.r8 = try #require(HostileTests.sites(of: [0xff, 0xc9, 0xf3, 0x90]).first)
+      start.rcx = 0xffff_ffff
+    case .sleepingElsewhere: start.r9 = HostileTests.header + 4
+    case .sleepingWithSignalsOpen: break
+    }
+    let thread = try process.makeThread(registers: start, extendedStateOf: nil)
+    let stub = try #require(process as? StubProcess)
+    let context = try #require(stub.ring.withLock { $0.threads.first?.context })
+    let waker = Flag()
+    try Host.startThread {
+      while !waker.isSet {
+        Host.sleep(nanoseconds: 1_000_000)
+        context.state.wake(bitset: Stub.wakeApus)
+      }
+    }
+    _ = thread.run(cpu: nil)
+    waker.set()
+    process.recycle()
+    let next = try guest.makeProcess()
+    #expect(next.hostPID != pid)
+    next.kill()
+  }
+
+  @Test("A thread that fills another's context with noise harms its own process alone")
+  func noise() throws {
+    let guest = try TestGuest(
+      Setup(kind: .seccomp, trusted: false), gracePeriod: 100_000_000,
+      code: Code.make {
+        // Noise: rdtsc; mix; store it somewhere in 4 KiB around the header of the first context.
+        $0.append(0x0f, 0x31)  // rdtsc
+        $0.append(0x69, 0xc0, 0x35, 0x7a, 0x58, 0x6d)  // imul eax, eax, 0x6d587a35
+        $0.append(0x89, 0xc1)  // mov ecx, eax
+        $0.append(0xc1, 0xe9, 0x14)  // shr ecx, 20
+        $0.append(0x83, 0xe1, 0xf8)  // and ecx, ~7
+        $0.append(0x48, 0x89, 0x04, 0x0f)  // mov [rdi + rcx], rax
+        $0.jump(to: 0)
+      })
+    let calls = Code.make {
+      $0.syscall()
+      $0.jump(to: 0)
+    }
+    guest.write(calls, at: 512)
+    let process = try guest.makeProcess()
+    var start = TestGuest.start
+    start.rip = TestGuest.code + 512
+    let victim = try process.makeThread(registers: start, extendedStateOf: nil)
+    #expect(victim.run(cpu: nil) == .syscall)
+    start.rip = TestGuest.code
+    start.rdi = Stub.contexts + UInt64(Stub.contextSize) - 4096
+    let attacker = try process.makeThread(registers: start, extendedStateOf: nil)
+    let watcher = DeathWatcher(process)
+    let over = Flag()
+    try Host.startThread {
+      while true {
+        if case .died = attacker.run(cpu: nil) { break }
+      }
+      over.set()
+    }
+    try Host.startThread {
+      for _ in 0..<20 {
+        Host.sleep(nanoseconds: 10_000_000)
+        victim.preempt()
+      }
+      process.kill()
+    }
+    while true {
+      if case .died = victim.run(cpu: nil) { break }
+    }
+    watcher.wait()
+    while !over.isSet { Host.sleep(nanoseconds: 1_000_000) }
+    // Everyone else goes on.
+    guest.write(calls, at: 0)
+    let other = try guest.makeProcess()
+    let thread = try other.makeThread(registers: TestGuest.start, extendedStateOf: nil)
+    #expect(thread.run(cpu: nil) == .syscall)
+    other.kill()
+  }
+}
+
+/// Something that happens once.
+final class Flag: Sendable {
+  private let value = Atomic<Bool>(false)
+  var isSet: Bool { value.load(ordering: .sequentiallyConsistent) }
+  func set() { value.store(true, ordering: .sequentiallyConsistent) }
+}

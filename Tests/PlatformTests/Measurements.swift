@@ -8,8 +8,10 @@ import Testing
   import Glibc
 #endif
 
+private let isMeasuring = unsafe getenv("APUS_MEASURE") != nil
+
 /// Prints what the primitives cost where APUS_MEASURE is set; checks only that they work.
-@Suite("Measurements", .enabled(if: getenv("APUS_MEASURE") != nil), .serialized) struct Measurements {
+@Suite("Measurements", .enabled(if: isMeasuring), .serialized) struct Measurements {
   @Test("Start, trap, operation, recycling", arguments: Setup.all)
   func measure(setup: Setup) throws {
     let cpu = Host.usableCPUs.last

@@ -17,7 +17,9 @@ struct Command: ParsableCommand {
   /// Parses, runs, and turns every error into one line on stderr and an exit status.
   static func main() {
     do {
-      var command = try parseAsRoot(Options.normalize(Array(CommandLine.arguments.dropFirst())))
+      let arguments = Options.normalize(Array(CommandLine.arguments.dropFirst()))
+      if let options = RunOptions(normalized: arguments) { exit(withError: ExitCode(try options.run())) }
+      var command = try parseAsRoot(arguments)
       try command.run()
     } catch let error as SandboxError {
       fail(error.description, status: error.exitStatus)

@@ -97,10 +97,15 @@ package final class FileTable {
   /// open file description locks end with the description.
   private func release(_ file: OpenFile) {
     file.flush()
+    file.inode?.existingLocks?.releaseAll(owner: .process(ObjectIdentifier(self)))
+    FileTable.letGo(file)
+  }
+
+  /// One reference to a description is gone: a descriptor, or a place in a message (unix(7), `SCM_RIGHTS`).
+  static func letGo(_ file: OpenFile) {
     file.descriptorCount -= 1
-    let locks = file.inode?.existingLocks
-    locks?.releaseAll(owner: .process(ObjectIdentifier(self)))
     guard file.descriptorCount == 0 else { return }
+    let locks = file.inode?.existingLocks
     locks?.unlockWhole(file)
     locks?.releaseAll(owner: .description(ObjectIdentifier(file)))
     for item in file.epollItems { item.epoll?.forget(item) }

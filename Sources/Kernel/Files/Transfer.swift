@@ -36,7 +36,7 @@ extension Task {
     return .vector(vectors)
   }
 
-  private func resolve(_ buffer: GuestBuffer, for access: MemoryAccess) throws(Errno) -> IOBuffer {
+  func resolve(_ buffer: GuestBuffer, for access: MemoryAccess) throws(Errno) -> IOBuffer {
     switch buffer {
     case .single(_, 0): return IOBuffer(bytes: [])
     case .single(let address, let count): return try memory.buffer(address, count: count, for: access)

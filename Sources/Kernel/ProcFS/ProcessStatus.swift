@@ -17,6 +17,9 @@ extension ProcessDirectory {
     task.state == .zombie || task.state == .dead ? nil : task.memory
   }
 
+  /// Resident bytes; the address space knows an upper bound.
+  private static func resident(_ memory: AddressSpace) -> UInt64 { min(memory.residentBytes, memory.totalBytes) }
+
   func statistics() throws(Errno) -> String {
     let task = try task
     let (group, kernel) = (task.group, task.kernel)
@@ -42,7 +45,7 @@ extension ProcessDirectory {
       "\(Text.ticks(group.childUsage.systemTime))", "\(20 + task.nice)", "\(task.nice)", "\(max(group.tasks.count, 1))",
       "0", "\(started)",
       // vsize rss rsslim startcode endcode startstack kstkesp kstkeip
-      "\(memory?.totalBytes ?? 0)", "\((memory?.residentBytes ?? 0) / 4096)", "\(UInt64.max)",
+      "\(memory?.totalBytes ?? 0)", "\((memory.map(ProcessDirectory.resident) ?? 0) / 4096)", "\(UInt64.max)",
       "\(code?.start ?? 0)", "\(code?.end ?? 0)", "\(stack?.end ?? 0)", "0", "0",
       // signal blocked sigignore sigcatch, the low 31 signals
       "\(task.signals.pendingSet.rawValue & 0x7fff_ffff)", "\(task.signalMask.rawValue & 0x7fff_ffff)",
@@ -61,7 +64,7 @@ extension ProcessDirectory {
   func memoryPages() throws(Errno) -> String {
     guard let memory = ProcessDirectory.memory(of: try task) else { return "0 0 0 0 0 0 0\n" }
     let pages = [
-      memory.totalBytes, memory.residentBytes, memory.sharedBytes, memory.executableBytes, 0,
+      memory.totalBytes, ProcessDirectory.resident(memory), memory.sharedBytes, memory.executableBytes, 0,
       memory.dataBytes &+ memory.stackBytes, 0,
     ]
     return pages.map { "\($0 / 4096)" }.joined(separator: " ") + "\n"
@@ -85,7 +88,7 @@ extension ProcessDirectory {
       ("NSsid", "\(group.session)"),
     ]
     if let memory = ProcessDirectory.memory(of: task) {
-      let resident = memory.residentBytes
+      let resident = ProcessDirectory.resident(memory)
       let sizes: [(String, UInt64)] = [
         ("VmPeak", memory.peakTotalBytes), ("VmSize", memory.totalBytes), ("VmLck", 0), ("VmPin", 0),
         ("VmHWM", max(group.usage.maximumResident, resident)), ("VmRSS", resident), ("VmData", memory.dataBytes),

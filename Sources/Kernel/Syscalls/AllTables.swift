@@ -13,6 +13,7 @@ extension Syscalls {
       pollTable,
       epollTable,
       spliceTable,
+      socketTable,
       openTable,
       statTable,
       directoryTable,

@@ -1,0 +1,60 @@
+/// `struct msghdr` of recvmsg(2) on x86-64.
+package struct MessageHeader: BitwiseCopyable, Sendable {
+  package var name: UInt64 = 0
+  package var nameLength: UInt32 = 0
+  private var padding: UInt32 = 0
+  package var vectors: UInt64 = 0
+  package var vectorCount: UInt64 = 0
+  package var control: UInt64 = 0
+  package var controlLength: UInt64 = 0
+  package var flags: UInt32 = 0
+  private var padding2: UInt32 = 0
+  package init() {}
+}
+
+/// `struct cmsghdr` of cmsg(3).
+package struct ControlHeader: BitwiseCopyable, Sendable {
+  package var length: UInt64 = 0
+  package var level: Int32 = 0
+  package var type: Int32 = 0
+  package init() {}
+  package init(length: UInt64, level: Int32, type: Int32) {
+    self.length = length
+    self.level = level
+    self.type = type
+  }
+  /// `SOL_SOCKET`.
+  package static let socketLevel: Int32 = 1
+  /// `SCM_RIGHTS`.
+  package static let rights: Int32 = 1
+  /// `SCM_CREDENTIALS`.
+  package static let credentials: Int32 = 2
+}
+
+/// `MSG_*` of recv(2) and send(2).
+package struct MessageFlags: OptionSet, Sendable, BitwiseCopyable {
+  package let rawValue: UInt32
+  package init(rawValue: UInt32) { self.rawValue = rawValue }
+  package static let outOfBand = MessageFlags(rawValue: 0x1)
+  package static let peek = MessageFlags(rawValue: 0x2)
+  package static let controlTruncated = MessageFlags(rawValue: 0x8)
+  package static let truncated = MessageFlags(rawValue: 0x20)
+  package static let dontWait = MessageFlags(rawValue: 0x40)
+  package static let endOfRecord = MessageFlags(rawValue: 0x80)
+  package static let waitAll = MessageFlags(rawValue: 0x100)
+  package static let noSignal = MessageFlags(rawValue: 0x4000)
+  package static let closeOnExec = MessageFlags(rawValue: 0x4000_0000)
+}
+
+/// `SO_*` of socket(7).
+package enum SocketOption: Int32, Sendable {
+  case type = 3
+  case error = 4
+  case sendBuffer = 7
+  case receiveBuffer = 8
+  case passCredentials = 16
+  case peerCredentials = 17
+  case acceptsConnections = 30
+  case protocolNumber = 38
+  case domain = 39
+}

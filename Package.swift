@@ -80,6 +80,7 @@ package.targets += [
   guest("threads", path: "Threads"),
   guest("time", path: "Time"),
   guest("polling", path: "Polling"),
+  guest("descriptors", path: "Descriptors"),
   guest("credentials", path: "Credentials"),
   guest("floating-point", path: "FloatingPoint"),
   guest("limits", path: "Limits"),

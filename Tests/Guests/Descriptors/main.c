@@ -1,0 +1,237 @@
+// Descriptors: socket pairs, moving bytes between files, control of descriptors, FIFOs, and files seen through /proc.
+
+#define _GNU_SOURCE 1
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include "guest.h"
+
+static char buffer[1 << 16];
+
+/// Prints the result of a call: its value, or its errno.
+static void show(const char *what, long result) {
+  if (result < 0)
+    guest_result(what, result);
+  else
+    printf("%s: %ld\n", what, result);
+}
+
+static void show_events(const char *what, int fd) {
+  struct pollfd entry = {fd, POLLIN | POLLOUT | POLLRDHUP, 0};
+  CHECK(poll(&entry, 1, 0) >= 0);
+  printf("%s: %#x\n", what, (unsigned)entry.revents);
+}
+
+static void streams(void) {
+  int ends[2];
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+  show("first", write(ends[0], "hello", 5));
+  show("second", write(ends[0], "world", 5));
+  show("both", read(ends[1], buffer, 64));
+  show("nothing", recv(ends[1], buffer, 1, MSG_DONTWAIT));
+  show_events("idle", ends[1]);
+  show("shut", shutdown(ends[0], SHUT_WR));
+  show_events("half closed", ends[1]);
+  show("end", read(ends[1], buffer, 64));
+  show("back", write(ends[1], "q", 1));
+  show("arrived", read(ends[0], buffer, 3));
+  show("after shutdown", send(ends[0], "a", 1, MSG_NOSIGNAL));
+  CHECK(write(ends[1], "unread", 6) == 6);
+  close(ends[0]);
+  show_events("closed with unread bytes", ends[1]);
+  show("reset", read(ends[1], buffer, 4));
+  show("then the end", read(ends[1], buffer, 4));
+  show("no peer", send(ends[1], "a", 1, MSG_NOSIGNAL));
+  close(ends[1]);
+
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+  int type;
+  socklen_t size = sizeof type;
+  CHECK(getsockopt(ends[0], SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM);
+  struct ucred owner;
+  size = sizeof owner;
+  CHECK(getsockopt(ends[0], SOL_SOCKET, SO_PEERCRED, &owner, &size) == 0 && owner.pid == getpid());
+  static char large[1 << 20];
+  const pid_t writer = fork();
+  if (writer == 0) _exit(write(ends[1], large, sizeof large) == sizeof large ? 0 : 1);
+  show("all", recv(ends[0], large, sizeof large, MSG_WAITALL));
+  printf("writer: %d\n", guest_wait(writer));
+}
+
+static void packets(void) {
+  int ends[2];
+  CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+  CHECK(write(ends[0], "12345", 5) == 5 && write(ends[0], "67", 2) == 2);
+  show("short", read(ends[1], buffer, 2));
+  show("next", read(ends[1], buffer, 9));
+  show("none", read(ends[1], buffer, 9));
+  CHECK(write(ends[0], "peek me", 7) == 7);
+  show("peeked", recv(ends[1], buffer, 3, MSG_PEEK | MSG_TRUNC));
+  show("taken", recv(ends[1], buffer, 3, MSG_TRUNC));
+  close(ends[0]);
+  show("end", read(ends[1], buffer, 3));
+  CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) == 0);
+  show("empty sent", send(ends[0], "", 0, 0));
+  show("empty received", recv(ends[1], buffer, 5, 0));
+  close(ends[1]);
+  show("gone", send(ends[0], "a", 1, 0));
+  show("not a socket", recv(0, buffer, 1, MSG_DONTWAIT));
+}
+
+static void passed_files(void) {
+  int ends[2], pipe_ends[2];
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && pipe(pipe_ends) == 0);
+  char byte = 'x', control[CMSG_SPACE(sizeof(int))] = {0};
+  struct iovec vector = {&byte, 1};
+  struct msghdr message = {
+      .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  *header = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
+  memcpy(CMSG_DATA(header), &pipe_ends[1], sizeof(int));
+  show("sent", sendmsg(ends[0], &message, 0));
+  close(pipe_ends[1]);
+  memset(control, 0, sizeof control);
+  message.msg_controllen = sizeof control;
+  show("received", recvmsg(ends[1], &message, MSG_CMSG_CLOEXEC));
+  printf("control: %zu, flags %#x\n", (size_t)message.msg_controllen, (unsigned)message.msg_flags);
+  int fd;
+  memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
+  show("close on exec", fcntl(fd, F_GETFD));
+  show("through it", write(fd, "abc", 3));
+  close(fd);
+  show("read", read(pipe_ends[0], buffer, 64));
+  show("end", read(pipe_ends[0], buffer, 64));
+}
+
+static void splices(void) {
+  int a[2], b[2];
+  CHECK(pipe(a) == 0 && pipe(b) == 0 && write(a[1], "0123456789", 10) == 10);
+  show("tee", tee(a[0], b[1], 4, 0));
+  show("copy", read(b[0], buffer, 64));
+  show("pipe to pipe", splice(a[0], NULL, b[1], NULL, 6, 0));
+  show("moved", read(b[0], buffer, 64));
+  show("left", read(a[0], buffer, 64));
+  guest_scratch();
+  const int file = open("file", O_RDWR | O_CREAT, 0600);
+  CHECK(file >= 0 && write(a[1], "filedata", 8) == 8);
+  show("pipe to file", splice(a[0], NULL, file, NULL, 100, 0));
+  off_t offset = 4;
+  show("file to pipe", splice(file, &offset, b[1], NULL, 100, 0));
+  CHECK(read(b[0], buffer, 64) == 4);
+  printf("offset %ld, %.4s\n", (long)offset, buffer);
+  show("empty pipe", splice(a[0], NULL, file, NULL, 100, SPLICE_F_NONBLOCK));
+  offset = 0;
+  show("sendfile", sendfile(b[1], file, &offset, 100));
+  show("arrived", read(b[0], buffer, 64));
+  CHECK(lseek(file, 2, SEEK_SET) == 2);
+  show("sendfile at the position", sendfile(b[1], file, NULL, 3));
+  show("position", lseek(file, 0, SEEK_CUR));
+  struct iovec vectors[2] = {{"ab", 2}, {"cd", 2}};
+  show("vmsplice", vmsplice(b[1], vectors, 2, 0));
+  show("all", read(b[0], buffer, 64));
+  printf("%.7s\n", buffer);
+  show("no pipe", splice(file, NULL, file, NULL, 1, 0));
+  show("offset of a pipe", splice(a[0], &offset, file, NULL, 1, 0));
+  show("tee to itself", tee(a[0], a[1], 1, 0));
+}
+
+static void controls(void) {
+  guest_scratch();
+  int ends[2];
+  const int file = open("file", O_RDWR | O_CREAT, 0600);
+  CHECK(file >= 0 && pipe(ends) == 0);
+  show("file flags", fcntl(file, F_GETFL));
+  show("pipe flags", fcntl(ends[1], F_GETFL));
+  show("pipe size", fcntl(ends[1], F_GETPIPE_SZ));
+  show("new pipe size", fcntl(ends[1], F_SETPIPE_SZ, 5000));
+  show("size of a file's pipe", fcntl(file, F_GETPIPE_SZ));
+  show("duplicate", fcntl(file, F_DUPFD_CLOEXEC, 50));
+  show("its flags", fcntl(50, F_GETFD));
+  show("close_range", close_range(50, 60, 0));
+  show("closed", fcntl(50, F_GETFD));
+  int on = 1;
+  show("FIONBIO", ioctl(ends[0], FIONBIO, &on));
+  show("would block", read(ends[0], buffer, 1));
+  CHECK(write(ends[1], "xyz", 3) == 3 && ioctl(ends[0], FIONREAD, &on) == 0);
+  printf("FIONREAD: %d\n", on);
+  show("terminal request", ioctl(ends[0], 0x5401, buffer));
+  show("pread of a pipe", pread(ends[0], buffer, 1, 0));
+  show("lseek of a pipe", lseek(ends[0], 0, SEEK_SET));
+  struct iovec vectors[2] = {{"ab", 2}, {"cd", 2}};
+  show("no vectors", readv(ends[0], vectors, 0));
+  show("too many vectors", readv(ends[0], vectors, 1025));
+  struct iovec huge[2] = {{buffer, SIZE_MAX / 2 + 1}, {buffer, 1}};
+  show("too many bytes", readv(ends[0], huge, 2));
+  show("append", pwritev2(file, vectors, 2, 0, RWF_APPEND));
+  show("append", pwritev2(file, vectors, 2, 0, RWF_APPEND));
+  show("size", lseek(file, 0, SEEK_END));
+  show("unknown flag", pwritev2(file, vectors, 2, 0, 0x4000));
+  show("dup3 to itself", dup3(file, file, 0));
+  show("dup2 to nowhere", dup2(file, -1));
+  CHECK(dup2(file, file) == file);
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 2, .l_len = 4};
+  show("lock", fcntl(file, F_SETLK, &lock));
+  printf("other process: %d\n", IN_CHILD({
+    struct flock other = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+    CHECK(fcntl(file, F_GETLK, &other) == 0);
+    printf("held: %d %ld %ld %d\n", other.l_type, (long)other.l_start, (long)other.l_len, other.l_pid == getppid());
+    other.l_type = F_WRLCK;
+    show("refused", fcntl(file, F_SETLK, &other));
+  }));
+}
+
+static void fifos(void) {
+  guest_scratch();
+  CHECK(mkfifo("fifo", 0600) == 0);
+  show("no reader", open("fifo", O_WRONLY | O_NONBLOCK));
+  const int early = open("fifo", O_RDONLY | O_NONBLOCK);
+  show_events("never written", early);
+  close(early);
+  const pid_t child = fork();
+  if (child == 0) {
+    const int writer = open("fifo", O_WRONLY);
+    _exit(write(writer, "through", 7) == 7 ? 0 : 1);
+  }
+  const int reader = open("fifo", O_RDONLY);
+  CHECK(reader >= 0);
+  show("read", read(reader, buffer, 64));
+  printf("writer: %d\n", guest_wait(child));
+  show("end", read(reader, buffer, 64));
+  show_events("writer gone", reader);
+}
+
+static void descriptor_links(void) {
+  int ends[2];
+  CHECK(pipe(ends) == 0 && write(ends[1], "pipe", 4) == 4);
+  char path[64], target[64] = {0};
+  snprintf(path, sizeof path, "/proc/self/fd/%d", ends[0]);
+  const int again = open(path, O_RDONLY | O_NONBLOCK);
+  show("opened again", read(again, buffer, 64));
+  CHECK(readlink(path, target, sizeof target - 1) > 0);
+  printf("%.6s\n", target);
+  struct stat one, two;
+  CHECK(stat(path, &one) == 0 && fstat(ends[0], &two) == 0);
+  printf("same: %d\n", one.st_ino == two.st_ino && one.st_dev == two.st_dev && S_ISFIFO(one.st_mode));
+  const int null = open("/dev/null", O_RDWR), zero = open("/dev/zero", O_RDWR), full = open("/dev/full", O_RDWR);
+  show("null write", write(null, "abc", 3));
+  show("null read", read(null, buffer, 3));
+  show("zero read", read(zero, buffer, 3));
+  show("full write", write(full, "abc", 3));
+  struct epoll_event event = {.events = EPOLLIN};
+  show("epoll of null", epoll_ctl(epoll_create1(0), EPOLL_CTL_ADD, null, &event));
+}
+
+int main(int argc, char **argv) {
+  static const struct guest_case cases[] = {
+      {"streams", streams},   {"packets", packets}, {"passed files", passed_files},
+      {"splices", splices},   {"controls", controls}, {"fifos", fifos},
+      {"descriptor links", descriptor_links}, {NULL, NULL},
+  };
+  return guest_main(argc, argv, cases);
+}

@@ -42,13 +42,14 @@ import LinuxABI
   var check: ParkedThreadCheck?
   var isBatchRunning = false
 
-  init(control: UnsafeMutableRawPointer, slot: Int, ticket: UInt64) {
+  init(control: UnsafeMutableRawPointer, slot: Int, ticket: UInt64, spins: Bool) {
     unsafe self.control = control
     self.slot = slot
     self.ticket = ticket
     unsafe control.storeBytes(of: 0, toByteOffset: Int(STUB_CONTROL_TAIL), as: UInt32.self)
     unsafe control.storeBytes(of: 0, toByteOffset: Int(STUB_CONTROL_BATCH_COUNT), as: UInt32.self)
-    unsafe control.storeBytes(of: 0, toByteOffset: Int(STUB_CONTROL_GUEST_SPIN), as: UInt32.self)
+    unsafe control.storeBytes(
+      of: spins ? Stub.spinLimit : 0, toByteOffset: Int(STUB_CONTROL_GUEST_SPIN), as: UInt32.self)
   }
 
   var hasWork: Bool { !pending.isEmpty || !starts.isEmpty || wantsConfirmation }

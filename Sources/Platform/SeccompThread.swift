@@ -34,14 +34,39 @@ import Synchronization
     if case .fault(let fault) = trap { isAtPageFault = fault.trapNumber == 14 } else { isAtPageFault = false }
   }
 
+  /// What its state word is to say of the CPU thread from now on: that it sleeps, or nothing while it spins.
+  private(set) var expectation = Stub.waits
+  /// How often in a row spinning was in vain.
+  private var vainSpins: UInt32 = 0
+
+  /// Decides whether the CPU thread spins for the next trap: not where that was in vain of late, but for a try now
+  /// and then.
+  func planSpin() {
+    if vainSpins >= 8 { vainSpins &+= 1 }
+    expectation = vainSpins < 8 || vainSpins & 31 == 0 ? 0 : Stub.waits
+  }
+
+  /// Waits busily for a trap, for a short time.
+  func spin() {
+    let state = context.state
+    for _ in 0..<Stub.spinLimit {
+      if state.load() & Stub.trapped != 0 {
+        vainSpins = 0
+        return
+      }
+      Host.pause()
+    }
+    vainSpins &+= 1
+  }
+
   /// Keeps the thread parked until the agent lets it go.
   func hold() {
     let state = context.state
     for _ in 0..<8 {
       let value = state.load()
-      if state.replace(value, by: value & Stub.sleeps | Stub.held | Stub.waits) { return }
+      if state.replace(value, by: value & Stub.sleeps | Stub.held | expectation) { return }
     }
-    state.store(Stub.sleeps | Stub.held | Stub.waits)
+    state.store(Stub.sleeps | Stub.held | expectation)
   }
 
   /// Learns the thread's id from its context; the host says whether it can be true.
@@ -99,10 +124,10 @@ import Synchronization
   /// - Returns: false if the process has died.
   private func waitForTrap() -> Bool {
     let state = host.context.state
+    if host.expectation == 0 { host.spin() }
     while true {
       if process.isDead { return false }
       let value = state.load()
-      if value & Stub.dead != 0 { continue }
       if value & Stub.trapped != 0 { return true }
       var deadline: UInt64?
       let limit = host.deadline.load(ordering: .sequentiallyConsistent)

@@ -16,6 +16,9 @@ enum Stub {
   /// The signal that interrupts guest code: SIGUSR1.
   static let preemptSignal: Int32 = 10
 
+  /// How often a thread looks before it sleeps, where it spins: some 20 µs.
+  static let spinLimit: UInt32 = 500
+
   static let held = UInt32(STUB_STATE_HELD)
   static let trapped = UInt32(STUB_STATE_TRAPPED)
   static let sleeps = UInt32(STUB_STATE_SLEEPS)

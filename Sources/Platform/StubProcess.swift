@@ -81,18 +81,19 @@ final class StubProcess: GuestProcess {
   func resume(_ thread: HostThread, cpu: Int?) -> Bool {
     enter()
     let state = thread.context.state
+    if platform.spins { thread.planSpin() }
     let wakesGuest = ring.withLock { ring -> Bool in
       ring.statistics.countSwitches(2, for: thread)
       if !ring.hasWork, ring.isSettled {
         ring.clearBatch()
         thread.settles = 0
-        return state.exchange(Stub.waits) & Stub.sleeps != 0
+        return state.exchange(thread.expectation) & Stub.sleeps != 0
       }
       if isDead { return false }
       if platform.isTrusted, ring.runsInThread(thread) {
         ring.postBatch(in: self)
         thread.settles = 0
-        return state.exchange(Stub.waits) & Stub.sleeps != 0
+        return state.exchange(thread.expectation) & Stub.sleeps != 0
       }
       ring.clearBatch()
       if let cpu, cpu != ring.agentCPU {

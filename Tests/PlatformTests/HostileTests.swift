@@ -208,6 +208,33 @@ import Testing
     next.kill()
   }
 
+  @Test(
+    "No value of the state word keeps Apus from ending an unresponsive thread",
+    arguments: [
+      0, 1, 4, 8, 12, 16, 24, 0x8000_0000 as UInt32,
+    ])
+  func forgedState(value: UInt32) throws {
+    let guest = try TestGuest(
+      Setup(kind: .seccomp, trusted: false), gracePeriod: 100_000_000,
+      code: Code.make {
+        $0.append(0x89, 0x37)  // mov [rdi], esi
+        $0.append(0xeb, 0xfc)  // jmp to the mov
+      })
+    let process = try guest.makeProcess()
+    var start = TestGuest.start
+    start.rdi = HostileTests.header
+    start.rsi = UInt64(value)
+    let thread = try process.makeThread(registers: start, extendedStateOf: nil)
+    try Host.startThread {
+      Host.sleep(nanoseconds: 10_000_000)
+      thread.preempt()
+    }
+    // The signal itself cannot be refused: either it is reported, or the thread is ended.
+    let trap = thread.run(cpu: nil)
+    #expect(trap == .preempted || trap == .died(reason: .unresponsive))
+    process.kill()
+  }
+
   @Test("A thread that fills another's context with noise harms its own process alone")
   func noise() throws {
     let guest = try TestGuest(

@@ -45,6 +45,40 @@ final class Traps: Sendable {
     process.kill()
   }
 
+  @Test("Threads that spin for each other trap, run operations and are preempted all the same")
+  func spinning() throws {
+    let guest = try TestGuest(
+      Setup(kind: .seccomp, trusted: false), spins: true,
+      code: Code.make {
+        $0.append(0x48, 0x8b, 0x1f)  // mov rbx, [rdi]
+        $0.syscall()
+        $0.spin()
+      })
+    let process = try guest.makeProcess()
+    guest.write([11], at: 0x8000)
+    guest.write([22], at: 0x9000)
+    var start = TestGuest.start
+    start.rdi = TestGuest.data
+    let thread = try process.makeThread(registers: start, extendedStateOf: nil)
+    for round in 0..<200 {
+      process.queue(
+        .mapPhysical(
+          address: TestGuest.data, length: 4096, offset: 0x8000 + UInt64(round & 1) * 4096, protection: .read,
+          populate: false))
+      thread.registers.rip = TestGuest.code
+      #expect(thread.run(cpu: nil) == .syscall)
+      #expect(thread.registers.rbx == (round & 1 == 0 ? 11 : 22))
+      thread.registers.rip = TestGuest.code
+      #expect(thread.run(cpu: nil) == .syscall)
+    }
+    try Host.startThread {
+      Host.sleep(nanoseconds: 5_000_000)
+      thread.preempt()
+    }
+    #expect(thread.run(cpu: nil) == .preempted)
+    process.kill()
+  }
+
   @Test("The death of the host process from outside ends the run", arguments: Setup.all)
   func death(setup: Setup) throws {
     let guest = try TestGuest(setup, code: Code.make { $0.spin() })

@@ -119,6 +119,7 @@ package final class AddressSpace {
 
   private func clear() {
     isOver = true
+    if extents.pages > 256 { physical.notePeak() }
     for extent in extents.extents { releases.add(FrameRun(start: extent.frame, count: extent.count)) }
     for area in areas.areas {
       if case .frames(let store) = area.object?.backing { store.removeMapper(self) }

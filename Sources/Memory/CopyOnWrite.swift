@@ -3,7 +3,7 @@ import Platform
 
 extension AddressSpace {
   /// Most pages copied at once, as a power of two.
-  private static let largestCopyOrder: UInt8 = 6
+  private static let largestCopyOrder: UInt8 = 7
 
   /// A write to a page whose frame may be shared: takes the frame over if it is not, else copies some pages.
   func copyOnWrite(_ page: PageNumber, _ index: Int, _ area: Int, wanted: Int) -> FaultOutcome {

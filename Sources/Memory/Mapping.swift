@@ -209,6 +209,7 @@ extension AddressSpace {
   /// Removes areas and frames in a range. Where it does not hide them, the caller maps something over them, and settles
   /// `releases`.
   func remove(_ range: Range<PageNumber>, hides: Bool) {
+    if range.count > 256 { physical.notePeak() }
     dropExtents(in: range)
     areas.remove(range)
     if hides {

@@ -130,6 +130,7 @@ import LinuxABI
     }
     unsafe (references + Int(run.start)).update(repeating: 1, count: run.count)
     handedPages += run.count
+    if handedSinceMeasure > 4096 { measure() }
     return run
   }
 
@@ -236,6 +237,9 @@ import LinuxABI
     }
     if first < count { free(FrameRun(start: start + Frame(first), count: count - first)) }
   }
+
+  /// Much is about to be given up: notes how much was used, for `peakBytes`.
+  func notePeak() { measure() }
 
   private func free(_ run: FrameRun) {
     handedPages -= run.count

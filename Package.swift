@@ -43,6 +43,7 @@ let package = Package(
       name: "apus", dependencies: ["Apus", arguments, logging, system], path: "Sources/apus-cli", swiftSettings: strict,
       linkerSettings: staticExecutable),
     .testTarget(name: "FileSystemTests", dependencies: ["FileSystem"], swiftSettings: strict),
+    .testTarget(name: "KernelTests", dependencies: ["Kernel"], swiftSettings: strict),
     .testTarget(name: "MemoryTests", dependencies: ["Memory"], swiftSettings: strict),
     .testTarget(name: "ApusTests", dependencies: ["Apus", system]),
   ]

@@ -1,3 +1,4 @@
+import FileSystem
 import LinuxABI
 import Memory
 
@@ -23,7 +24,9 @@ extension Syscalls {
     arguments.parentTID = a[2]
     arguments.childTID = a[3]
     arguments.tls = a[4]
-    if CloneFlags(rawValue: arguments.flags).contains(.pidfd) { throw .invalidArgument }
+    // Both results go to the same address.
+    if CloneFlags(rawValue: arguments.flags).isSuperset(of: [.pidfd, .parentSetTID]) { throw .invalidArgument }
+    arguments.pidfd = arguments.parentTID
     return try start(task, arguments)
   }
 
@@ -37,7 +40,6 @@ extension Syscalls {
     guard bytes.dropFirst(known).allSatisfy({ $0 == 0 }) else { throw .argListTooLong }
     bytes += [UInt8](repeating: 0, count: max(0, known - bytes.count))
     let arguments = unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: CloneArguments.self) }
-    if CloneFlags(rawValue: arguments.flags).contains(.pidfd) { throw .invalidArgument }
     if (arguments.stack == 0) != (arguments.stackSize == 0) { throw .invalidArgument }
     return try start(task, arguments)
   }
@@ -60,9 +62,31 @@ extension Syscalls {
       // A vfork parent is run again when its child lets go of the memory.
       return try awaitVfork(task, child)
     }
-    let child = try task.kernel.clone(task, arguments)
+    let child = try cloneWithDescriptor(task, arguments)
     guard CloneFlags(rawValue: arguments.flags).contains(.vfork) else { return Int(child.id) }
     return try awaitVfork(task, child)
+  }
+
+  /// Makes the child, and the process descriptor that `CLONE_PIDFD` asks for.
+  private static func cloneWithDescriptor(_ task: Task, _ arguments: CloneArguments) throws(Errno) -> Task {
+    guard CloneFlags(rawValue: arguments.flags).contains(.pidfd) else {
+      return try task.kernel.clone(task, arguments)
+    }
+    // The descriptor is taken before there is a child, so that nothing can fail afterwards.
+    let limit = task.group.limits[.openFiles].current
+    let descriptor = try task.files.add(
+      ProcessFile(process: task.group, flags: []), closeOnExec: true, limit: limit)
+    do throws(Errno) {
+      try task.memory.writeValue(arguments.pidfd, descriptor)
+      let child = try task.kernel.clone(task, arguments)
+      if child.files !== task.files { try child.files.close(descriptor) }
+      try task.files.set(
+        descriptor, to: ProcessFile(process: child.group, flags: []), closeOnExec: true, limit: .max)
+      return child
+    } catch {
+      _ = try? task.files.close(descriptor)
+      throw error
+    }
   }
 
   /// Parks a vfork(2) parent until the child ends or executes a program; only SIGKILL interrupts it.
@@ -116,11 +140,15 @@ extension Syscalls {
     else { throw .invalidArgument }
     let id = a.int(1)
     let target: WaitSelector.Target
+    var isNonBlocking = false
     switch a.int(0) {
     case 0: target = .any
     case 1 where id > 0: target = .process(id)
     case 2 where id >= 0: target = .processGroup(id == 0 ? task.group.processGroup : id)
-    case 3: throw .badFileDescriptor
+    case 3:
+      guard let file = try task.files.file(id) as? ProcessFile else { throw .badFileDescriptor }
+      target = .process(file.process.processID)
+      isNonBlocking = file.flags.contains(.nonBlocking)
     default: throw .invalidArgument
     }
     var selector = WaitSelector(target: target)
@@ -130,7 +158,8 @@ extension Syscalls {
     selector.keeps = options & noWait != 0
     selector.all = options & all != 0
     selector.clonesOnly = options & clone != 0
-    let report = try change(of: task, selector, options)
+    let report = try change(of: task, selector, isNonBlocking ? options | noHang : options)
+    if isNonBlocking, report == nil, options & noHang == 0 { throw .resourceTemporarilyUnavailable }
     if a[2] != 0 { try task.memory.write(a[2], childInformation(report)) }
     if let report, a[4] != 0 { try task.memory.writeValue(a[4], Rusage(report.usage)) }
     return 0

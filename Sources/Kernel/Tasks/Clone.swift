@@ -55,7 +55,7 @@ extension Kernel {
     if flags.isSuperset(of: [.fs, .newNamespace]) { throw .invalidArgument }
     if flags.isSuperset(of: [.signalHandlers, .clearSignalHandlers]) { throw .invalidArgument }
     if !flags.isDisjoint(with: .namespaces) { throw .notPermitted }
-    if flags.contains(.thread), flags.contains(.pidfd) { throw .invalidArgument }
+    if flags.contains(.pidfd), !flags.isDisjoint(with: [.thread, .detached]) { throw .invalidArgument }
     if arguments.exitSignal > UInt64(Signal.maximum) { throw .invalidArgument }
     if flags.contains(.intoCgroup) || arguments.setTIDSize != 0 { throw .notSupported }
   }

@@ -1,0 +1,201 @@
+import FileSystem
+import Host
+import LinuxABI
+import Memory
+import Platform
+import Testing
+
+@testable import Kernel
+
+/// A kernel with one CPU that tests drive trap by trap.
+final class TestMachine {
+  let kernel: Kernel
+  let cpu: CPU
+  /// The first process.
+  let first: Task
+  private let platform = FakePlatform()
+
+  /// Memory that every process has: data, and a stack that ends where `stackPointer` is.
+  static let data: UInt64 = 0x10_0000
+  static let stackPointer: UInt64 = 0x24_0000
+  static let handler: UInt64 = 0x40_1000
+  static let restorer: UInt64 = 0x40_2000
+  static let code: UInt64 = 0x40_0100
+
+  init() throws {
+    let services = try HostServices(platform: platform, physicalMemory: try PhysicalMemory(size: 64 << 20))
+    let vfs = VFS(context: FileSystemContext(services: services))
+    kernel = Kernel(configuration: KernelConfiguration(), services: services, vfs: vfs)
+    cpu = kernel.scheduler.cpus[0]
+    first = try TestMachine.makeProcess(kernel, parent: nil)
+    kernel.firstGroup = first.group
+    // A call that fails before the first process runs a program would be a failure to start it.
+    first.group.hasExecuted = true
+  }
+
+  private static func makeProcess(_ kernel: Kernel, parent: ThreadGroup?) throws -> Task {
+    let id = try kernel.makeID()
+    let process = try kernel.makeGuestProcess()
+    let memory = AddressSpace(physical: kernel.physicalMemory, platform: kernel.platform, process: process)
+    for (start, size) in [(data, UInt64(0x1_0000)), (stackPointer - 0x4_0000, 0x4_0000)] {
+      _ = try memory.map(
+        MapRequest(
+          address: start, length: size, protection: [.read, .write], flags: [.private, .anonymous, .fixed],
+          source: .anonymous))
+    }
+    var registers = Registers()
+    registers.rip = code
+    registers.rsp = stackPointer
+    let thread = try process.makeThread(registers: registers, extendedStateOf: nil)
+    let group = ThreadGroup(id: id, parent: parent, processGroup: id, session: id, signals: GroupSignals())
+    let location = kernel.vfs.root
+    let task = Task(
+      id: id, kernel: kernel, group: group, memory: memory, thread: thread, files: FileTable(),
+      fs: TaskFileSystem(root: location, workingDirectory: location), credentials: Credentials(uid: 0, gid: 0),
+      name: "test", cpu: kernel.scheduler.cpus[0])
+    group.leader = task
+    group.tasks = [task]
+    kernel.groups[id] = group
+    kernel.tasks[id] = task
+    task.state = .runnable
+    kernel.scheduler.enqueue(task)
+    return task
+  }
+
+  /// A child process of another, with the same session.
+  func fork(_ parent: Task) throws -> Task {
+    let id = try #require(try call(parent, .fork))
+    return try #require(kernel.tasks[Int32(id)])
+  }
+
+  /// Another thread of a process.
+  func thread(of task: Task) throws -> Task {
+    let flags: CloneFlags = [.vm, .fs, .files, .signalHandlers, .thread]
+    let id = try #require(try call(task, .clone, flags.rawValue, TestMachine.stackPointer - 0x1_0000))
+    return try #require(kernel.tasks[Int32(id)])
+  }
+
+  /// Gives the CPU to a task and lets it come to guest code, through whatever it still has to do in the kernel.
+  /// False where it waits, stops or ends instead.
+  @discardableResult
+  func enter(_ task: Task) -> Bool {
+    // On a busy host a task may have used up its slice, and yields to others: it gets the CPU again.
+    for _ in 0..<100 where task.state == .runnable {
+      giveCPU(to: task)
+      if cpu.current === task, task.isInGuest { return true }
+    }
+    return false
+  }
+
+  private func giveCPU(to task: Task) {
+    if let current = cpu.current, current !== task {
+      current.isInGuest = false
+      cpu.current = nil
+      kernel.scheduler.enqueue(current)
+    }
+    if cpu.current !== task {
+      cpu.queue.removeAll { $0 === task }
+      task.isQueued = false
+      kernel.scheduler.run(task, on: cpu)
+    }
+    step()
+  }
+
+  private func step() { _ = kernel.nextStep(on: cpu) }
+
+  /// Has a task trap, and go on as far as it can.
+  @discardableResult
+  func trap(_ task: Task, _ trap: Trap) -> Bool {
+    if !task.isInGuest || cpu.current !== task {
+      guard enter(task) else {
+        Issue.record("the task can't run")
+        return false
+      }
+    }
+    kernel.handle(trap, on: cpu)
+    step()
+    if cpu.current === task { return task.isInGuest }
+    return enter(task)
+  }
+
+  /// Makes a system call; nil where the task waits.
+  @discardableResult
+  func call(_ task: Task, _ number: SyscallNumber, _ arguments: UInt64...) throws -> Int? {
+    if !task.isInGuest || cpu.current !== task {
+      let isRunning = enter(task)
+      try #require(isRunning)
+    }
+    var registers = task.thread.registers
+    registers.rip = TestMachine.code + 2
+    registers.rax = UInt64(number.rawValue)
+    let words = arguments + [UInt64](repeating: 0, count: 6 - arguments.count)
+    (registers.rdi, registers.rsi, registers.rdx) = (words[0], words[1], words[2])
+    (registers.r10, registers.r8, registers.r9) = (words[3], words[4], words[5])
+    task.thread.registers = registers
+    return trap(task, .syscall) ? result(task) : nil
+  }
+
+  /// Lets a task that was woken go on; the result of its call, nil where it still waits.
+  func finish(_ task: Task) -> Int? { enter(task) ? result(task) : nil }
+
+  private func result(_ task: Task) -> Int { Int(Int64(bitPattern: task.thread.registers.rax)) }
+
+  /// Lets the task execute the `syscall` instruction that it is at once more.
+  func repeatCall(_ task: Task) -> Int? {
+    task.thread.registers.rip += 2
+    return trap(task, .syscall) ? result(task) : nil
+  }
+
+  /// Sets up a handler.
+  func handle(_ task: Task, _ signal: Int32, flags: UInt64 = 0, mask: SignalSet = [], handler: UInt64 = handler) throws
+  {
+    var action = SignalAction()
+    action.handler = handler
+    action.flags = flags | SignalAction.hasRestorer
+    action.restorer = TestMachine.restorer
+    action.mask = mask
+    let address = TestMachine.data + 0xf000
+    try task.memory.writeValue(address, action)
+    try #require(try call(task, .rt_sigaction, UInt64(signal), address, 0, 8) == 0)
+  }
+
+  /// Blocks exactly these signals.
+  func block(_ task: Task, _ set: SignalSet) throws {
+    try task.memory.writeValue(TestMachine.data + 0xf000, set)
+    try #require(try call(task, .rt_sigprocmask, 2, TestMachine.data + 0xf000, 0, 8) == 0)
+  }
+
+  /// Returns from the handler that the task is in.
+  func returnFromHandler(_ task: Task) throws {
+    var registers = task.thread.registers
+    try #require(try task.memory.readValue(registers.rsp, as: UInt64.self) == TestMachine.restorer)
+    registers.rsp += 8
+    registers.rip = TestMachine.restorer + 2
+    registers.rax = UInt64(SyscallNumber.rt_sigreturn.rawValue)
+    task.thread.registers = registers
+    trap(task, .syscall)
+  }
+
+  /// The frame of the handler that the task is about to enter.
+  func frame(of task: Task) throws -> SignalFrame { try task.memory.readValue(task.thread.registers.rsp) }
+
+  /// Lets time pass until a condition holds; timers expire as they do in the interrupt thread.
+  func wait(_ condition: () -> Bool) throws {
+    for _ in 0..<2000 {
+      _ = kernel.timers.expire()
+      if condition() { return }
+      Host.pause(nanoseconds: 500_000)
+    }
+    Issue.record("what the test waits for does not happen")
+  }
+
+  func send(_ signal: Int32, to task: Task) { kernel.send(SignalInfo(signal: signal, code: 0), to: task.group) }
+}
+
+extension Host {
+  /// Lets the test's thread rest.
+  static func pause(nanoseconds: UInt64) {
+    let end = monotonicTime + nanoseconds
+    while monotonicTime < end {}
+  }
+}

@@ -1,3 +1,4 @@
+import FileSystem
 import LinuxABI
 import Memory
 
@@ -23,7 +24,12 @@ extension Syscalls {
     arguments.parentTID = a[2]
     arguments.childTID = a[3]
     arguments.tls = a[4]
-    if CloneFlags(rawValue: arguments.flags).contains(.pidfd) { throw .invalidArgument }
+    let flags = CloneFlags(rawValue: arguments.flags)
+    if flags.contains(.pidfd) {
+      // The same argument says where the descriptor goes.
+      guard !flags.contains(.parentSetTID) else { throw .invalidArgument }
+      arguments.pidfd = a[2]
+    }
     return try start(task, arguments)
   }
 
@@ -37,7 +43,6 @@ extension Syscalls {
     guard bytes.dropFirst(known).allSatisfy({ $0 == 0 }) else { throw .argListTooLong }
     bytes += [UInt8](repeating: 0, count: max(0, known - bytes.count))
     let arguments = unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: CloneArguments.self) }
-    if CloneFlags(rawValue: arguments.flags).contains(.pidfd) { throw .invalidArgument }
     if (arguments.stack == 0) != (arguments.stackSize == 0) { throw .invalidArgument }
     return try start(task, arguments)
   }
@@ -60,9 +65,25 @@ extension Syscalls {
       // A vfork parent is run again when its child lets go of the memory.
       return try awaitVfork(task, child)
     }
+    let flags = CloneFlags(rawValue: arguments.flags)
+    if flags.contains(.pidfd) { try reserveDescriptor(task, at: arguments.pidfd) }
     let child = try task.kernel.clone(task, arguments)
-    guard CloneFlags(rawValue: arguments.flags).contains(.vfork) else { return Int(child.id) }
+    if flags.contains(.pidfd) { _ = try addDescriptor(of: child.group, to: task) }
+    guard flags.contains(.vfork) else { return Int(child.id) }
     return try awaitVfork(task, child)
+  }
+
+  private static func addDescriptor(of process: ThreadGroup, to task: Task) throws(Errno) -> Int32 {
+    try task.files.add(
+      ProcessFile(process: process, flags: []), closeOnExec: true, limit: task.group.limits[.openFiles].current)
+  }
+
+  /// Finds and tells the number of a child's descriptor (`CLONE_PIDFD`) before there is a child, because that can fail.
+  /// The child, whose table is a copy, must not get the descriptor.
+  private static func reserveDescriptor(_ task: Task, at address: UInt64) throws(Errno) {
+    let number = try addDescriptor(of: task.group, to: task)
+    _ = try task.files.close(number)
+    try task.memory.writeValue(address, number)
   }
 
   /// Parks a vfork(2) parent until the child ends or executes a program; only SIGKILL interrupts it.
@@ -120,7 +141,9 @@ extension Syscalls {
     case 0: target = .any
     case 1 where id > 0: target = .process(id)
     case 2 where id >= 0: target = .processGroup(id == 0 ? task.group.processGroup : id)
-    case 3: throw .badFileDescriptor
+    case 3:
+      guard let file = try task.files.file(id) as? ProcessFile else { throw .badFileDescriptor }
+      target = .process(file.process.processID)
     default: throw .invalidArgument
     }
     var selector = WaitSelector(target: target)

@@ -97,4 +97,7 @@ package.targets += [
   hostileGuest("victim", path: "Victim"),
   hostileGuest("watch", path: "Watch"),
   .testTarget(name: "ConformanceTests", swiftSettings: strict),
+  .executableTarget(name: "benchmark-program", path: "Benchmarks/Program", linkerSettings: staticProgram),
+  .executableTarget(
+    name: "apus-benchmark", dependencies: ["Host", arguments], path: "Benchmarks/Runner", swiftSettings: strict),
 ]

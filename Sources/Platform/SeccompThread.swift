@@ -144,8 +144,9 @@ import Synchronization
   }
 
   func preempt() {
-    host.deadline.store(
-      Host.monotonicTime &+ process.platform.gracePeriod, ordering: .sequentiallyConsistent)
+    // One that is outstanding keeps its deadline: the scheduler asks again with each slice.
+    _ = host.deadline.compareExchange(
+      expected: 0, desired: Host.monotonicTime &+ process.platform.gracePeriod, ordering: .sequentiallyConsistent)
     var id = host.id.load(ordering: .sequentiallyConsistent)
     // A thread that runs for the first time tells its id soon.
     for _ in 0..<100 where id == 0 && !process.isDead {

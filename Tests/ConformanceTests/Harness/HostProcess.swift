@@ -39,10 +39,20 @@ final class HostProcess: @unchecked Sendable {
     process.standardInput = input
     process.standardOutput = output
     process.standardError = errors
-    try process.run()
+    try Self.withoutBlockedSignals { try process.run() }
     collect(output) { $0.output.append($1) }
     collect(errors) { $0.errors.append($1) }
     if !keepsInputOpen { send(text) }
+  }
+
+  /// Programs inherit the signal mask, and the threads that tests run on block most signals.
+  private static func withoutBlockedSignals(_ body: () throws -> Void) rethrows {
+    var none = sigset_t()
+    var old = sigset_t()
+    unsafe sigemptyset(&none)
+    unsafe pthread_sigmask(SIG_SETMASK, &none, &old)
+    defer { unsafe pthread_sigmask(SIG_SETMASK, &old, nil) }
+    try body()
   }
 
   private func collect(_ pipe: Pipe, _ store: @escaping @Sendable (inout Outcome, Data) -> Void) {

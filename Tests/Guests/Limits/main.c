@@ -63,7 +63,7 @@ static void wild_bomb(void) {
     for (;;) (void)!fork();
   }
   setpgid(group, group);
-  guest_sleep_ms(1000);
+  guest_sleep_ms(300);
   for (int i = 0; i < 1000 && kill(-group, SIGKILL) == 0; i++) {
     while (waitpid(-1, NULL, WNOHANG) > 0) {}
     guest_sleep_ms(5);

@@ -38,10 +38,12 @@ static void clocks(void) {
   guest_sleep_ms(50);
   CHECK(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end) == 0);
   CHECK((end.tv_sec - start.tv_sec) * 1000000000 + end.tv_nsec - start.tv_nsec < 30000000);
+  // (On a busy machine it grows slowly.)
   before = guest_now();
-  while (guest_now() - before < 100000000) {}
-  CHECK(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end) == 0);
-  CHECK((end.tv_sec - start.tv_sec) * 1000000000 + end.tv_nsec - start.tv_nsec > 20000000);
+  do {
+    CHECK(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end) == 0);
+    CHECK(guest_now() - before < 10000000000);
+  } while ((end.tv_sec - start.tv_sec) * 1000000000 + end.tv_nsec - start.tv_nsec < 50000000);
   struct tms ticks;
   CHECK(times(&ticks) != (clock_t)-1);
   printf("cpu time counts work\n");

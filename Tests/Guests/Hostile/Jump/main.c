@@ -26,7 +26,14 @@ static void *observe(void *argument) {
     const int fd = open("/dev/null", O_WRONLY);
     int ends[2];
     CHECK(fd >= 0 && pipe(ends) == 0);
-    if (write(ends[1], (void *)MAPPED, 1) == -1 && errno == EFAULT) _exit(hostile_breach);
+    if (write(ends[1], (void *)MAPPED, 1) == -1 && errno == EFAULT) {
+      const struct attack *attack = argument;
+      printf("memory appeared: call %lu (%#lx, %#lx, …, %ld) at %#lx\n", (unsigned long)attack->registers.rax,
+             (unsigned long)attack->registers.rdi, (unsigned long)attack->registers.rsi, (long)attack->registers.r8,
+             (unsigned long)(attack->instruction - STUB_BASE));
+      fflush(stdout);
+      _exit(hostile_breach);
+    }
   }
   _exit(0);
   return argument;
@@ -35,7 +42,7 @@ static void *observe(void *argument) {
 static void strike(const void *argument) {
   const struct attack *attack = argument;
   pthread_t thread;
-  CHECK(pthread_create(&thread, NULL, observe, NULL) == 0);
+  CHECK(pthread_create(&thread, NULL, observe, (void *)attack) == 0);
   hostile_jump(attack->instruction, &attack->registers);
 }
 

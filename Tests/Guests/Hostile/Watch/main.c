@@ -76,5 +76,5 @@ int main(int argc, char **argv) {
   fprintf(stderr, "%lu rounds, longest pause %lu ms\n", (unsigned long)shared->rounds, (unsigned long)(shared->longest / 1000000));
   CHECK(kill(good, SIGKILL) == 0);
   printf("neighbour: %d\n", guest_wait(good));
-  return WIFEXITED(status) && WEXITSTATUS(status) == 66 ? 66 : 0;
+  return WIFEXITED(status) && WEXITSTATUS(status) == 33 ? 33 : 0;
 }

@@ -36,5 +36,5 @@ uint64_t hostile_random(void);
 /// Ends the program if there is no stub (natively, and on platforms without one).
 void hostile_require_stub(void);
 
-/// The status of a program that saw a limit broken.
-enum { hostile_breach = 66 };
+/// The status of a program that saw a limit broken. (None that the stub exits with.)
+enum { hostile_breach = 33 };

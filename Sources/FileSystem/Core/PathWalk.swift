@@ -63,7 +63,8 @@ struct PathWalk {
 
   private static let slash = UInt8(ascii: "/")
 
-  /// Walks all components but the last. The walk is then in the directory that holds (or would hold) the last one.
+  /// Walks all components but the last. The walk is then in the directory that holds (or would hold) the last one, and
+  /// which may be searched.
   mutating func walkToLast(_ path: String) throws(Errno) -> (last: Last, mustBeDirectory: Bool) {
     var rest = path.utf8[...]
     if rest.first == PathWalk.slash {
@@ -74,6 +75,7 @@ struct PathWalk {
     }
     if rest.isEmpty { return (.none, true) }
     while true {
+      try checkSearch()
       let end = rest.firstIndex(of: PathWalk.slash) ?? rest.endIndex
       let component = rest[..<end]
       var next = rest[end...]
@@ -100,14 +102,12 @@ struct PathWalk {
     if mustBeDirectory && location.dentry.inode.kind != .directory { throw .notDirectory }
   }
 
-  /// Takes one component.
+  /// Takes one component of the current directory.
   mutating func take(_ component: Last, following: Bool) throws(Errno) {
     switch component {
     case .none: break
-    case .dot: try checkSearch()
-    case .dotDot:
-      try checkSearch()
-      try goUp()
+    case .dot: break
+    case .dotDot: try goUp()
     case .name(let name):
       guard let child = try child(name) else { throw .noSuchFileOrDirectory }
       if following && child.dentry.inode.kind == .symbolicLink {
@@ -120,7 +120,6 @@ struct PathWalk {
 
   /// What a name in the current directory leads to, with what is mounted there; nil where it doesn't exist.
   func child(_ name: String) throws(Errno) -> PathLocation? {
-    try checkSearch()
     // A name that fits as a string fits as bytes too: escapes only make it longer.
     if name.utf8.count > FileName.maximumLength && FileName.length(name) > FileName.maximumLength {
       throw .fileNameTooLong

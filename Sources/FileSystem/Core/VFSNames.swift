@@ -21,14 +21,14 @@ extension VFS {
   ) throws(Errno) -> PathLocation {
     let kind = mode.rawValue & 0o170000 == 0 ? .regular : mode.kind
     switch kind {
-    case .regular?, .fifo?, .socket?: break
-    case .characterDevice?, .blockDevice?:
-      if !context.credentials.has(.mknod) && device != 0 { throw .notPermitted }
+    case .regular?, .fifo?, .socket?, .characterDevice?, .blockDevice?: break
     case .directory?: throw .notPermitted
     default: throw .invalidArgument
     }
     guard let kind else { throw .invalidArgument }
     let (directory, name) = try resolveForCreation(path, context, kind: kind)
+    let isDevice = kind == .characterDevice || kind == .blockDevice
+    if isDevice && device != 0 && !context.credentials.has(.mknod) { throw .notPermitted }
     let parent = directory.dentry
     let (owner, permissions) = PermissionRules.inherit(
       try parent.inode.permissionAttributes(), kind: kind, permissions: mode.permissions & ~context.umask,

@@ -83,8 +83,8 @@ extension VFS {
   ) throws(Errno) -> OpenFile {
     let inode = location.dentry.inode
     let kind = inode.kind
-    if kind == .symbolicLink { throw .tooManySymbolicLinkLevels }
     if flags.contains(.directory) && kind != .directory { throw .notDirectory }
+    if kind == .symbolicLink { throw .tooManySymbolicLinkLevels }
     let writes = flags.isWritable || flags.contains(.truncate)
     if kind == .directory && (writes || flags.contains(.create)) { throw .isDirectory }
     var wanted: AccessMode = []

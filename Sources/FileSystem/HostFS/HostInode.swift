@@ -61,9 +61,10 @@ package final class HostInode: Inode {
       } else {
         stat = try Host.status(try fileSystem.descriptor(of: self))
       }
-      if HostFileKey(stat) == key { hostStat = stat } else { hostStat.links = 0 }
+      if HostFileKey(stat) == key { hostStat = stat } else if hostStat.links == 1 { hostStat.links = 0 }
     } catch .noSuchFileOrDirectory {
-      hostStat.links = 0
+      // It may have other names.
+      if hostStat.links == 1 || kind == .directory { hostStat.links = 0 }
     }
   }
 
@@ -251,6 +252,7 @@ package final class HostInode: Inode {
 
   package override func unlink(_ name: String, inode: Inode) throws(Errno) {
     try Host.unlink(at: try writableDirectory(), try HostInode.bytes(name), isDirectory: false)
+    if let inode = inode as? HostInode, inode.hostStat.links > 0 { inode.hostStat.links -= 1 }
   }
 
   package override func removeDirectory(_ name: String, inode: Inode) throws(Errno) {

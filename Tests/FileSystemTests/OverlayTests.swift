@@ -196,6 +196,22 @@ import Testing
     #expect(tree.services.physicalMemory.usedBytes < 16 << 20)
   }
 
+  @Test func anOpenFileStaysTheFileItWas() throws {
+    let tree = try tree()
+    let moved = try tree.open("/d/x", .readWrite)
+    try tree.rename("/d/x", "/e/x")
+    _ = try moved.write(Array("UPPER".utf8))
+    #expect(try tree.read("/e/x") == "UPPER x")
+    #expect(try moved.attributes().inode == tree.stat("/e/x").inode)
+    let replaced = try tree.open("/d/y")
+    try tree.rename("/e/x", "/d/y")
+    #expect(try replaced.attributes().links == 0)
+    let removed = try tree.open("/e/z")
+    try tree.unlink("/e/z")
+    #expect(try removed.attributes().links == 0)
+    #expect(try removed.read(100) == Array("lower z".utf8))
+  }
+
   @Test func negativeNamesAreForgottenWhenMade() throws {
     let tree = try tree()
     for _ in 0..<2 { #expect(!tree.exists("/d/later")) }

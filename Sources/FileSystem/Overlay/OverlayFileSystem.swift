@@ -2,13 +2,12 @@ import LinuxABI
 
 /// A host directory that guests may change, without changing the host: what they write stays in memory.
 ///
-/// The upper layer is a tmpfs whose inodes may stand for a host file (`TmpInode.origin`). Looking at files leaves no
-/// trace; an inode is kept in `changed` from its first change on, and found there whenever the host file is looked up
-/// again. So inode numbers never change, hard links stay hard links, and a directory can move with all that is below
-/// it. As with Linux's overlayfs, what happens to changes made underneath on the host is undefined.
+/// The upper layer is a tmpfs whose inodes may stand for a host file (`TmpInode.origin`). A host file never has two of
+/// them: one that is in use anywhere is found in `table`, and one that was changed is kept there. So inode numbers
+/// never change, hard links stay hard links, and a directory can move with all that is below it. As with Linux's overlayfs, what happens to changes made underneath on the host is undefined.
 package final class OverlayFileSystem: TmpFileSystem {
   private let lower: HostFileSystem
-  private var changed: [HostFileKey: TmpInode] = [:]
+  private let table = OverlayTable()
   package override var typeName: String { "overlay" }
 
   /// - Parameters:
@@ -27,7 +26,7 @@ package final class OverlayFileSystem: TmpFileSystem {
 
   /// The inode that stands for a file below.
   func inode(for origin: HostInode) throws(Errno) -> TmpInode {
-    if let known = changed[origin.key] { return known }
+    if let known = table.entries[origin.key]?.inode { return known }
     let inode: TmpInode
     switch origin.kind {
     case .directory: inode = try OverlayDirectory(self, origin: origin)
@@ -35,24 +34,39 @@ package final class OverlayFileSystem: TmpFileSystem {
     case .symbolicLink: inode = try TmpLink(self, origin: origin)
     default: inode = try TmpInode(self, origin: origin)
     }
-    // All names of a file have to lead to one inode.
-    if origin.kind != .directory && inode.stat.links > 1 { changed[origin.key] = inode }
+    inode.table = table
+    table.entries[origin.key] = OverlayTable.Entry(inode: inode)
     return inode
   }
 
   override func keep(_ inode: TmpInode) {
-    guard let origin = inode.origin else { return }
-    if inode.stat.links > 0 { changed[origin.key] = inode }
+    guard let origin = inode.origin, inode.stat.links > 0 else { return }
+    table.entries[origin.key] = OverlayTable.Entry(inode: inode, kept: inode)
   }
 
   override func forget(_ inode: TmpInode) {
-    if let origin = inode.origin { changed[origin.key] = nil }
+    if let origin = inode.origin { table.entries[origin.key]?.kept = nil }
   }
 
   package override func statistics() throws(Errno) -> FileSystemStatistics {
     var result = try super.statistics()
     result.type = 0x794c_7630
     return result
+  }
+}
+
+/// The inodes of an overlay that stand for host files.
+final class OverlayTable {
+  struct Entry {
+    weak var inode: TmpInode?
+    /// The same, once it differs from the host file.
+    var kept: TmpInode?
+  }
+  var entries: [HostFileKey: Entry] = [:]
+
+  /// An inode is gone.
+  func drop(_ key: HostFileKey) {
+    if entries[key]?.inode == nil { entries[key] = nil }
   }
 }
 

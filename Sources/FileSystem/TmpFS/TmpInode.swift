@@ -7,6 +7,8 @@ package class TmpInode: Inode {
   final let usage: TmpUsage
   final var stat: Stat
   final let origin: HostInode?
+  /// Where the overlay finds this inode by its origin.
+  final weak var table: OverlayTable?
   private final var extended: [String: [UInt8]] = [:]
 
   /// A new inode.
@@ -38,7 +40,10 @@ package class TmpInode: Inode {
     usage.nodes += 1
   }
 
-  deinit { usage.nodes -= 1 }
+  deinit {
+    usage.nodes -= 1
+    if let table, let origin { table.drop(origin.key) }
+  }
 
   package final override var kind: FileMode.Kind { FileMode(rawValue: stat.mode).kind ?? .regular }
 

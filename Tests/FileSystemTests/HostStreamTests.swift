@@ -1,0 +1,103 @@
+import Host
+import LinuxABI
+import Memory
+import Testing
+
+@testable import FileSystem
+
+@Suite struct HostStreamTests {
+  let services: FakeServices
+  init() throws { services = try FakeServices() }
+
+  @Test func pipesOfTheCallerNeitherBlockNorBecomeNonBlocking() throws {
+    let ends = try FileDescriptor.pipe()
+    defer {
+      try? ends.readEnd.close()
+      try? ends.writeEnd.close()
+    }
+    let input = try HostStream(ends.readEnd, terminal: nil, services: services)
+    let output = try HostStream(ends.writeEnd, terminal: nil, services: services)
+    #expect(throws: Errno.wouldBlock) { try input.read(10) }
+    #expect(input.readiness() == [])
+    input.prepareToWait(for: .readable)
+    #expect(services.watched.contains { $0.events.contains(.input) })
+    #expect(try output.write([1, 2, 3]) == 3)
+    #expect(input.readiness().contains(.input))
+    #expect(try input.read(10) == [1, 2, 3])
+    // A full pipe takes a part, then nothing.
+    #expect(try output.write([UInt8](repeating: 7, count: 100_000)) == 65536)
+    #expect(throws: Errno.wouldBlock) { try output.write([1]) }
+    #expect(!output.readiness().contains(.output))
+    for descriptor in [ends.readEnd, ends.writeEnd] {
+      #expect(try !Host.Stream.statusFlags(of: descriptor).contains(.nonBlocking))
+    }
+    #expect(throws: Errno.badFileDescriptor) { try input.write([1]) }
+    #expect(throws: Errno.illegalSeek) { try input.seek(to: 0, whence: 0) }
+    input.close()
+    output.close()
+    #expect(services.watched.isEmpty)
+  }
+
+  @Test func endOfFileAndBrokenPipe() throws {
+    let ends = try FileDescriptor.pipe()
+    let input = try HostStream(ends.readEnd, terminal: nil, ownsDescriptor: true, services: services)
+    try ends.writeEnd.close()
+    #expect(input.readiness().contains(.hangUp))
+    #expect(try input.read(1) == [])
+    input.close()
+  }
+
+  @Test func devicesThatNeverBlockHaveNoQueue() throws {
+    let null = try Host.Stream.openPath("/dev/null", .readWrite)
+    let stream = try HostStream(null, terminal: nil, ownsDescriptor: true, services: services)
+    #expect(stream.waitQueue == nil)
+    #expect(!stream.isPollable)
+    #expect(try stream.read(1) == [])
+    #expect(try stream.write([1, 2]) == 2)
+    stream.close()
+  }
+}
+
+@Suite struct PairSocketTests {
+  static func pair(_ kind: PairSocket.Kind) -> (PairSocket, PairSocket) {
+    PairSocket.makePair(kind, flags: [], owner: .init(process: 2, uid: 0, gid: 0))
+  }
+
+  @Test func streamsJoinMessagesAndPacketsDoNot() throws {
+    let (a, b) = PairSocketTests.pair(.stream)
+    _ = try a.write([1, 2])
+    _ = try a.write([3])
+    #expect(try b.read(8) == [1, 2, 3])
+    let (c, d) = PairSocketTests.pair(.sequencedPacket)
+    _ = try c.write([1, 2])
+    _ = try c.write([3])
+    #expect(try d.read(1) == [1])
+    #expect(try d.read(8) == [3])
+  }
+
+  @Test func aFullSocketTakesAPartAndWakesItsWriter() throws {
+    let (a, b) = PairSocketTests.pair(.stream)
+    #expect(try a.write([UInt8](repeating: 1, count: 300_000)) == PairSocket.capacity)
+    #expect(throws: Errno.wouldBlock) { try a.write([1]) }
+    #expect(!a.readiness().contains(.output))
+    let waiter = CountingWaiter()
+    a.waitQueue?.add(waiter, events: .writable)
+    _ = try b.read(200_000)
+    #expect(waiter.count == 1)
+    #expect(a.readiness().contains(.output))
+  }
+
+  @Test func filesInMessagesStayOpenUntilReceived() throws {
+    let (a, b) = PairSocketTests.pair(.stream)
+    let (reader, writer) = Pipe.make(flags: [], owner: Credentials(uid: 0, gid: 0), time: 0)
+    let table = FileTable()
+    let descriptor = try table.add(writer, closeOnExec: false, limit: 8)
+    var byte = IOBuffer(bytes: [9])
+    _ = try a.send(&byte, files: [writer], sender: a.owner)
+    try table.close(descriptor)
+    #expect(throws: Errno.wouldBlock) { try reader.read(1) }
+    // Reading without room for files drops them.
+    #expect(try b.read(1) == [9])
+    #expect(try reader.read(1) == [])
+  }
+}

@@ -150,8 +150,9 @@ extension AddressSpace {
     return result
   }
 
-  /// Reads a value in the guest's layout.
-  package func readValue<T: BitwiseCopyable>(_ address: UInt64, as type: T.Type = T.self) throws(Errno) -> T {
+  /// Reads a value in the guest's layout. (The type is always named: inferred, it could be an optional of it, which has
+  /// another layout.)
+  package func readValue<T: BitwiseCopyable>(_ address: UInt64, as type: T.Type) throws(Errno) -> T {
     let size = MemoryLayout<T>.size
     if case .memory(let source, let bytes) = try span(address, size, .read), bytes == size {
       return unsafe source.loadUnaligned(as: T.self)

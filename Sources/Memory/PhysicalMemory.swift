@@ -259,6 +259,9 @@ import LinuxABI
     queues.append(queue)
   }
 
+  /// Frames were given up that guest processes have not confirmed yet.
+  package var isReleasing: Bool { queues.contains(where: \.hasBatches) }
+
   /// Frees what guest processes have confirmed.
   func drainConfirmed() {
     var kept = 0

@@ -26,7 +26,7 @@ extension AddressSpace {
   /// Reads a futex word.
   package func loadWord(_ address: UInt64) throws(Errno) -> UInt32 {
     guard address & 3 == 0 else { throw .invalidArgument }
-    return try readValue(address)
+    return try readValue(address, as: UInt32.self)
   }
 
   /// Compares a futex word and exchanges it where it is as expected, in one step.

@@ -42,6 +42,8 @@ package final class Kernel {
   /// Tells the user of an event in one line (the host's stderr).
   package var report: ((String) -> Void)?
   package internal(set) var outOfMemoryKills = 0
+  /// When the last of them was (CLOCK_MONOTONIC, nanoseconds).
+  var lastOutOfMemoryKill: UInt64 = 0
 
   package init(configuration: KernelConfiguration, services: HostServices, vfs: VFS) {
     self.configuration = configuration

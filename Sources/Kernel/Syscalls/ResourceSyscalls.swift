@@ -39,7 +39,7 @@ extension Syscalls {
   /// prlimit(2).
   static func prlimit64(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let resource = try resource(a.uint(1))
-    let new: ResourceLimits.Limit? = a[2] == 0 ? nil : try task.memory.readValue(a[2])
+    let new = a[2] == 0 ? nil : try task.memory.readValue(a[2], as: ResourceLimits.Limit.self)
     var target = task
     if a.int(0) != 0 {
       guard let other = task.kernel.tasks[a.int(0)] else { throw .noSuchProcess }

@@ -191,7 +191,7 @@ extension Syscalls {
     guard let which = GroupTimers.Which(rawValue: a.int(0)) else { throw .invalidArgument }
     let timers = task.group.makeTimers(task.kernel)
     var new = IntervalSetting()
-    if a[1] != 0 { new = try task.memory.readValue(a[1]) }
+    if a[1] != 0 { new = try task.memory.readValue(a[1], as: IntervalSetting.self) }
     guard let value = new.value.validNanoseconds, let interval = new.interval.validNanoseconds else {
       throw .invalidArgument
     }

@@ -177,7 +177,9 @@ final class TestMachine {
   }
 
   /// The frame of the handler that the task is about to enter.
-  func frame(of task: Task) throws -> SignalFrame { try task.memory.readValue(task.thread.registers.rsp) }
+  func frame(of task: Task) throws -> SignalFrame {
+    try task.memory.readValue(task.thread.registers.rsp, as: SignalFrame.self)
+  }
 
   /// Lets time pass until a condition holds; timers expire as they do in the interrupt thread.
   func wait(_ condition: () -> Bool) throws {

@@ -90,7 +90,7 @@ public final class Sandbox {
     try tree.mountProcesses(of: kernel)
     let credentials = Credentials(uid: configuration.user.uid, gid: configuration.user.gid)
     let fs = TaskFileSystem(
-      root: tree.vfs.root, workingDirectory: try tree.workingDirectory(configuration, credentials))
+      root: tree.vfs.root, workingDirectory: try tree.workingDirectory(configuration, credentials), umask: Host.umask)
     let path = try CommandLookup(vfs: tree.vfs, fs: fs, credentials: credentials)
       .find(configuration.command, environment: configuration.environment)
     let first = FirstProcess(

@@ -9,6 +9,13 @@ import LinuxABI
 
 /// What Apus learns of the process that called it and of the machine it runs on.
 extension Host {
+  /// The file mode creation mask of the caller (umask(2)).
+  package static var umask: UInt32 {
+    guard let mask = try? call(.umask, 0) else { return 0o022 }
+    _ = try? call(.umask, mask)
+    return UInt32(mask)
+  }
+
   /// One variable of the environment (getenv(3)).
   package static func environmentValue(_ name: String) -> String? {
     unsafe getenv(name).map { unsafe String(cString: $0) }

@@ -16,7 +16,7 @@ extension FaultOutcome {
 extension AddressSpace {
   /// Resolves up to `count` bytes at an address as far as they follow each other.
   private func span(_ address: UInt64, _ count: Int, _ access: MemoryAccess) throws(Errno) -> Span {
-    guard address < Layout.stubBase else { throw .badAddress }
+    guard address < Layout.stubBase else { return try vdsoSpan(address, count, access) }
     let page = PageNumber(holding: address)
     let inPage = Int(address & Layout.pageMask)
     if let index = extents.index(of: page) {
@@ -46,6 +46,17 @@ extension AddressSpace {
     return .file(file, offset, Int(bytes))
   }
 
+  /// The vDSO lies among the stub's pages; system calls may read from it (its strings, say), and nothing else there.
+  private func vdsoSpan(_ address: UInt64, _ count: Int, _ access: MemoryAccess) throws(Errno) -> Span {
+    guard access != .write, let vdso, address >= vdso.address, unsafe address - vdso.address < UInt64(vdso.bytes.count),
+      let base = unsafe vdso.bytes.baseAddress
+    else { throw .badAddress }
+    let offset = Int(address - vdso.address)
+    // Copies go from there, never to it: `access` is not `.write`.
+    return unsafe .memory(
+      UnsafeMutableRawPointer(mutating: base) + offset, min(count, vdso.bytes.count - offset))
+  }
+
   @inline(__always)
   private func span(of extent: Extent, _ page: PageNumber, _ inPage: Int, _ count: Int) -> Span {
     let available = Int(extent.end - page) << 12 - inPage
@@ -66,7 +77,7 @@ extension AddressSpace {
 
   /// Copies from the guest (copy_from_user).
   private func copyIn(_ address: UInt64, _ target: UnsafeMutableRawPointer, _ count: Int) throws(Errno) {
-    guard UInt64(count) <= Layout.stubBase, address <= Layout.stubBase - UInt64(count) else { throw .badAddress }
+    guard UInt64(count) <= Layout.userEnd, address <= Layout.userEnd - UInt64(count) else { throw .badAddress }
     var done = 0
     while done < count {
       switch try span(address + UInt64(done), count - done, .read) {
@@ -128,7 +139,7 @@ extension AddressSpace {
 
   /// Whether areas are there for a range, before memory for a copy of it is taken.
   private func canHold(_ address: UInt64, _ count: Int) -> Bool {
-    guard count >= 0, UInt64(count) <= Layout.stubBase, address <= Layout.stubBase - UInt64(count) else {
+    guard count >= 0, UInt64(count) <= Layout.userEnd, address <= Layout.userEnd - UInt64(count) else {
       return false
     }
     return count <= 1 << 20

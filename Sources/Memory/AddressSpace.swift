@@ -17,6 +17,7 @@ import Platform
 package final class AddressSpace {
   package let physical: PhysicalMemory
   package let platform: any Platform
+  let vdso: VDSOImage?
   /// The host process that holds this address space.
   package let process: any GuestProcess
   package var limits = MemoryLimits()
@@ -43,6 +44,7 @@ package final class AddressSpace {
   package init(physical: PhysicalMemory, platform: any Platform, process: any GuestProcess) {
     self.physical = physical
     self.platform = platform
+    vdso = platform.vdsoImage
     self.process = process
     releases = ReleaseQueue(platform: platform, process: process, physical: physical)
     copyAhead = CopyAhead()

@@ -76,6 +76,8 @@ package protocol Platform: AnyObject, Sendable {
   var mappingLimit: Int { get }
   /// Address of the vDSO's ELF header in every guest process; nil where there is none.
   var vdsoAddress: UInt64? { get }
+  /// The vDSO's code as Apus has it, for system calls that read from it; nil where there is none.
+  var vdsoImage: VDSOImage? { get }
   /// Takes an empty guest process from the pool, or makes one.
   /// - Throws: `EAGAIN` where the host refuses another process.
   func makeProcess() throws(Errno) -> any GuestProcess
@@ -107,6 +109,18 @@ package struct PlatformStatistics: Sendable {
   package var threadsCreated = 0
   package var threadsReused = 0
   package init() {}
+}
+
+extension Platform {
+  package var vdsoImage: VDSOImage? { nil }
+}
+
+/// The vDSO's code: the same bytes in guest processes and in Apus.
+@safe package struct VDSOImage: @unchecked Sendable {
+  /// Address in guest processes.
+  package let address: UInt64
+  /// The bytes in Apus, which are never unmapped.
+  package let bytes: UnsafeRawBufferPointer
 }
 
 /// A host process that holds the address space of one guest process.

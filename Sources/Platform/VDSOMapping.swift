@@ -9,6 +9,12 @@ struct VDSOMapping {
   var isCode: Bool
   var final: UInt64
 
+  var image: VDSOImage {
+    unsafe VDSOImage(
+      address: final,
+      bytes: UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: UInt(from)), count: Int(length)))
+  }
+
   /// Finds the vDSO's code and data in this process. Their distances stay the same in guest processes, because the
   /// code reaches the data relative to itself. None where the host has no vDSO.
   static func find() throws(PlatformError) -> [VDSOMapping] {

@@ -17,8 +17,7 @@ final class Zygote: Sendable {
   }
 
   let pid: Int32
-  /// The vDSO's address in guest processes.
-  let vdsoAddress: UInt64?
+  let vdsoImage: VDSOImage?
   private let deathDescriptor: FileDescriptor
   private let commands: FileDescriptor
   private let page: SharedMapping
@@ -54,7 +53,7 @@ final class Zygote: Sendable {
         unsafe places[index] = apus_vdso_mapping(from: mapping.from, length: mapping.length, final: mapping.final)
       }
     }
-    vdsoAddress = mappings.first { $0.isCode }?.final
+    vdsoImage = mappings.first { $0.isCode }.map(\.image)
     unsafe page.base.storeBytes(of: Host.processID, toByteOffset: Int(STUB_ZYGOTE_PARENT), as: Int32.self)
 
     let keeper = KeeperSignal()

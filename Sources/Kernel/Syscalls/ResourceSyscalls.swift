@@ -67,6 +67,7 @@ extension Syscalls {
     if resource == .openFiles, new.maximum > maximumOpenFiles { throw .notPermitted }
     if new.maximum > group.limits[resource].maximum, !task.credentials.has(.sysResource) { throw .notPermitted }
     group.limits[resource] = new
+    if resource == .cpu { task.kernel.cpuLimitChanged(of: group) }
     guard let memory = group.tasks.first?.memory else { return }
     switch resource {
     case .addressSpace: memory.limits.addressSpace = new.current

@@ -24,7 +24,7 @@ struct UnprivilegedTests {
   }
 
   static let scripts = [
-    "id -u; cd /tmp; mkdir d; echo x >d/f; cat d/f; ls -l d | wc -l; (exit 4); echo $?; seq 100 | sort -r | tail -n 1",
+    "id -u; cd $(mktemp -d); mkdir d; echo x >d/f; cat d/f; ls -l d | wc -l; (exit 4); echo $?; seq 100 | sort -r | tail -n 1",
     "touch /etc/created /created; ls /etc/created /created; rm /etc/hostname; test -e /etc/hostname || echo gone",
     "cat /etc/shadow >/dev/null 2>&1 || echo refused",
   ]

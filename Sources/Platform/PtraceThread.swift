@@ -191,12 +191,15 @@ extension StubProcess {
       return true
     }
     if posted {
+      // The guest can write the word: one that it keeps held must not keep the CPU thread waiting for ever.
+      let limit = Host.monotonicTime &+ platform.gracePeriod &* 2
       while !isDead {
         let value = word.load()
         if value & Stub.held == 0 { break }
         word.wait(expected: value, bitset: Stub.wakeGuest, deadline: Host.monotonicTime &+ 100_000_000)
         // The pidfd of a traced process tells nothing before its tracers have taken notice.
         if word.load() == value, Host.hasEnded(hostPID) { noteEnd() }
+        if Host.monotonicTime >= limit { die(.unresponsive) }
       }
       ring.withLock { $0.settle(thread.settles) }
     }

@@ -145,7 +145,7 @@ import Testing
       p = subprocess.Popen(['sort', '-n'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
       print(p.communicate(b'\\n'.join(str(i * 7 % 100).encode() for i in range(100)))[0][:30])
       try: subprocess.run(['sleep', '10'], timeout=0.2)
-      except subprocess.TimeoutExpired as e: print('timeout', round(e.timeout, 1))
+      except subprocess.TimeoutExpired: print('timeout')
       ps = [subprocess.Popen([sys.executable, '-c', f'print({i} ** 2)'], stdout=subprocess.PIPE) for i in range(4)]
       print([p.communicate()[0] for p in ps], [p.returncode for p in ps])
       try: subprocess.run(['/nonexistent'])

@@ -66,7 +66,7 @@ static void attack(const void *argument) {
 
 int main(void) {
   hostile_require_stub();
-  for (int strategy = 0; strategy < 32; strategy++) hostile_start(attack, &strategy, sizeof strategy, 500);
+  for (int strategy = 0; strategy < 16; strategy++) hostile_start(attack, &strategy, sizeof strategy, 500);
   hostile_finish(0);
   printf("all strategies tried\n");
   return 0;

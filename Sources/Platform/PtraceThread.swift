@@ -131,9 +131,13 @@ import Synchronization
 
   /// Attaches to the thread, which sleeps in the stub or is on its way there.
   private func attach() throws(Errno) {
-    for _ in 0..<2000 where id == 0 && !process.isDead {
+    var attempts = 0
+    while id == 0 && !process.isDead {
       host.learnID(process: process.hostPID)
-      if id == 0 { Host.sleep(nanoseconds: 20_000) }
+      if id != 0 { break }
+      Host.sleep(nanoseconds: 20_000)
+      attempts += 1
+      if attempts % 1000 == 0, Host.hasEnded(process.hostPID) { process.noteEnd() }
     }
     guard id != 0, id != process.hostPID else { throw .noSuchProcess }
     try Host.traceSeize(id)
@@ -144,13 +148,15 @@ import Synchronization
       throw .noSuchProcess
     }
     try Host.traceSetMask(0, of: id)
+    host.sendPendingPreemption(process: process.hostPID, gracePeriod: process.platform.gracePeriod)
   }
 
   func exit() { if process.park(host) { process.giveBack(host) } }
 
   func preempt() {
-    for _ in 0..<100 where id == 0 && !process.isDead { Host.sleep(nanoseconds: 50_000) }
-    if id > 0 { Host.kill(process.hostPID, thread: id, signal: Stub.preemptSignal) }
+    // A thread whose id is not known yet gets the signal when it is attached to.
+    host.isPreemptionPending.store(true, ordering: .sequentiallyConsistent)
+    host.sendPendingPreemption(process: process.hostPID, gracePeriod: process.platform.gracePeriod)
   }
 
   // MARK: Extended state

@@ -94,6 +94,7 @@ extension StubProcess {
         context.prepareHeader()
         context.state.store(platform.kind == .ptrace ? Stub.held | Stub.sleeps : Stub.trapped | Stub.sleeps)
         thread.deadline.store(0, ordering: .sequentiallyConsistent)
+        thread.isPreemptionPending.store(false, ordering: .sequentiallyConsistent)
         ring.settleAll()
         return true
       }

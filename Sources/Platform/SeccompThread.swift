@@ -12,6 +12,8 @@ import Synchronization
   let id = Atomic<Int32>(0)
   /// When an unanswered preemption ends the process (CLOCK_MONOTONIC, nanoseconds); 0: none is outstanding.
   let deadline = Atomic<UInt64>(0)
+  /// A preemption that waits for the thread's id to be known: on a busy host a new thread starts late.
+  let isPreemptionPending = Atomic<Bool>(false)
   /// Used by the CPU thread that runs it.
   var cpu = -1
   /// The host thread that traces it; 0 if none does.
@@ -69,6 +71,16 @@ import Synchronization
     state.store(Stub.sleeps | Stub.held | expectation)
   }
 
+  /// Sends the pending preemption if there is one and the thread's id is known.
+  func sendPendingPreemption(process: Int32, gracePeriod: UInt64) {
+    let number = id.load(ordering: .sequentiallyConsistent)
+    guard number != 0, isPreemptionPending.exchange(false, ordering: .sequentiallyConsistent) else { return }
+    // One that is outstanding keeps its deadline: the scheduler asks again with each slice.
+    _ = deadline.compareExchange(
+      expected: 0, desired: Host.monotonicTime &+ gracePeriod, ordering: .sequentiallyConsistent)
+    Host.kill(process, thread: number, signal: Stub.preemptSignal)
+  }
+
   /// Learns the thread's id from its context; the host says whether it can be true.
   func learnID(process: Int32) {
     let value: Int32 = context.header(STUB_HEADER_TID)
@@ -109,6 +121,9 @@ import Synchronization
     process.suspend(host)
     guard trapped else { return .died(reason: process.deathReason) }
     if host.deadline.load(ordering: .relaxed) != 0 { host.deadline.store(0, ordering: .sequentiallyConsistent) }
+    if host.isPreemptionPending.load(ordering: .relaxed) {
+      host.isPreemptionPending.store(false, ordering: .sequentiallyConsistent)
+    }
     if host.id.load(ordering: .relaxed) == 0 { host.learnID(process: process.hostPID) }
     guard let frame = SignalFrame(reportedAt: context.header(STUB_HEADER_FRAME), in: context) else {
       process.die(.protocolViolation)
@@ -130,6 +145,11 @@ import Synchronization
       let value = state.load()
       if value & Stub.trapped != 0 { return true }
       var deadline: UInt64?
+      let isPending = host.isPreemptionPending.load(ordering: .sequentiallyConsistent)
+      if isPending {
+        if host.id.load(ordering: .relaxed) == 0 { host.learnID(process: process.hostPID) }
+        host.sendPendingPreemption(process: process.hostPID, gracePeriod: process.platform.gracePeriod)
+      }
       let limit = host.deadline.load(ordering: .sequentiallyConsistent)
       if limit != 0 {
         if Host.monotonicTime >= limit {
@@ -137,6 +157,8 @@ import Synchronization
           return false
         }
         deadline = limit
+      } else if isPending {
+        deadline = Host.monotonicTime &+ 1_000_000
       }
       if value & Stub.waits == 0, !state.replace(value, by: value | Stub.waits) { continue }
       state.wait(expected: value | Stub.waits, bitset: Stub.wakeApus, deadline: deadline)
@@ -144,16 +166,11 @@ import Synchronization
   }
 
   func preempt() {
-    // One that is outstanding keeps its deadline: the scheduler asks again with each slice.
-    _ = host.deadline.compareExchange(
-      expected: 0, desired: Host.monotonicTime &+ process.platform.gracePeriod, ordering: .sequentiallyConsistent)
-    var id = host.id.load(ordering: .sequentiallyConsistent)
-    // A thread that runs for the first time tells its id soon.
-    for _ in 0..<100 where id == 0 && !process.isDead {
-      id = host.context.header(STUB_HEADER_TID)
-      if id == 0 { Host.sleep(nanoseconds: 50_000) }
-    }
-    if id > 0 { Host.kill(process.hostPID, thread: id, signal: Stub.preemptSignal) }
+    host.isPreemptionPending.store(true, ordering: .sequentiallyConsistent)
+    host.sendPendingPreemption(process: process.hostPID, gracePeriod: process.platform.gracePeriod)
+    // The CPU thread keeps the deadline, and sends the signal itself where the id is not known yet. The bit makes
+    // sure that it does not go to sleep before it has looked.
+    host.context.state.formUnion(Stub.notice)
     host.context.state.wake(bitset: Stub.wakeApus)
   }
 

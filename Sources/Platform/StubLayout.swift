@@ -24,6 +24,7 @@ enum Stub {
   static let sleeps = UInt32(STUB_STATE_SLEEPS)
   static let waits = UInt32(STUB_STATE_WAITS)
   static let dead = UInt32(STUB_STATE_DEAD)
+  static let notice = UInt32(STUB_STATE_NOTICE)
   static let wakeGuest = UInt32(STUB_WAKE_GUEST)
   static let wakeApus = UInt32(STUB_WAKE_APUS)
 

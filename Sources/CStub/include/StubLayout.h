@@ -88,6 +88,7 @@
 #define STUB_STATE_SLEEPS 4   // the guest thread sleeps on the word
 #define STUB_STATE_WAITS 8    // the CPU thread sleeps on the word
 #define STUB_STATE_DEAD 16    // set by Apus once the process is gone
+#define STUB_STATE_NOTICE 32  // the CPU thread has something to look at; never cleared by the stub but with a trap
 #define STUB_SLEEPS_BIT 2
 #define STUB_WAKE_GUEST 1
 #define STUB_WAKE_APUS 2

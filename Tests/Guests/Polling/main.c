@@ -150,6 +150,7 @@ static void polls(void) {
   struct timespec brief = {0, 10000000};
   printf("pselect: %d\n", pselect(ends[0] + 1, &readers, NULL, NULL, &brief, NULL));
   FD_ZERO(&readers);
+  close(40);
   FD_SET(40, &readers);
   guest_result("select closed", select(41, &readers, NULL, NULL, &time));
   guest_result("select negative", select(-1, NULL, NULL, NULL, &time));

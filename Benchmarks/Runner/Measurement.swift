@@ -55,7 +55,7 @@ struct Measurement {
     guard case .apus(let options) = contestant.kind, let executable = contestant.executable else { return nil }
     let (pid, output) = try ChildProcess.spawn([executable, "run"] + options + ["--", "/bin/sleep", "100"])
     defer {
-      kill(pid, SIGKILL)
+      kill(pid, SIGTERM)
       waitpid(pid, nil, 0)
       close(output)
     }

@@ -34,7 +34,7 @@ struct Benchmark: ParsableCommand {
     if let pin {
       guard Host.usableCPUs.contains(pin) else { throw ValidationError("--pin \(pin): no CPU that may be used here") }
       // Children inherit it.
-      Host.pinCurrentThread(to: pin)
+      Host.pin(to: pin)
     }
     let directory = Self.ownDirectory
     let found = Contestant.all(

@@ -40,6 +40,8 @@ public struct SandboxStatistics: Sendable {
   public var memoryOperations = 0
   /// Changes of the task that a virtual CPU runs.
   public var taskSwitches = 0
+  /// How often an idle CPU ran the guest code of another one's task.
+  public var borrowedCPUs = 0
   public var hostProcessesCreated = 0
   public var hostProcessesReused = 0
   public var hostThreadsCreated = 0
@@ -78,6 +80,7 @@ public struct SandboxStatistics: Sendable {
     hostThreadsCreated = platform.threadsCreated
     hostThreadsReused = platform.threadsReused
     taskSwitches = kernel.scheduler.switches
+    borrowedCPUs = kernel.scheduler.borrowings
     // What is in use now may be the most there was.
     peakMemory = max(kernel.physicalMemory.usedBytes, kernel.physicalMemory.peakBytes)
     outOfMemoryKills = kernel.outOfMemoryKills

@@ -15,6 +15,7 @@ extension SandboxStatistics {
       ("  memory operations", "memory_operations", Double(memoryOperations), ""),
       ("  operations per flush", "memory_operations_per_flush", operationsPerFlush, ""),
       ("task switches", "task_switches", Double(taskSwitches), ""),
+      ("idle CPUs borrowed for guest code", "borrowed_cpus", Double(borrowedCPUs), ""),
       ("host processes created", "host_processes_created", Double(hostProcessesCreated), ""),
       ("host processes reused", "host_processes_reused", Double(hostProcessesReused), ""),
       ("host threads created", "host_threads_created", Double(hostThreadsCreated), ""),

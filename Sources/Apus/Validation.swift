@@ -26,10 +26,12 @@ extension SandboxConfiguration {
     }
   }
 
-  /// The host CPU of each virtual CPU. With more virtual CPUs than usable ones they share.
+  /// The host CPU of each virtual CPU. With more virtual CPUs than usable ones they share. The first is the one that the
+  /// host has chosen for Apus, so that sandboxes that start together do not all crowd the same one.
   var hostCPUs: [Int?] {
     let usable = Host.usableCPUs
     guard !usable.isEmpty else { return [Int?](repeating: nil, count: cpus) }
-    return (0..<cpus).map { usable[$0 % usable.count] }
+    let first = usable.firstIndex(of: Host.currentCPU) ?? 0
+    return (0..<cpus).map { usable[(first + $0) % usable.count] }
   }
 }

@@ -444,15 +444,14 @@ apus_stub_handler:
   .balign 64
 apus_stub_park:
 park:
-  movabs rbp, STUB_CONTROL
-  mov ecx, [rbp + STUB_CONTROL_GUEST_SPIN]
+  xor ecx, ecx
 1:
   mov eax, [rdi]
   test eax, STUB_STATE_HELD | STUB_STATE_TRAPPED
   jz 3f
-  test ecx, ecx
-  jz 2f
-  dec ecx
+  cmp ecx, [rdi + STUB_HEADER_SPIN]
+  jae 2f
+  inc ecx
   pause
   jmp 1b
 2:

@@ -73,14 +73,13 @@ extension Host {
     }
   }
 
-  /// Binds the calling thread to one host CPU (sched_setaffinity(2)). A refusal is ignored: it costs speed alone.
-  package static func pinCurrentThread(to cpu: Int) {
-    var mask: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
-    guard (0..<512).contains(cpu) else { return }
-    unsafe withUnsafeMutableBytes(of: &mask) { bytes in
-      unsafe bytes[cpu / 8] |= 1 << UInt8(cpu % 8)
-      _ = try? call(.sched_setaffinity, 0, 64, Int(bitPattern: bytes.baseAddress))
+  /// The host CPU that the caller runs on (getcpu(2)).
+  package static var currentCPU: Int {
+    var cpu: UInt32 = 0
+    unsafe withUnsafeMutablePointer(to: &cpu) { pointer in
+      _ = try? call(.getcpu, Int(bitPattern: pointer))
     }
+    return Int(cpu)
   }
 
   /// The host CPUs that this process may use (sched_getaffinity(2)), in order.

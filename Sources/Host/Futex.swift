@@ -5,17 +5,17 @@ import LinuxABI
 @safe package struct SharedWord: @unchecked Sendable {
   package let pointer: UnsafeMutablePointer<UInt32>
 
-  @inline(__always) package init(_ pointer: UnsafeMutableRawPointer) {
+  @inlinable @inline(__always) package init(_ pointer: UnsafeMutableRawPointer) {
     unsafe self.pointer = pointer.assumingMemoryBound(to: UInt32.self)
   }
 
-  @inline(__always) package func load() -> UInt32 { unsafe apus_atomic_load(pointer) }
-  @inline(__always) package func store(_ value: UInt32) { unsafe apus_atomic_store(pointer, value) }
-  @inline(__always) package func exchange(_ value: UInt32) -> UInt32 { unsafe apus_atomic_exchange(pointer, value) }
-  @inline(__always) @discardableResult
+  @inlinable @inline(__always) package func load() -> UInt32 { unsafe apus_atomic_load(pointer) }
+  @inlinable @inline(__always) package func store(_ value: UInt32) { unsafe apus_atomic_store(pointer, value) }
+  @inlinable @inline(__always) package func exchange(_ value: UInt32) -> UInt32 { unsafe apus_atomic_exchange(pointer, value) }
+  @inlinable @inline(__always) @discardableResult
   package func formUnion(_ value: UInt32) -> UInt32 { unsafe apus_atomic_or(pointer, value) }
   /// Replaces `expected` by `desired`; tells whether it did.
-  @inline(__always) package func replace(_ expected: UInt32, by desired: UInt32) -> Bool {
+  @inlinable @inline(__always) package func replace(_ expected: UInt32, by desired: UInt32) -> Bool {
     unsafe apus_atomic_replace(pointer, expected, desired) != 0
   }
 
@@ -41,5 +41,5 @@ import LinuxABI
 
 extension Host {
   /// Tells the processor that this is a spin loop.
-  @inline(__always) package static func pause() { apus_pause() }
+  @inlinable @inline(__always) package static func pause() { apus_pause() }
 }

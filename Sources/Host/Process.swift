@@ -41,8 +41,8 @@ extension Host {
     _ = try? call(.tgkill, Int(pid), Int(thread), Int(signal))
   }
 
-  /// Binds a thread to one host CPU (sched_setaffinity(2)). A refusal is ignored: it costs speed alone.
-  package static func pin(thread: Int32, to cpu: Int) {
+  /// Binds a thread, the caller unless told, to one host CPU (sched_setaffinity(2)). A refusal is ignored: it costs speed alone.
+  package static func pin(thread: Int32 = 0, to cpu: Int) {
     guard (0..<1024).contains(cpu) else { return }
     unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 16) { mask in
       unsafe mask.initialize(repeating: 0)

@@ -1,34 +1,34 @@
 /// `CLONE_*` of clone(2); the low byte of the legacy call's flags is the exit signal.
-package struct CloneFlags: OptionSet, Sendable, BitwiseCopyable {
-  package let rawValue: UInt64
-  package init(rawValue: UInt64) { self.rawValue = rawValue }
-  package static let vm = CloneFlags(rawValue: 0x100)
-  package static let fs = CloneFlags(rawValue: 0x200)
-  package static let files = CloneFlags(rawValue: 0x400)
-  package static let signalHandlers = CloneFlags(rawValue: 0x800)
-  package static let pidfd = CloneFlags(rawValue: 0x1000)
-  package static let ptrace = CloneFlags(rawValue: 0x2000)
-  package static let vfork = CloneFlags(rawValue: 0x4000)
-  package static let parent = CloneFlags(rawValue: 0x8000)
-  package static let thread = CloneFlags(rawValue: 0x1_0000)
-  package static let newNamespace = CloneFlags(rawValue: 0x2_0000)
-  package static let sysVSemaphores = CloneFlags(rawValue: 0x4_0000)
-  package static let setTLS = CloneFlags(rawValue: 0x8_0000)
-  package static let parentSetTID = CloneFlags(rawValue: 0x10_0000)
-  package static let childClearTID = CloneFlags(rawValue: 0x20_0000)
-  package static let detached = CloneFlags(rawValue: 0x40_0000)
-  package static let untraced = CloneFlags(rawValue: 0x80_0000)
-  package static let childSetTID = CloneFlags(rawValue: 0x100_0000)
-  package static let newCgroup = CloneFlags(rawValue: 0x200_0000)
-  package static let newUTS = CloneFlags(rawValue: 0x400_0000)
-  package static let newIPC = CloneFlags(rawValue: 0x800_0000)
-  package static let newUser = CloneFlags(rawValue: 0x1000_0000)
-  package static let newPID = CloneFlags(rawValue: 0x2000_0000)
-  package static let newNetwork = CloneFlags(rawValue: 0x4000_0000)
-  package static let io = CloneFlags(rawValue: 0x8000_0000)
-  package static let clearSignalHandlers = CloneFlags(rawValue: 0x1_0000_0000)
-  package static let intoCgroup = CloneFlags(rawValue: 0x2_0000_0000)
-  package static let namespaces: CloneFlags = [
+public struct CloneFlags: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt64
+  public init(rawValue: UInt64) { self.rawValue = rawValue }
+  public static let vm = CloneFlags(rawValue: 0x100)
+  public static let fs = CloneFlags(rawValue: 0x200)
+  public static let files = CloneFlags(rawValue: 0x400)
+  public static let signalHandlers = CloneFlags(rawValue: 0x800)
+  public static let pidfd = CloneFlags(rawValue: 0x1000)
+  public static let ptrace = CloneFlags(rawValue: 0x2000)
+  public static let vfork = CloneFlags(rawValue: 0x4000)
+  public static let parent = CloneFlags(rawValue: 0x8000)
+  public static let thread = CloneFlags(rawValue: 0x1_0000)
+  public static let newNamespace = CloneFlags(rawValue: 0x2_0000)
+  public static let sysVSemaphores = CloneFlags(rawValue: 0x4_0000)
+  public static let setTLS = CloneFlags(rawValue: 0x8_0000)
+  public static let parentSetTID = CloneFlags(rawValue: 0x10_0000)
+  public static let childClearTID = CloneFlags(rawValue: 0x20_0000)
+  public static let detached = CloneFlags(rawValue: 0x40_0000)
+  public static let untraced = CloneFlags(rawValue: 0x80_0000)
+  public static let childSetTID = CloneFlags(rawValue: 0x100_0000)
+  public static let newCgroup = CloneFlags(rawValue: 0x200_0000)
+  public static let newUTS = CloneFlags(rawValue: 0x400_0000)
+  public static let newIPC = CloneFlags(rawValue: 0x800_0000)
+  public static let newUser = CloneFlags(rawValue: 0x1000_0000)
+  public static let newPID = CloneFlags(rawValue: 0x2000_0000)
+  public static let newNetwork = CloneFlags(rawValue: 0x4000_0000)
+  public static let io = CloneFlags(rawValue: 0x8000_0000)
+  public static let clearSignalHandlers = CloneFlags(rawValue: 0x1_0000_0000)
+  public static let intoCgroup = CloneFlags(rawValue: 0x2_0000_0000)
+  public static let namespaces: CloneFlags = [
     .newNamespace, .newCgroup, .newUTS, .newIPC, .newUser, .newPID, .newNetwork,
   ]
 }

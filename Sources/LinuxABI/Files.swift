@@ -1,32 +1,32 @@
 /// `O_*` of open(2).
-package struct OpenFlags: OptionSet, Sendable, BitwiseCopyable {
-  package let rawValue: UInt32
-  package init(rawValue: UInt32) { self.rawValue = rawValue }
-  package static let writeOnly = OpenFlags(rawValue: 0o1)
-  package static let readWrite = OpenFlags(rawValue: 0o2)
-  package static let accessMask = OpenFlags(rawValue: 0o3)
-  package static let create = OpenFlags(rawValue: 0o100)
-  package static let exclusive = OpenFlags(rawValue: 0o200)
-  package static let noControllingTTY = OpenFlags(rawValue: 0o400)
-  package static let truncate = OpenFlags(rawValue: 0o1000)
-  package static let append = OpenFlags(rawValue: 0o2000)
-  package static let nonBlocking = OpenFlags(rawValue: 0o4000)
-  package static let dataSync = OpenFlags(rawValue: 0o10000)
-  package static let async = OpenFlags(rawValue: 0o20000)
-  package static let direct = OpenFlags(rawValue: 0o40000)
-  package static let largeFile = OpenFlags(rawValue: 0o100000)
-  package static let directory = OpenFlags(rawValue: 0o200000)
-  package static let noFollow = OpenFlags(rawValue: 0o400000)
-  package static let noAccessTime = OpenFlags(rawValue: 0o1000000)
-  package static let closeOnExec = OpenFlags(rawValue: 0o2000000)
-  package static let sync = OpenFlags(rawValue: 0o4010000)
-  package static let path = OpenFlags(rawValue: 0o10000000)
-  package static let temporary = OpenFlags(rawValue: 0o20200000)
+public struct OpenFlags: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let writeOnly = OpenFlags(rawValue: 0o1)
+  public static let readWrite = OpenFlags(rawValue: 0o2)
+  public static let accessMask = OpenFlags(rawValue: 0o3)
+  public static let create = OpenFlags(rawValue: 0o100)
+  public static let exclusive = OpenFlags(rawValue: 0o200)
+  public static let noControllingTTY = OpenFlags(rawValue: 0o400)
+  public static let truncate = OpenFlags(rawValue: 0o1000)
+  public static let append = OpenFlags(rawValue: 0o2000)
+  public static let nonBlocking = OpenFlags(rawValue: 0o4000)
+  public static let dataSync = OpenFlags(rawValue: 0o10000)
+  public static let async = OpenFlags(rawValue: 0o20000)
+  public static let direct = OpenFlags(rawValue: 0o40000)
+  public static let largeFile = OpenFlags(rawValue: 0o100000)
+  public static let directory = OpenFlags(rawValue: 0o200000)
+  public static let noFollow = OpenFlags(rawValue: 0o400000)
+  public static let noAccessTime = OpenFlags(rawValue: 0o1000000)
+  public static let closeOnExec = OpenFlags(rawValue: 0o2000000)
+  public static let sync = OpenFlags(rawValue: 0o4010000)
+  public static let path = OpenFlags(rawValue: 0o10000000)
+  public static let temporary = OpenFlags(rawValue: 0o20200000)
 
   /// The access mode lets the file be read.
-  package var isReadable: Bool { rawValue & 3 != 1 && !contains(.path) }
+  public var isReadable: Bool { rawValue & 3 != 1 && !contains(.path) }
   /// The access mode lets the file be written.
-  package var isWritable: Bool { rawValue & 3 != 0 && !contains(.path) }
+  public var isWritable: Bool { rawValue & 3 != 0 && !contains(.path) }
 }
 
 /// A file's type and permission bits, `st_mode` of inode(7).

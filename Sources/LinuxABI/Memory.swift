@@ -1,41 +1,41 @@
 /// `PROT_*` of mmap(2).
-package struct MemoryProtection: OptionSet, Sendable, BitwiseCopyable {
-  package let rawValue: UInt32
-  package init(rawValue: UInt32) { self.rawValue = rawValue }
-  package static let read = MemoryProtection(rawValue: 1)
-  package static let write = MemoryProtection(rawValue: 2)
-  package static let execute = MemoryProtection(rawValue: 4)
-  package static let growsDown = MemoryProtection(rawValue: 0x0100_0000)
-  package static let growsUp = MemoryProtection(rawValue: 0x0200_0000)
+public struct MemoryProtection: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let read = MemoryProtection(rawValue: 1)
+  public static let write = MemoryProtection(rawValue: 2)
+  public static let execute = MemoryProtection(rawValue: 4)
+  public static let growsDown = MemoryProtection(rawValue: 0x0100_0000)
+  public static let growsUp = MemoryProtection(rawValue: 0x0200_0000)
 }
 
 /// `MAP_*` of mmap(2).
-package struct MapFlags: OptionSet, Sendable, BitwiseCopyable {
-  package let rawValue: UInt32
-  package init(rawValue: UInt32) { self.rawValue = rawValue }
-  package static let shared = MapFlags(rawValue: 0x01)
-  package static let `private` = MapFlags(rawValue: 0x02)
-  package static let sharedValidate = MapFlags(rawValue: 0x03)
-  package static let fixed = MapFlags(rawValue: 0x10)
-  package static let anonymous = MapFlags(rawValue: 0x20)
-  package static let low32 = MapFlags(rawValue: 0x40)
-  package static let growsDown = MapFlags(rawValue: 0x0100)
-  package static let denyWrite = MapFlags(rawValue: 0x0800)
-  package static let executable = MapFlags(rawValue: 0x1000)
-  package static let locked = MapFlags(rawValue: 0x2000)
-  package static let noReserve = MapFlags(rawValue: 0x4000)
-  package static let populate = MapFlags(rawValue: 0x8000)
-  package static let nonBlock = MapFlags(rawValue: 0x1_0000)
-  package static let stack = MapFlags(rawValue: 0x2_0000)
-  package static let hugeTLB = MapFlags(rawValue: 0x4_0000)
-  package static let fixedNoReplace = MapFlags(rawValue: 0x10_0000)
+public struct MapFlags: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let shared = MapFlags(rawValue: 0x01)
+  public static let `private` = MapFlags(rawValue: 0x02)
+  public static let sharedValidate = MapFlags(rawValue: 0x03)
+  public static let fixed = MapFlags(rawValue: 0x10)
+  public static let anonymous = MapFlags(rawValue: 0x20)
+  public static let low32 = MapFlags(rawValue: 0x40)
+  public static let growsDown = MapFlags(rawValue: 0x0100)
+  public static let denyWrite = MapFlags(rawValue: 0x0800)
+  public static let executable = MapFlags(rawValue: 0x1000)
+  public static let locked = MapFlags(rawValue: 0x2000)
+  public static let noReserve = MapFlags(rawValue: 0x4000)
+  public static let populate = MapFlags(rawValue: 0x8000)
+  public static let nonBlock = MapFlags(rawValue: 0x1_0000)
+  public static let stack = MapFlags(rawValue: 0x2_0000)
+  public static let hugeTLB = MapFlags(rawValue: 0x4_0000)
+  public static let fixedNoReplace = MapFlags(rawValue: 0x10_0000)
 }
 
 /// `MREMAP_*` of mremap(2).
-package struct RemapFlags: OptionSet, Sendable, BitwiseCopyable {
-  package let rawValue: UInt32
-  package init(rawValue: UInt32) { self.rawValue = rawValue }
-  package static let mayMove = RemapFlags(rawValue: 1)
-  package static let fixed = RemapFlags(rawValue: 2)
-  package static let dontUnmap = RemapFlags(rawValue: 4)
+public struct RemapFlags: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let mayMove = RemapFlags(rawValue: 1)
+  public static let fixed = RemapFlags(rawValue: 2)
+  public static let dontUnmap = RemapFlags(rawValue: 4)
 }

@@ -1,18 +1,18 @@
 /// `AT_*` flags of calls that take a directory descriptor.
-package struct AtFlags: OptionSet, Sendable, BitwiseCopyable {
-  package let rawValue: UInt32
-  package init(rawValue: UInt32) { self.rawValue = rawValue }
-  package static let symbolicLinkNoFollow = AtFlags(rawValue: 0x100)
+public struct AtFlags: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let symbolicLinkNoFollow = AtFlags(rawValue: 0x100)
   /// `AT_REMOVEDIR` of unlinkat(2), `AT_EACCESS` of faccessat(2).
-  package static let removeDirectory = AtFlags(rawValue: 0x200)
-  package static let effectiveAccess = AtFlags(rawValue: 0x200)
-  package static let symbolicLinkFollow = AtFlags(rawValue: 0x400)
-  package static let noAutomount = AtFlags(rawValue: 0x800)
-  package static let emptyPath = AtFlags(rawValue: 0x1000)
+  public static let removeDirectory = AtFlags(rawValue: 0x200)
+  public static let effectiveAccess = AtFlags(rawValue: 0x200)
+  public static let symbolicLinkFollow = AtFlags(rawValue: 0x400)
+  public static let noAutomount = AtFlags(rawValue: 0x800)
+  public static let emptyPath = AtFlags(rawValue: 0x1000)
   /// `AT_STATX_FORCE_SYNC` and `AT_STATX_DONT_SYNC` of statx(2).
-  package static let statxSync = AtFlags(rawValue: 0x6000)
+  public static let statxSync = AtFlags(rawValue: 0x6000)
   /// `AT_FDCWD`: the working directory, in place of a descriptor.
-  package static let workingDirectory: Int32 = -100
+  public static let workingDirectory: Int32 = -100
 }
 
 /// `struct statx_timestamp` of statx(2).
@@ -73,17 +73,17 @@ package struct OpenHow: BitwiseCopyable, Sendable {
 }
 
 /// `MS_*` flags of mount(2).
-package struct MountFlags: OptionSet, Sendable, BitwiseCopyable {
-  package let rawValue: UInt64
-  package init(rawValue: UInt64) { self.rawValue = rawValue }
-  package static let readOnly = MountFlags(rawValue: 1)
-  package static let remount = MountFlags(rawValue: 32)
-  package static let bind = MountFlags(rawValue: 4096)
-  package static let move = MountFlags(rawValue: 8192)
-  package static let unbindable = MountFlags(rawValue: 1 << 17)
-  package static let `private` = MountFlags(rawValue: 1 << 18)
-  package static let slave = MountFlags(rawValue: 1 << 19)
-  package static let shared = MountFlags(rawValue: 1 << 20)
+public struct MountFlags: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt64
+  public init(rawValue: UInt64) { self.rawValue = rawValue }
+  public static let readOnly = MountFlags(rawValue: 1)
+  public static let remount = MountFlags(rawValue: 32)
+  public static let bind = MountFlags(rawValue: 4096)
+  public static let move = MountFlags(rawValue: 8192)
+  public static let unbindable = MountFlags(rawValue: 1 << 17)
+  public static let `private` = MountFlags(rawValue: 1 << 18)
+  public static let slave = MountFlags(rawValue: 1 << 19)
+  public static let shared = MountFlags(rawValue: 1 << 20)
   /// Changes of how mounts spread to other namespaces, of which there are none.
-  package static let propagation: MountFlags = [.unbindable, .private, .slave, .shared]
+  public static let propagation: MountFlags = [.unbindable, .private, .slave, .shared]
 }

@@ -32,14 +32,14 @@ package enum EpollOperation: Int32, Sendable {
 }
 
 /// The flags of epoll_ctl(2) that stand beside the events.
-package struct EpollFlags: OptionSet, Sendable, BitwiseCopyable {
-  package let rawValue: UInt32
-  package init(rawValue: UInt32) { self.rawValue = rawValue }
-  package static let exclusive = EpollFlags(rawValue: 1 << 28)
-  package static let wakeUp = EpollFlags(rawValue: 1 << 29)
-  package static let oneShot = EpollFlags(rawValue: 1 << 30)
-  package static let edgeTriggered = EpollFlags(rawValue: 1 << 31)
-  package static let all: EpollFlags = [.exclusive, .wakeUp, .oneShot, .edgeTriggered]
+public struct EpollFlags: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let exclusive = EpollFlags(rawValue: 1 << 28)
+  public static let wakeUp = EpollFlags(rawValue: 1 << 29)
+  public static let oneShot = EpollFlags(rawValue: 1 << 30)
+  public static let edgeTriggered = EpollFlags(rawValue: 1 << 31)
+  public static let all: EpollFlags = [.exclusive, .wakeUp, .oneShot, .edgeTriggered]
 }
 
 /// `struct itimerspec` of timerfd_settime(2) and timer_settime(2).

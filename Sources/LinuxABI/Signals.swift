@@ -37,31 +37,31 @@ package enum Signal {
 }
 
 /// A set of signals, `sigset_t` of the kernel: bit n−1 for signal n.
-package struct SignalSet: OptionSet, Sendable, BitwiseCopyable, Hashable {
-  package var rawValue: UInt64
-  package init(rawValue: UInt64) { self.rawValue = rawValue }
+public struct SignalSet: OptionSet, Sendable, BitwiseCopyable, Hashable {
+  public var rawValue: UInt64
+  public init(rawValue: UInt64) { self.rawValue = rawValue }
   /// The set of one signal; empty for a number that is none.
-  package init(_ signal: Int32) { rawValue = (1...64).contains(signal) ? 1 << UInt64(signal - 1) : 0 }
-  package func contains(signal: Int32) -> Bool { !isDisjoint(with: SignalSet(signal)) }
+  public init(_ signal: Int32) { rawValue = (1...64).contains(signal) ? 1 << UInt64(signal - 1) : 0 }
+  public func contains(signal: Int32) -> Bool { !isDisjoint(with: SignalSet(signal)) }
   /// The lowest signal; nil for an empty set.
-  package var lowest: Int32? { rawValue == 0 ? nil : Int32(rawValue.trailingZeroBitCount) + 1 }
+  public var lowest: Int32? { rawValue == 0 ? nil : Int32(rawValue.trailingZeroBitCount) + 1 }
   /// A set of several signals.
-  package init(signals: Int32...) {
+  public init(signals: Int32...) {
     rawValue = signals.reduce(0) { $0 | SignalSet($1).rawValue }
   }
   /// Signals of faults, delivered before all others.
-  package static let synchronous = SignalSet(
+  public static let synchronous = SignalSet(
     signals: Signal.segv, Signal.bus, Signal.ill, Signal.trap, Signal.fpe, Signal.sys)
   /// Signals whose default action is to do nothing.
-  package static let ignoredByDefault = SignalSet(signals: Signal.chld, Signal.cont, Signal.winch, Signal.urg)
+  public static let ignoredByDefault = SignalSet(signals: Signal.chld, Signal.cont, Signal.winch, Signal.urg)
   /// Signals whose default action stops the process.
-  package static let stopping = SignalSet(signals: Signal.stop, Signal.tstp, Signal.ttin, Signal.ttou)
+  public static let stopping = SignalSet(signals: Signal.stop, Signal.tstp, Signal.ttin, Signal.ttou)
   /// Signals whose default action dumps core.
-  package static let dumpingCore = SignalSet(
+  public static let dumpingCore = SignalSet(
     signals: Signal.quit, Signal.ill, Signal.trap, Signal.abrt, Signal.fpe, Signal.segv, Signal.bus, Signal.sys,
     Signal.xcpu, Signal.xfsz)
   /// The signals that can be neither caught nor blocked.
-  package static let unblockable: SignalSet = [SignalSet(Signal.kill), SignalSet(Signal.stop)]
+  public static let unblockable: SignalSet = [SignalSet(Signal.kill), SignalSet(Signal.stop)]
 }
 
 /// What comes with a signal: the fields of `siginfo_t` that a sender sets (sigaction(2)).

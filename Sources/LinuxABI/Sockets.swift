@@ -32,18 +32,18 @@ package struct ControlHeader: BitwiseCopyable, Sendable {
 }
 
 /// `MSG_*` of recv(2) and send(2).
-package struct MessageFlags: OptionSet, Sendable, BitwiseCopyable {
-  package let rawValue: UInt32
-  package init(rawValue: UInt32) { self.rawValue = rawValue }
-  package static let outOfBand = MessageFlags(rawValue: 0x1)
-  package static let peek = MessageFlags(rawValue: 0x2)
-  package static let controlTruncated = MessageFlags(rawValue: 0x8)
-  package static let truncated = MessageFlags(rawValue: 0x20)
-  package static let dontWait = MessageFlags(rawValue: 0x40)
-  package static let endOfRecord = MessageFlags(rawValue: 0x80)
-  package static let waitAll = MessageFlags(rawValue: 0x100)
-  package static let noSignal = MessageFlags(rawValue: 0x4000)
-  package static let closeOnExec = MessageFlags(rawValue: 0x4000_0000)
+public struct MessageFlags: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let outOfBand = MessageFlags(rawValue: 0x1)
+  public static let peek = MessageFlags(rawValue: 0x2)
+  public static let controlTruncated = MessageFlags(rawValue: 0x8)
+  public static let truncated = MessageFlags(rawValue: 0x20)
+  public static let dontWait = MessageFlags(rawValue: 0x40)
+  public static let endOfRecord = MessageFlags(rawValue: 0x80)
+  public static let waitAll = MessageFlags(rawValue: 0x100)
+  public static let noSignal = MessageFlags(rawValue: 0x4000)
+  public static let closeOnExec = MessageFlags(rawValue: 0x4000_0000)
 }
 
 /// `SO_*` of socket(7).

@@ -222,9 +222,9 @@ extension AddressSpace {
     var result: [UInt8] = []
     var position = address
     while result.count < limit {
-      // Page by page: what follows the NUL may not be mapped.
+      // Never over the end of a page: what follows the NUL may not be mapped. Most strings are short.
       let inPage = Int(position & Layout.pageMask)
-      let count = min(limit - result.count, Int(Layout.pageSize) - inPage)
+      let count = min(limit - result.count, Int(Layout.pageSize) - inPage, max(128, result.count))
       let chunk: [UInt8]
       if case .memory(let source, let bytes) = try span(position, count, .read) {
         let all = unsafe UnsafeRawBufferPointer(start: source, count: bytes)

@@ -23,7 +23,7 @@ import LinuxABI
   var headerAddress: UInt64 { address + UInt64(Stub.headerOffset) }
   @inline(__always) var state: SharedWord { unsafe SharedWord(memory + Stub.headerOffset) }
 
-  /// The word that a tracer waits on while the agent works.
+  /// The word that a CPU thread waits on while the agent works, where it does not wait for the next trap.
   var flushWord: SharedWord { unsafe SharedWord(memory + Stub.headerOffset + Int(STUB_HEADER_FLUSH)) }
 
   /// Reads a value at an offset into the context, which the caller has checked.

@@ -42,14 +42,12 @@ import LinuxABI
   var check: ParkedThreadCheck?
   var isBatchRunning = false
 
-  init(control: UnsafeMutableRawPointer, slot: Int, ticket: UInt64, spins: Bool) {
+  init(control: UnsafeMutableRawPointer, slot: Int, ticket: UInt64) {
     unsafe self.control = control
     self.slot = slot
     self.ticket = ticket
     unsafe control.storeBytes(of: 0, toByteOffset: Int(STUB_CONTROL_TAIL), as: UInt32.self)
     unsafe control.storeBytes(of: 0, toByteOffset: Int(STUB_CONTROL_BATCH_COUNT), as: UInt32.self)
-    unsafe control.storeBytes(
-      of: spins ? Stub.spinLimit : 0, toByteOffset: Int(STUB_CONTROL_GUEST_SPIN), as: UInt32.self)
   }
 
   var hasWork: Bool { !pending.isEmpty || !starts.isEmpty || wantsConfirmation }
@@ -138,6 +136,10 @@ import LinuxABI
     if wantsConfirmation { emitConfirmation(in: process) }
     if let thread {
       emit(.futex, thread.context.headerAddress + thread.resumeWord, kind: STUB_KIND_RESUME, in: process)
+      // A CPU thread that waits busily for the trap leaves the CPU to the agent first.
+      if thread.spins {
+        emit(.futex, thread.context.headerAddress + UInt64(STUB_HEADER_FLUSH), kind: STUB_KIND_RESUME, in: process)
+      }
       thread.settles = tail
     }
     publish()

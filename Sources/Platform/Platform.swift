@@ -41,12 +41,12 @@ package struct Fault: Sendable, Equatable {
 }
 
 /// Host page protection of a mapping.
-package struct HostProtection: OptionSet, Sendable, BitwiseCopyable {
-  package let rawValue: UInt8
-  package init(rawValue: UInt8) { self.rawValue = rawValue }
-  package static let read = HostProtection(rawValue: 1)
-  package static let write = HostProtection(rawValue: 2)
-  package static let execute = HostProtection(rawValue: 4)
+public struct HostProtection: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt8
+  public init(rawValue: UInt8) { self.rawValue = rawValue }
+  public static let read = HostProtection(rawValue: 1)
+  public static let write = HostProtection(rawValue: 2)
+  public static let execute = HostProtection(rawValue: 4)
 }
 
 /// A host file the platform's guest processes can map, made by `Platform.register(file:)`.
@@ -154,13 +154,30 @@ package protocol GuestProcess: AnyObject, Sendable {
   func kill()
 }
 
+/// Where a guest thread runs, and how it and its CPU thread wait for each other.
+package struct Placement: Sendable, Equatable {
+  /// The host CPU of the calling CPU thread, which the guest thread shares; nil where CPU threads are not pinned.
+  package var cpu: Int?
+  /// Another host CPU, for the guest thread alone. Both sides then wait for each other busily for a few microseconds
+  /// before they sleep. Platforms whose threads can't do that ignore it.
+  package var guestCPU: Int?
+
+  package init(cpu: Int? = nil, guestCPU: Int? = nil) {
+    self.cpu = cpu
+    self.guestCPU = guestCPU
+  }
+
+  package static let anywhere = Placement()
+}
+
 /// A host thread that runs the code of one guest thread.
 package protocol GuestThread: AnyObject, Sendable {
   /// The registers: what the last trap found, and what `run` goes on with.
   var registers: Registers { get set }
   /// Runs queued memory operations, then guest code until it traps. Called on a CPU thread *without* the kernel lock.
-  /// `cpu` is the host CPU of the calling CPU thread, nil where CPU threads are not pinned.
-  func run(cpu: Int?) -> Trap
+  func run(on placement: Placement) -> Trap
+  /// Memory operations that the last run began with were carried out by another host thread.
+  var waitedForAgent: Bool { get }
   /// Interrupts the thread if it runs guest code: `run` returns `.preempted` soon, or, after a grace period in which
   /// it does not answer, kills the process. May report a preemption spuriously later. Needs no lock.
   func preempt()

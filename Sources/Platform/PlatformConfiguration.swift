@@ -18,21 +18,17 @@ package struct PlatformConfiguration: Sendable {
   package var physicalMemory: FileDescriptor
   /// How long a guest thread may leave a preemption signal unanswered, in nanoseconds.
   package var gracePeriod: UInt64
-  /// CPU threads and the guest threads that they serve run on different host CPUs, and wait for each other busily for
-  /// a few microseconds before they sleep. A waste where both share a CPU.
-  package var spins: Bool
   /// How many emptied host processes are kept for reuse.
   package var poolLimit: Int
 
   package init(
     kind: PlatformKind, trusted: Bool = false, physicalMemory: FileDescriptor, gracePeriod: UInt64 = 2_000_000_000,
-    spins: Bool = false, poolLimit: Int = 16
+    poolLimit: Int = 16
   ) {
     self.kind = kind
     self.trusted = trusted
     self.physicalMemory = physicalMemory
     self.gracePeriod = gracePeriod
-    self.spins = spins
     self.poolLimit = poolLimit
   }
 }

@@ -18,11 +18,11 @@ import Synchronization
     newState = parent?.extendedState() ?? ExtendedState.initial
   }
 
-  func run(cpu: Int?) -> Trap {
-    guard process.flush(before: host, cpu: cpu) else { return finish(nil) }
+  func run(on placement: Placement) -> Trap {
+    guard process.flush(before: host, cpu: placement.cpu) else { return finish(nil) }
     do throws(Errno) {
       if host.tracer == 0 { try attach() }
-      if let cpu, cpu != host.cpu {
+      if let cpu = placement.cpu, cpu != host.cpu {
         host.cpu = cpu
         Host.pin(thread: id, to: cpu)
       }
@@ -37,6 +37,8 @@ import Synchronization
       return finish(nil)
     }
   }
+
+  var waitedForAgent: Bool { true }
 
   private var id: Int32 { host.id.load(ordering: .relaxed) }
 
@@ -197,16 +199,7 @@ extension StubProcess {
       return true
     }
     if posted {
-      // The guest can write the word: one that it keeps held must not keep the CPU thread waiting for ever.
-      let limit = Host.monotonicTime &+ platform.gracePeriod &* 2
-      while !isDead {
-        let value = word.load()
-        if value & Stub.held == 0 { break }
-        word.wait(expected: value, bitset: Stub.wakeGuest, deadline: Host.monotonicTime &+ 100_000_000)
-        // The pidfd of a traced process tells nothing before its tracers have taken notice.
-        if word.load() == value, Host.hasEnded(hostPID) { noteEnd() }
-        if Host.monotonicTime >= limit { die(.unresponsive) }
-      }
+      waitForAgent(word)
       ring.withLock { $0.settle(thread.settles) }
     }
     return !isDead

@@ -58,6 +58,7 @@ extension StubProcess {
   func beginRecycling() -> Bool {
     ring.withLock { ring in
       guard !isDead, ring.threads.count == 1, let thread = ring.threads.first, ring.starts.isEmpty else { return false }
+      if thread.spins { thread.setSpins(false) }
       let id = thread.id.load(ordering: .sequentiallyConsistent)
       guard id != 0 else { return false }
       if platform.kind == .ptrace {

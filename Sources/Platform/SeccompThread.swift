@@ -36,29 +36,35 @@ import Synchronization
     if case .fault(let fault) = trap { isAtPageFault = fault.trapNumber == 14 } else { isAtPageFault = false }
   }
 
+  /// It and the CPU thread wait for each other busily, on host CPUs of their own.
+  private(set) var spins = false
   /// What its state word is to say of the CPU thread from now on: that it sleeps, or nothing while it spins.
-  private(set) var expectation = Stub.waits
-  /// How often in a row spinning was in vain.
-  private var vainSpins: UInt32 = 0
+  var expectation: UInt32 { spins ? 0 : Stub.waits }
 
-  /// Decides whether the CPU thread spins for the next trap: not where that was in vain of late, but for a try now
-  /// and then.
-  func planSpin() {
-    if vainSpins >= 8 { vainSpins &+= 1 }
-    expectation = vainSpins < 8 || vainSpins & 31 == 0 ? 0 : Stub.waits
+  /// Goes to a host CPU, and from now on waits there as told.
+  func place(_ placement: Placement) {
+    if spins != (placement.guestCPU != nil) { setSpins(!spins) }
+    guard let target = placement.guestCPU ?? placement.cpu, target != cpu else { return }
+    let id = id.load(ordering: .relaxed)
+    // A thread that has not started yet inherits the agent's binding.
+    guard id != 0 || placement.guestCPU == nil else { return }
+    cpu = target
+    if id != 0 { Host.pin(thread: id, to: target) }
+  }
+
+  /// Tells a thread that waits busily to sleep at once, or to wait busily from its next trap on.
+  func setSpins(_ spins: Bool) {
+    self.spins = spins
+    context.setHeader(STUB_HEADER_SPIN, to: spins ? Stub.spinLimit : 0)
   }
 
   /// Waits busily for a trap, for a short time.
   func spin() {
     let state = context.state
     for _ in 0..<Stub.spinLimit {
-      if state.load() & Stub.trapped != 0 {
-        vainSpins = 0
-        return
-      }
+      if state.load() & Stub.trapped != 0 { return }
       Host.pause()
     }
-    vainSpins &+= 1
   }
 
   /// Keeps the thread parked until the agent lets it go.
@@ -105,19 +111,14 @@ import Synchronization
       in: host.context, extendedState: parent.flatMap { $0.frame.extendedState(in: $0.host.context) })
   }
 
-  func run(cpu: Int?) -> Trap {
+  func run(on placement: Placement) -> Trap {
     let context = host.context
     if host.deadline.load(ordering: .relaxed) != 0 {
       host.deadline.store(Host.monotonicTime &+ process.platform.gracePeriod, ordering: .sequentiallyConsistent)
     }
-    if let cpu, cpu != host.cpu {
-      host.cpu = cpu
-      let id = host.id.load(ordering: .relaxed)
-      // A thread that has not started yet inherits the agent's binding.
-      if id != 0 { Host.pin(thread: id, to: cpu) }
-    }
+    host.place(placement)
     frame.writeRegisters(registers, to: context)
-    let trapped = process.resume(host, cpu: cpu) && waitForTrap()
+    let trapped = process.resume(host, cpu: placement.cpu) && waitForTrap()
     process.suspend(host)
     guard trapped else { return .died(reason: process.deathReason) }
     if host.deadline.load(ordering: .relaxed) != 0 { host.deadline.store(0, ordering: .sequentiallyConsistent) }
@@ -139,7 +140,10 @@ import Synchronization
   /// - Returns: false if the process has died.
   private func waitForTrap() -> Bool {
     let state = host.context.state
-    if host.expectation == 0 { host.spin() }
+    if host.spins {
+      if host.settles != 0 { process.waitForAgent(host.context.flushWord) }
+      host.spin()
+    }
     while true {
       if process.isDead { return false }
       let value = state.load()
@@ -164,6 +168,8 @@ import Synchronization
       state.wait(expected: value | Stub.waits, bitset: Stub.wakeApus, deadline: deadline)
     }
   }
+
+  var waitedForAgent: Bool { host.settles != 0 }
 
   func preempt() {
     host.isPreemptionPending.store(true, ordering: .sequentiallyConsistent)

@@ -8,7 +8,6 @@ final class StubPlatform: Platform {
   let kind: PlatformKind
   let isTrusted: Bool
   let gracePeriod: UInt64
-  let spins: Bool
   let contexts: SharedMapping
   /// Offset in a context above which signal frames of this host lie.
   let frameFloor: Int
@@ -45,7 +44,6 @@ final class StubPlatform: Platform {
     kind = configuration.kind
     isTrusted = configuration.trusted && configuration.kind == .seccomp
     gracePeriod = configuration.gracePeriod
-    spins = configuration.spins && configuration.kind == .seccomp
     poolLimit = configuration.poolLimit
     let frameSize = Int(apus_auxiliary(51)) + 1024  // AT_MINSIGSTKSZ
     guard frameSize <= Stub.headerOffset else {
@@ -147,7 +145,7 @@ final class StubPlatform: Platform {
       return (state.processes.count - 1, 0)
     }
     let area = unsafe control.base + slot * Stub.controlStride
-    let ring = unsafe OperationRing(control: area, slot: slot, ticket: ticket, spins: spins)
+    let ring = unsafe OperationRing(control: area, slot: slot, ticket: ticket)
     do throws(Errno) {
       let pid = Int32(truncatingIfNeeded: try zygote.reply(to: zygote.post(.fork(slot: slot))))
       let death: FileDescriptor

@@ -81,7 +81,6 @@ final class StubProcess: GuestProcess {
   func resume(_ thread: HostThread, cpu: Int?) -> Bool {
     enter()
     let state = thread.context.state
-    if platform.spins { thread.planSpin() }
     let wakesGuest = ring.withLock { ring -> Bool in
       ring.statistics.countSwitches(2, for: thread)
       if !ring.hasWork, ring.isSettled {
@@ -102,11 +101,26 @@ final class StubProcess: GuestProcess {
       }
       ring.statistics.countSwitches(1, for: thread)
       thread.hold()
+      if thread.spins { thread.context.flushWord.store(Stub.held | Stub.sleeps) }
       ring.post(resuming: thread, in: self)
       return false
     }
     if wakesGuest { state.wake(bitset: Stub.wakeGuest) }
     return !isDead
+  }
+
+  /// Sleeps until the agent has let go of a thread's flush word.
+  func waitForAgent(_ word: SharedWord) {
+    // The guest can write the word: one that it keeps held must not keep the CPU thread waiting for ever.
+    let limit = Host.monotonicTime &+ platform.gracePeriod &* 2
+    while !isDead {
+      let value = word.load()
+      if value & Stub.held == 0 { break }
+      word.wait(expected: value, bitset: Stub.wakeGuest, deadline: Host.monotonicTime &+ 100_000_000)
+      // The pidfd of a traced process tells nothing before its tracers have taken notice.
+      if platform.kind == .ptrace, word.load() == value, Host.hasEnded(hostPID) { noteEnd() }
+      if Host.monotonicTime >= limit { die(.unresponsive) }
+    }
   }
 
   /// A thread has come back from the guest (or died there).

@@ -24,23 +24,23 @@ import Testing
     start.rdi = TestGuest.data
     start.rsi = TestGuest.data + 64
     let thread = try process.makeThread(registers: start, extendedStateOf: nil)
-    #expect(thread.run(cpu: nil) == .syscall)
+    #expect(thread.run(on: .anywhere) == .syscall)
     #expect(guest.read(data, as: UInt64.self) == 0)
-    #expect(thread.run(cpu: nil) == .syscall)
+    #expect(thread.run(on: .anywhere) == .syscall)
     var state = thread.extendedState()
     // xmm0 begins at byte 160 of the area.
     #expect(Array(state[160 + 48..<160 + 64]) == [UInt8](0..<16))
 
     // Kept.
     thread.registers.rip = TestGuest.code
-    #expect(thread.run(cpu: nil) == .syscall)
+    #expect(thread.run(on: .anywhere) == .syscall)
     #expect(guest.read(data + 8, as: UInt64.self) == 0x0f0e_0d0c_0b0a_0908)
 
     // Inherited by a thread of another process.
     let child = try guest.makeProcess()
     let childThread = try child.makeThread(registers: start, extendedStateOf: thread)
     guest.write([UInt8](repeating: 0, count: 16), at: data)
-    #expect(childThread.run(cpu: nil) == .syscall)
+    #expect(childThread.run(on: .anywhere) == .syscall)
     #expect(guest.read(data + 8, as: UInt64.self) == 0x0f0e_0d0c_0b0a_0908)
     child.kill()
 
@@ -49,13 +49,13 @@ import Testing
     try thread.setExtendedState(state)
     #expect(thread.extendedState()[160 + 48] == 0x77)
     thread.registers.rip = TestGuest.code
-    #expect(thread.run(cpu: nil) == .syscall)
+    #expect(thread.run(on: .anywhere) == .syscall)
     #expect(guest.read(data, as: UInt8.self) == 0x77)
 
     // Reset.
     thread.resetExtendedState()
     thread.registers.rip = TestGuest.code
-    #expect(thread.run(cpu: nil) == .syscall)
+    #expect(thread.run(on: .anywhere) == .syscall)
     #expect(guest.read(data, as: UInt64.self) == 0)
     #expect(guest.read(data + 8, as: UInt64.self) == 0)
     process.kill()
@@ -69,17 +69,17 @@ import Testing
     start.rdi = TestGuest.data
     start.rsi = TestGuest.data + 64
     let thread = try process.makeThread(registers: start, extendedStateOf: nil)
-    #expect(thread.run(cpu: nil) == .syscall)
+    #expect(thread.run(on: .anywhere) == .syscall)
     var state = thread.extendedState()
     // Reserved bits of MXCSR, components that do not exist, a compacted format.
     for index in 24..<28 { state[index] = 0xff }
     for index in 512..<576 { state[index] = 0xff }
     try thread.setExtendedState(state)
-    #expect(thread.run(cpu: nil) == .syscall)
+    #expect(thread.run(on: .anywhere) == .syscall)
     #expect(throws: Errno.badAddress) { try thread.setExtendedState([UInt8](repeating: 0, count: 100)) }
     try thread.setExtendedState([UInt8](repeating: 0xff, count: 512))
     thread.registers.rip = TestGuest.code
-    #expect(thread.run(cpu: nil) == .syscall)
+    #expect(thread.run(on: .anywhere) == .syscall)
     #expect(guest.read(Int(TestGuest.dataOffset), as: UInt64.self) == .max)
     process.kill()
   }

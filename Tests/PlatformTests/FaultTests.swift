@@ -21,7 +21,7 @@ import Testing
     start.rdi = 0x70_0018
     start.rax = 0x1122_3344_5566
     let thread = try process.makeThread(registers: start, extendedStateOf: nil)
-    guard case .fault(let fault) = thread.run(cpu: nil) else {
+    guard case .fault(let fault) = thread.run(on: .anywhere) else {
       Issue.record("no fault")
       return
     }
@@ -33,19 +33,19 @@ import Testing
     #expect(thread.registers.rip == TestGuest.code)
     process.queue(
       .mapPhysical(address: 0x70_0000, length: 4096, offset: 0x8000, protection: .read, populate: false))
-    guard case .fault(let second) = thread.run(cpu: nil) else {
+    guard case .fault(let second) = thread.run(on: .anywhere) else {
       Issue.record("a read-only page was written")
       return
     }
     #expect(second.errorCode & 2 != 0)
     process.queue(.protect(address: 0x70_0000, length: 4096, protection: [.read, .write]))
-    #expect(thread.run(cpu: nil) == .syscall)
+    #expect(thread.run(on: .anywhere) == .syscall)
     #expect(thread.registers.rbx == 0x1122_3344_5566)
     #expect(guest.read(0x8018, as: UInt64.self) == 0x1122_3344_5566)
 
     process.queue(.unmap(address: 0x70_0000, length: 4096))
     thread.registers.rip = TestGuest.code
-    guard case .fault(let third) = thread.run(cpu: nil) else {
+    guard case .fault(let third) = thread.run(on: .anywhere) else {
       Issue.record("the page is still mapped")
       return
     }
@@ -67,13 +67,13 @@ import Testing
     let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
     var seen: [(Int32, UInt64)] = []
     for length: UInt64 in [2, 2, 0] {
-      guard case .fault(let fault) = thread.run(cpu: nil) else { break }
+      guard case .fault(let fault) = thread.run(on: .anywhere) else { break }
       seen.append((fault.signal, fault.trapNumber))
       thread.registers.rip &+= length
     }
     #expect(seen.map(\.0) == [8, 4, 5])
     #expect(seen.map(\.1) == [0, 6, 3])
-    #expect(thread.run(cpu: nil) == .syscall)
+    #expect(thread.run(on: .anywhere) == .syscall)
     process.kill()
   }
 
@@ -82,11 +82,11 @@ import Testing
     let guest = try TestGuest(setup, code: Code.make { $0.syscall() })
     let process = try guest.makeProcess()
     let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
-    #expect(thread.run(cpu: nil) == .syscall)
+    #expect(thread.run(on: .anywhere) == .syscall)
     process.queue(
       .mapFile(address: 0x90_0000, length: 4096, file: MappableFile(number: 999), offset: 0, protection: .read))
     let watcher = DeathWatcher(process)
-    #expect(thread.run(cpu: nil) == .died(reason: .memoryOperationFailed))
+    #expect(thread.run(on: .anywhere) == .died(reason: .memoryOperationFailed))
     watcher.wait()
     #expect(process.isDead)
     process.kill()
@@ -110,7 +110,7 @@ import Testing
     var start = TestGuest.start
     start.rdi = 0x90_0000
     let thread = try process.makeThread(registers: start, extendedStateOf: nil)
-    #expect(thread.run(cpu: nil) == .syscall)
+    #expect(thread.run(on: .anywhere) == .syscall)
     #expect(thread.registers.rbx == 0x5151_5252)
     guest.platform.unregister(registered)
     process.kill()

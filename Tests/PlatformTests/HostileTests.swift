@@ -36,7 +36,7 @@ import Testing
         thread.registers.rip = site
         thread.registers.rax = UInt64(call.rawValue)
         thread.registers.r10 = 0x11
-        guard thread.run(cpu: nil) == .syscall, thread.registers.rip == site + 2 else {
+        guard thread.run(on: .anywhere) == .syscall, thread.registers.rip == site + 2 else {
           Issue.record("\(call) went through at \(site - Stub.base)")
           return
         }
@@ -58,12 +58,12 @@ import Testing
     var start = TestGuest.start
     start.rax = 1  // exit(2) of i386
     let thread = try process.makeThread(registers: start, extendedStateOf: nil)
-    #expect(thread.run(cpu: nil) == .foreignSyscall)
+    #expect(thread.run(on: .anywhere) == .foreignSyscall)
     #expect(thread.registers.rip == TestGuest.code + 2)
     thread.registers.rax = 0x4000_0000 | 39
-    #expect(thread.run(cpu: nil) == .foreignSyscall)
+    #expect(thread.run(on: .anywhere) == .foreignSyscall)
     thread.registers.rax = 39
-    #expect(thread.run(cpu: nil) == .syscall)
+    #expect(thread.run(on: .anywhere) == .syscall)
     process.kill()
   }
 
@@ -77,7 +77,7 @@ import Testing
     for address in addresses {
       thread.registers = TestGuest.start
       thread.registers.rdi = address
-      guard case .fault(let fault) = thread.run(cpu: nil) else {
+      guard case .fault(let fault) = thread.run(on: .anywhere) else {
         Issue.record("written at \(address)")
         return
       }
@@ -91,7 +91,7 @@ import Testing
     let guest = try TestGuest(setup, code: Code.make { $0.syscall() })
     let process = try guest.makeProcess()
     let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
-    #expect(thread.run(cpu: nil) == .syscall)
+    #expect(thread.run(on: .anywhere) == .syscall)
     let stub = try #require(process as? StubProcess)
     let id = try #require(stub.ring.withLock { $0.threads.first?.id.load(ordering: .relaxed) })
     let agent = (0..<32).filter { (try? Host.openForReading("/proc/\(process.hostPID)/fdinfo/\($0)")) != nil }
@@ -121,7 +121,7 @@ import Testing
       Host.sleep(nanoseconds: 20_000_000)
       thread.preempt()
     }
-    #expect(thread.run(cpu: nil) == .died(reason: .unresponsive))
+    #expect(thread.run(on: .anywhere) == .died(reason: .unresponsive))
     process.kill()
   }
 
@@ -156,7 +156,7 @@ import Testing
         if stub.isDead { return }
       }
     }
-    #expect(thread.run(cpu: nil) == .died(reason: .protocolViolation))
+    #expect(thread.run(on: .anywhere) == .died(reason: .protocolViolation))
     process.kill()
   }
 
@@ -200,7 +200,7 @@ import Testing
         context.state.wake(bitset: Stub.wakeApus)
       }
     }
-    _ = thread.run(cpu: nil)
+    _ = thread.run(on: .anywhere)
     waker.set()
     process.recycle()
     let next = try guest.makeProcess()
@@ -230,7 +230,7 @@ import Testing
       thread.preempt()
     }
     // The signal itself cannot be refused: either it is reported, or the thread is ended.
-    let trap = thread.run(cpu: nil)
+    let trap = thread.run(on: .anywhere)
     #expect(trap == .preempted || trap == .died(reason: .unresponsive))
     process.kill()
   }
@@ -258,7 +258,7 @@ import Testing
     var start = TestGuest.start
     start.rip = TestGuest.code + 512
     let victim = try process.makeThread(registers: start, extendedStateOf: nil)
-    #expect(victim.run(cpu: nil) == .syscall)
+    #expect(victim.run(on: .anywhere) == .syscall)
     start.rip = TestGuest.code
     start.rdi = Stub.contexts + UInt64(Stub.contextSize) - 4096
     let attacker = try process.makeThread(registers: start, extendedStateOf: nil)
@@ -266,7 +266,7 @@ import Testing
     let over = Flag()
     try Host.startThread {
       while true {
-        if case .died = attacker.run(cpu: nil) { break }
+        if case .died = attacker.run(on: .anywhere) { break }
       }
       over.set()
     }
@@ -278,7 +278,7 @@ import Testing
       process.kill()
     }
     while true {
-      if case .died = victim.run(cpu: nil) { break }
+      if case .died = victim.run(on: .anywhere) { break }
     }
     watcher.wait()
     while !over.isSet { Host.sleep(nanoseconds: 1_000_000) }
@@ -286,7 +286,7 @@ import Testing
     guest.write(calls, at: 0)
     let other = try guest.makeProcess()
     let thread = try other.makeThread(registers: TestGuest.start, extendedStateOf: nil)
-    #expect(thread.run(cpu: nil) == .syscall)
+    #expect(thread.run(on: .anywhere) == .syscall)
     other.kill()
   }
 }

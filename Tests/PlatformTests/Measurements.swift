@@ -16,9 +16,9 @@ private let isMeasuring = unsafe getenv("APUS_MEASURE") != nil
   func spinning() throws {
     let cpus = Host.usableCPUs
     guard let own = cpus.first, let other = cpus.last, own != other else { return }
-    Host.pinCurrentThread(to: own)
+    Host.pin(to: own)
     let guest = try TestGuest(
-      Setup(kind: .seccomp, trusted: false), spins: true,
+      Setup(kind: .seccomp, trusted: false),
       code: Code.make {
         $0.syscall()
         $0.jump(to: 0)
@@ -28,7 +28,7 @@ private let isMeasuring = unsafe getenv("APUS_MEASURE") != nil
     var best = UInt64.max
     for _ in 0..<400 {
       let first = Host.monotonicTime
-      for _ in 0..<50 { #expect(thread.run(cpu: other) == .syscall) }
+      for _ in 0..<50 { #expect(thread.run(on: Placement(cpu: own, guestCPU: other)) == .syscall) }
       best = min(best, Host.monotonicTime - first)
     }
     print("spinning: trap \(best / 50) ns")
@@ -38,7 +38,7 @@ private let isMeasuring = unsafe getenv("APUS_MEASURE") != nil
   @Test("Start, trap, operation, recycling", arguments: Setup.all)
   func measure(setup: Setup) throws {
     let cpu = Host.usableCPUs.last
-    if let cpu { Host.pinCurrentThread(to: cpu) }
+    if let cpu { Host.pin(to: cpu) }
     let before = Host.monotonicTime
     let guest = try TestGuest(
       setup,
@@ -50,7 +50,7 @@ private let isMeasuring = unsafe getenv("APUS_MEASURE") != nil
     let process = try guest.makeProcess()
     let made = Host.monotonicTime
     let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
-    #expect(thread.run(cpu: cpu) == .syscall)
+    #expect(thread.run(on: Placement(cpu: cpu)) == .syscall)
     let ran = Host.monotonicTime
     // The best of many short batches: a busy host disturbs only some of them.
     var traps = 0
@@ -58,14 +58,14 @@ private let isMeasuring = unsafe getenv("APUS_MEASURE") != nil
     var mapTime = UInt64.max
     for _ in 0..<400 {
       let first = Host.monotonicTime
-      for _ in 0..<50 where thread.run(cpu: cpu) == .syscall { traps += 1 }
+      for _ in 0..<50 where thread.run(on: Placement(cpu: cpu)) == .syscall { traps += 1 }
       let second = Host.monotonicTime
       for round in 0..<50 {
         process.queue(
           .mapPhysical(
             address: TestGuest.data, length: 4096, offset: 0x8000 + UInt64(round & 1) * 4096,
             protection: [.read, .write], populate: false))
-        if thread.run(cpu: cpu) == .syscall { traps += 1 }
+        if thread.run(on: Placement(cpu: cpu)) == .syscall { traps += 1 }
       }
       trapTime = min(trapTime, second - first)
       mapTime = min(mapTime, Host.monotonicTime - second)
@@ -76,14 +76,14 @@ private let isMeasuring = unsafe getenv("APUS_MEASURE") != nil
     for _ in 0..<200 {
       let process = try guest.makeProcess()
       let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
-      #expect(thread.run(cpu: cpu) == .syscall)
+      #expect(thread.run(on: Placement(cpu: cpu)) == .syscall)
       process.recycle()
     }
     let reused = Host.monotonicTime
     for _ in 0..<200 {
       let process = try guest.makeProcess()
       let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
-      #expect(thread.run(cpu: cpu) == .syscall)
+      #expect(thread.run(on: Placement(cpu: cpu)) == .syscall)
       process.kill()
     }
     let forked = Host.monotonicTime

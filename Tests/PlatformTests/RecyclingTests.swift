@@ -22,19 +22,19 @@ import Testing
       start.rdi = TestGuest.data
       let thread = try process.makeThread(registers: start, extendedStateOf: nil)
       // Nothing is mapped: the first instruction cannot be fetched.
-      guard case .fault(let fault) = thread.run(cpu: nil) else {
+      guard case .fault(let fault) = thread.run(on: .anywhere) else {
         Issue.record("the former guest's code ran in round \(round)")
         return
       }
       #expect(fault.address == TestGuest.code)
       #expect(thread.registers.rdi == TestGuest.data)
       guest.map(into: process)
-      #expect(thread.run(cpu: nil) == .syscall)
+      #expect(thread.run(on: .anywhere) == .syscall)
       try Host.startThread {
         Host.sleep(nanoseconds: 2_000_000)
         thread.preempt()
       }
-      #expect(thread.run(cpu: nil) == .preempted)
+      #expect(thread.run(on: .anywhere) == .preempted)
       process.recycle()
     }
     // One is enough unless the host is too busy to empty it in time.
@@ -51,7 +51,7 @@ import Testing
     var start = TestGuest.start
     start.rdi = TestGuest.data
     let thread = try process.makeThread(registers: start, extendedStateOf: nil)
-    #expect(thread.run(cpu: nil) == .syscall)
+    #expect(thread.run(on: .anywhere) == .syscall)
     let ticket = process.releaseTicket()
     #expect(guest.platform.confirmedRelease(of: process) < ticket)
     process.recycle()
@@ -70,7 +70,7 @@ import Testing
         let process = try guest.makeProcess()
         pids.append(process.hostPID)
         let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
-        _ = thread.run(cpu: nil)
+        _ = thread.run(on: .anywhere)
         if pids.count % 2 == 0 { process.kill() }
         if pids.count == 3 { process.recycle() }
       }

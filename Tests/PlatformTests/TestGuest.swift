@@ -30,12 +30,12 @@ struct Setup: Sendable, CustomStringConvertible {
   let memory: SharedMapping
   private let file: FileDescriptor
 
-  init(_ setup: Setup, gracePeriod: UInt64 = 2_000_000_000, spins: Bool = false, code: [UInt8]) throws {
+  init(_ setup: Setup, gracePeriod: UInt64 = 2_000_000_000, code: [UInt8]) throws {
     file = try Host.makeMemoryFile(name: "test-memory", size: 64 << 20)
     memory = try Host.mapShared(file, length: 64 << 20)
     platform = try makePlatform(
       PlatformConfiguration(
-        kind: setup.kind, trusted: setup.trusted, physicalMemory: file, gracePeriod: gracePeriod, spins: spins))
+        kind: setup.kind, trusted: setup.trusted, physicalMemory: file, gracePeriod: gracePeriod))
     write(code, at: Int(TestGuest.codeOffset))
   }
 

@@ -38,7 +38,7 @@ final class Traps: Sendable {
         Host.sleep(nanoseconds: 5_000_000)
         thread.preempt()
       }
-      #expect(thread.run(cpu: nil) == .preempted)
+      #expect(thread.run(on: .anywhere) == .preempted)
       #expect(thread.registers.rip == TestGuest.code)
       #expect(thread.registers.rbx == 42)
     }
@@ -48,7 +48,7 @@ final class Traps: Sendable {
   @Test("Threads that spin for each other trap, run operations and are preempted all the same")
   func spinning() throws {
     let guest = try TestGuest(
-      Setup(kind: .seccomp, trusted: false), spins: true,
+      Setup(kind: .seccomp, trusted: false),
       code: Code.make {
         $0.append(0x48, 0x8b, 0x1f)  // mov rbx, [rdi]
         $0.syscall()
@@ -66,16 +66,16 @@ final class Traps: Sendable {
           address: TestGuest.data, length: 4096, offset: 0x8000 + UInt64(round & 1) * 4096, protection: .read,
           populate: false))
       thread.registers.rip = TestGuest.code
-      #expect(thread.run(cpu: nil) == .syscall)
+      #expect(thread.run(on: .anywhere) == .syscall)
       #expect(thread.registers.rbx == (round & 1 == 0 ? 11 : 22))
       thread.registers.rip = TestGuest.code
-      #expect(thread.run(cpu: nil) == .syscall)
+      #expect(thread.run(on: .anywhere) == .syscall)
     }
     try Host.startThread {
       Host.sleep(nanoseconds: 5_000_000)
       thread.preempt()
     }
-    #expect(thread.run(cpu: nil) == .preempted)
+    #expect(thread.run(on: .anywhere) == .preempted)
     process.kill()
   }
 
@@ -89,8 +89,8 @@ final class Traps: Sendable {
       Host.sleep(nanoseconds: 5_000_000)
       Host.kill(process.hostPID, signal: 9)
     }
-    #expect(thread.run(cpu: nil) == .died(reason: .killed))
-    #expect(thread.run(cpu: nil) == .died(reason: .killed))
+    #expect(thread.run(on: .anywhere) == .died(reason: .killed))
+    #expect(thread.run(on: .anywhere) == .died(reason: .killed))
     watcher.wait()
     #expect(process.isDead)
     process.kill()
@@ -100,7 +100,7 @@ final class Traps: Sendable {
       Host.sleep(nanoseconds: 5_000_000)
       second.preempt()
     }
-    #expect(second.run(cpu: nil) == .preempted)
+    #expect(second.run(on: .anywhere) == .preempted)
     other.kill()
   }
 
@@ -119,20 +119,20 @@ final class Traps: Sendable {
     for number in 1...8 {
       start.rax = UInt64(number)
       let thread = try process.makeThread(registers: start, extendedStateOf: threads.last)
-      #expect(thread.run(cpu: nil) == .syscall)
+      #expect(thread.run(on: .anywhere) == .syscall)
       threads.append(thread)
     }
     #expect(guest.read(Int(TestGuest.dataOffset), as: UInt64.self) == 36)
     for thread in threads {
       thread.registers.rip = TestGuest.code
       thread.registers.rax = 1
-      #expect(thread.run(cpu: nil) == .syscall)
+      #expect(thread.run(on: .anywhere) == .syscall)
     }
     #expect(guest.read(Int(TestGuest.dataOffset), as: UInt64.self) == 44)
     for thread in threads { thread.exit() }
     start.rax = 100
     let last = try process.makeThread(registers: start, extendedStateOf: nil)
-    #expect(last.run(cpu: nil) == .syscall)
+    #expect(last.run(on: .anywhere) == .syscall)
     #expect(guest.read(Int(TestGuest.dataOffset), as: UInt64.self) == 144)
     #expect(guest.platform.statistics.threadsCreated == 8)
     #expect(guest.platform.statistics.threadsReused == 1)
@@ -158,13 +158,13 @@ final class Traps: Sendable {
     let shared = Traps()
     for thread in threads.dropFirst() {
       try Host.startThread {
-        let trap = thread.run(cpu: nil)
+        let trap = thread.run(on: .anywhere)
         shared.list.withLock { $0.append(trap) }
         // A tracer that ends takes the process with it.
         while !process.isDead { Host.sleep(nanoseconds: 1_000_000) }
       }
     }
-    #expect(threads[0].run(cpu: nil) == .syscall)
+    #expect(threads[0].run(on: .anywhere) == .syscall)
     while shared.list.withLock({ $0.count }) < 3 { Host.sleep(nanoseconds: 1_000_000) }
     #expect(shared.list.withLock { $0 } == [.syscall, .syscall, .syscall])
     process.kill()
@@ -195,7 +195,7 @@ final class Traps: Sendable {
       for page in [0, 1, 255, 256, 699] {
         thread.registers.rip = TestGuest.code
         thread.registers.rdi = 0x1000_0000 + UInt64(page) * 8192
-        #expect(thread.run(cpu: nil) == .syscall)
+        #expect(thread.run(on: .anywhere) == .syscall)
         #expect(thread.registers.rbx & 0xffffff == UInt64(page) | 0xaa0000)
       }
     }
@@ -207,12 +207,12 @@ final class Traps: Sendable {
     let guest = try TestGuest(setup, code: Code.make { $0.syscall() })
     let process = try guest.makeProcess()
     let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
-    #expect(thread.run(cpu: nil) == .syscall)
+    #expect(thread.run(on: .anywhere) == .syscall)
     process.queue(.unmap(address: TestGuest.data, length: 4096))
     let ticket = process.releaseTicket()
     #expect(guest.platform.confirmedRelease(of: process) < ticket)
     thread.registers.rip = TestGuest.code
-    #expect(thread.run(cpu: nil) == .syscall)
+    #expect(thread.run(on: .anywhere) == .syscall)
     #expect(guest.platform.confirmedRelease(of: process) >= ticket)
 
     process.queue(.unmap(address: TestGuest.stackTop - 4096, length: 4096))

@@ -31,7 +31,7 @@ import Testing
     start.fsBase = 0x1234_5000
     start.gsBase = 0x4321_0000
     let thread = try process.makeThread(registers: start, extendedStateOf: nil)
-    #expect(thread.run(cpu: nil) == .syscall)
+    #expect(thread.run(on: .anywhere) == .syscall)
     var expected = start
     expected.rip = TestGuest.code + 2
     expected.rcx = thread.registers.rcx
@@ -42,7 +42,7 @@ import Testing
     thread.registers.rax = 60
     thread.registers.rdi = 77
     thread.registers.fsBase = 0x9000
-    #expect(thread.run(cpu: nil) == .syscall)
+    #expect(thread.run(on: .anywhere) == .syscall)
     #expect(thread.registers.rip == TestGuest.code + 4)
     #expect(thread.registers.rax == 60)
     #expect(thread.registers.rdi == 77)

@@ -53,7 +53,6 @@
 #define STUB_CONTROL_SIZE 0x6000
 #define STUB_CONTROL_TAIL 0
 #define STUB_CONTROL_BATCH_COUNT 4
-#define STUB_CONTROL_GUEST_SPIN 8
 #define STUB_CONTROL_RING 64
 #define STUB_RING_COUNT 256
 #define STUB_CONTROL_BATCH 0x5000
@@ -79,8 +78,9 @@
 #define STUB_HEADER_FS_BASE 16
 #define STUB_HEADER_GS_BASE 24
 #define STUB_HEADER_TID 32
+#define STUB_HEADER_SPIN 36   // how often the thread looks at its state before it sleeps
 #define STUB_HEADER_STACK 40
-#define STUB_HEADER_FLUSH 64  // the state word that a tracer waits on while the agent works
+#define STUB_HEADER_FLUSH 64  // the state word that a CPU thread waits on while the agent works
 
 // Bits of a context's state word.
 #define STUB_STATE_HELD 1     // the agent still has work to do before the thread may run

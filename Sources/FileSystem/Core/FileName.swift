@@ -60,7 +60,10 @@ struct NameKey: Hashable {
   init(_ string: String) { self.string = string }
 
   static func == (a: NameKey, b: NameKey) -> Bool {
-    a.string.utf8.count == b.string.utf8.count && a.string.utf8.elementsEqual(b.string.utf8)
+    var (a, b) = (a.string, b.string)
+    return a.withUTF8 { a in
+      b.withUTF8 { b in unsafe a.elementsEqual(b) }
+    }
   }
 
   func hash(into hasher: inout Hasher) {

@@ -101,10 +101,10 @@ package struct AttributeChange {
 }
 
 /// `RENAME_*` of renameat2(2).
-package struct RenameFlags: OptionSet, Sendable {
-  package let rawValue: UInt32
-  package init(rawValue: UInt32) { self.rawValue = rawValue }
-  package static let noReplace = RenameFlags(rawValue: 1)
-  package static let exchange = RenameFlags(rawValue: 2)
-  package static let whiteout = RenameFlags(rawValue: 4)
+public struct RenameFlags: OptionSet, Sendable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let noReplace = RenameFlags(rawValue: 1)
+  public static let exchange = RenameFlags(rawValue: 2)
+  public static let whiteout = RenameFlags(rawValue: 4)
 }

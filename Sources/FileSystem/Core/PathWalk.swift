@@ -1,20 +1,20 @@
 import LinuxABI
 
 /// How a path is resolved; the last five are `RESOLVE_*` of openat2(2).
-package struct ResolveOptions: OptionSet, Sendable {
-  package let rawValue: UInt32
-  package init(rawValue: UInt32) { self.rawValue = rawValue }
+public struct ResolveOptions: OptionSet, Sendable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
   /// A symbolic link as the last component is the result, not its target.
-  package static let noFollow = ResolveOptions(rawValue: 1)
+  public static let noFollow = ResolveOptions(rawValue: 1)
   /// The result must be a directory.
-  package static let directory = ResolveOptions(rawValue: 2)
+  public static let directory = ResolveOptions(rawValue: 2)
   /// An empty path names the base (`AT_EMPTY_PATH`).
-  package static let emptyPath = ResolveOptions(rawValue: 4)
-  package static let noCrossing = ResolveOptions(rawValue: 8)
-  package static let noMagicLinks = ResolveOptions(rawValue: 16)
-  package static let noSymbolicLinks = ResolveOptions(rawValue: 32)
-  package static let beneath = ResolveOptions(rawValue: 64)
-  package static let inRoot = ResolveOptions(rawValue: 128)
+  public static let emptyPath = ResolveOptions(rawValue: 4)
+  public static let noCrossing = ResolveOptions(rawValue: 8)
+  public static let noMagicLinks = ResolveOptions(rawValue: 16)
+  public static let noSymbolicLinks = ResolveOptions(rawValue: 32)
+  public static let beneath = ResolveOptions(rawValue: 64)
+  public static let inRoot = ResolveOptions(rawValue: 128)
 }
 
 /// Where a task's paths start, and who asks.
@@ -62,6 +62,7 @@ struct PathWalk {
   }
 
   private static let slash = UInt8(ascii: "/")
+  private static let dot = UInt8(ascii: ".")
 
   /// Walks all components but the last. The walk is then in the directory that holds (or would hold) the last one, and
   /// which may be searched.
@@ -82,9 +83,10 @@ struct PathWalk {
       let hasSlash = !next.isEmpty
       while next.first == PathWalk.slash { next.removeFirst() }
       let last: Last
-      if component.elementsEqual(".".utf8) {
+      let dots = component.first == PathWalk.dot && component.last == PathWalk.dot ? component.count : 0
+      if dots == 1 {
         last = .dot
-      } else if component.elementsEqual("..".utf8) {
+      } else if dots == 2 {
         last = .dotDot
       } else {
         last = .name(String(Substring(component)))

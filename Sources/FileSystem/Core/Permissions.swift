@@ -1,12 +1,12 @@
 import LinuxABI
 
 /// What a task wants to do with a file: the bits of access(2).
-package struct AccessMode: OptionSet, Sendable {
-  package let rawValue: UInt32
-  package init(rawValue: UInt32) { self.rawValue = rawValue }
-  package static let execute = AccessMode(rawValue: 1)
-  package static let write = AccessMode(rawValue: 2)
-  package static let read = AccessMode(rawValue: 4)
+public struct AccessMode: OptionSet, Sendable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let execute = AccessMode(rawValue: 1)
+  public static let write = AccessMode(rawValue: 2)
+  public static let read = AccessMode(rawValue: 4)
 }
 
 /// What permission checks look at.

@@ -1,25 +1,25 @@
 import LinuxABI
 
 /// `POLL*` events of poll(2); the values of `EPOLL*` are the same.
-package struct PollEvents: OptionSet, Sendable, BitwiseCopyable {
-  package let rawValue: UInt32
-  package init(rawValue: UInt32) { self.rawValue = rawValue }
-  package static let input = PollEvents(rawValue: 0x001)
-  package static let priority = PollEvents(rawValue: 0x002)
-  package static let output = PollEvents(rawValue: 0x004)
-  package static let error = PollEvents(rawValue: 0x008)
-  package static let hangUp = PollEvents(rawValue: 0x010)
-  package static let invalid = PollEvents(rawValue: 0x020)
-  package static let readNormal = PollEvents(rawValue: 0x040)
-  package static let readBand = PollEvents(rawValue: 0x080)
-  package static let writeNormal = PollEvents(rawValue: 0x100)
-  package static let writeBand = PollEvents(rawValue: 0x200)
-  package static let readHangUp = PollEvents(rawValue: 0x2000)
-  package static let all = PollEvents(rawValue: .max)
+public struct PollEvents: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let input = PollEvents(rawValue: 0x001)
+  public static let priority = PollEvents(rawValue: 0x002)
+  public static let output = PollEvents(rawValue: 0x004)
+  public static let error = PollEvents(rawValue: 0x008)
+  public static let hangUp = PollEvents(rawValue: 0x010)
+  public static let invalid = PollEvents(rawValue: 0x020)
+  public static let readNormal = PollEvents(rawValue: 0x040)
+  public static let readBand = PollEvents(rawValue: 0x080)
+  public static let writeNormal = PollEvents(rawValue: 0x100)
+  public static let writeBand = PollEvents(rawValue: 0x200)
+  public static let readHangUp = PollEvents(rawValue: 0x2000)
+  public static let all = PollEvents(rawValue: .max)
   /// What a readable file reports.
-  package static let readable: PollEvents = [.input, .readNormal]
+  public static let readable: PollEvents = [.input, .readNormal]
   /// What a writable file reports.
-  package static let writable: PollEvents = [.output, .writeNormal]
+  public static let writable: PollEvents = [.output, .writeNormal]
 }
 
 /// Something that waits on wait queues: a parked task, or an epoll item.

@@ -16,6 +16,9 @@ package final class CPU {
   var isIdle = false
   /// Up to when the time of this CPU has been charged to a task.
   var lastCharge: UInt64 = 0
+  /// The idle CPU whose host CPU runs the guest code of this one's task, and the inverse.
+  var borrowed: CPU?
+  var borrower: CPU?
   /// Ends the idle sleep.
   let wakeup = Wakeup()
 
@@ -26,19 +29,19 @@ package final class CPU {
 
   /// What a CPU thread does next, without the kernel lock.
   enum Step: Sendable {
-    case run(any GuestThread)
+    case run(any GuestThread, Placement)
     case sleep(Wakeup)
     case stop
   }
 
   /// Runs this CPU until the sandbox ends. `machine` holds the kernel; the calling thread belongs to CPU `index`.
   static func serve(_ index: Int, hostCPU: Int?, of machine: Machine) {
-    if let hostCPU { Host.pinCurrentThread(to: hostCPU) }
+    if let hostCPU { Host.pin(to: hostCPU) }
     var step = machine.kernel.withLock { $0.nextStep(on: $0.scheduler.cpus[index]) }
     while true {
       switch step {
-      case .run(let thread):
-        let trap = thread.run(cpu: hostCPU)
+      case .run(let thread, let placement):
+        let trap = thread.run(on: placement)
         let time = Host.monotonicTime
         step = machine.kernel.withLock { kernel in
           let cpu = kernel.scheduler.cpus[index]

@@ -10,6 +10,7 @@ extension Kernel {
   func handle(_ trap: Trap, on cpu: CPU) {
     guard let task = cpu.current else { return }
     task.isInGuest = false
+    if task.thread.waitedForAgent { task.pace.noteAgent() }
     if task.group.exitStatus != nil { return }
     switch trap {
     case .syscall:
@@ -143,20 +144,21 @@ extension Kernel {
       guard task.state == .runnable else {
         cpu.chargeSystemTime(of: task)
         task.voluntarySwitches &+= 1
-        cpu.current = nil
+        scheduler.release(cpu)
         continue
       }
       if task.isInSyscall { continue }
       if scheduler.shouldYield(task, on: cpu) {
         cpu.chargeSystemTime(of: task)
         task.involuntarySwitches &+= 1
-        cpu.current = nil
+        scheduler.release(cpu)
         scheduler.enqueue(task)
         continue
       }
       task.isInGuest = true
       cpu.chargeSystemTime(of: task)
-      return .run(task.thread)
+      scheduler.adaptPlacement(of: cpu, running: task)
+      return .run(task.thread, cpu.placement)
     }
   }
 

@@ -12,15 +12,20 @@ package final class Scheduler {
   static let slice: UInt64 = 3_000_000
   /// Tasks are bound to the CPU they started on (platforms whose threads have an owner).
   let tasksAreBound: Bool
+  /// Each CPU has a host CPU of its own, and guest threads may leave theirs.
+  let canBorrow: Bool
   private lazy var tick = KernelTimer { [unowned self] in expire() }
   private let timers: TimerQueue
   private var nextCPU = 0
   package private(set) var switches = 0
+  /// How often a CPU has borrowed another for guest code.
+  package internal(set) var borrowings = 0
 
   init(timers: TimerQueue, cpus: [CPU], tasksAreBound: Bool) {
     self.timers = timers
     self.cpus = cpus
     self.tasksAreBound = tasksAreBound
+    canBorrow = !tasksAreBound && Set(cpus.compactMap(\.hostCPU)).count == cpus.count
   }
 
   /// The CPU for a new task of `parent`: the parent's, or the next in turn where tasks can't move later.
@@ -40,8 +45,7 @@ package final class Scheduler {
     task.isQueued = true
     cpu.queue.append(task)
     if cpu.isIdle {
-      cpu.isIdle = false
-      cpu.wakeup.signal()
+      wake(cpu)
     } else if tick.deadline == nil {
       timers.arm(tick, deadline: Host.monotonicTime &+ Scheduler.slice)
     }
@@ -70,8 +74,15 @@ package final class Scheduler {
     !cpu.queue.isEmpty && Host.monotonicTime &- task.sliceStart >= Scheduler.slice
   }
 
+  /// The CPU's task has left it.
+  func release(_ cpu: CPU) {
+    cpu.current = nil
+    if cpu.borrowed != nil { endBorrowing(of: cpu) }
+  }
+
   func run(_ task: Task, on cpu: CPU) {
     cpu.current = task
+    task.pace.restart()
     task.cpu = cpu
     task.sliceStart = Host.monotonicTime
     cpu.lastCharge = task.sliceStart
@@ -87,8 +98,7 @@ package final class Scheduler {
         task.cpu = idle
         task.isQueued = true
         idle.queue.append(task)
-        idle.isIdle = false
-        idle.wakeup.signal()
+        wake(idle)
       }
       guard !cpu.queue.isEmpty else { continue }
       anyWaits = true

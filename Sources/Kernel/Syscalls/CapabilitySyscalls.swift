@@ -71,17 +71,17 @@ extension Syscalls {
 }
 
 /// `SECBIT_*` of capabilities(7).
-package struct SecureBits: OptionSet, Sendable, Equatable {
-  package let rawValue: UInt32
-  package init(rawValue: UInt32) { self.rawValue = rawValue }
-  package static let noRoot = SecureBits(rawValue: 1)
-  package static let noSetUIDFixup = SecureBits(rawValue: 4)
-  package static let keepCapabilities = SecureBits(rawValue: 0x10)
-  package static let keepCapabilitiesLocked = SecureBits(rawValue: 0x20)
-  package static let noAmbientRaise = SecureBits(rawValue: 0x40)
+public struct SecureBits: OptionSet, Sendable, Equatable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let noRoot = SecureBits(rawValue: 1)
+  public static let noSetUIDFixup = SecureBits(rawValue: 4)
+  public static let keepCapabilities = SecureBits(rawValue: 0x10)
+  public static let keepCapabilitiesLocked = SecureBits(rawValue: 0x20)
+  public static let noAmbientRaise = SecureBits(rawValue: 0x40)
   /// All bits there are, and those that lock their neighbour below.
-  package static let all = SecureBits(rawValue: 0xff)
-  package static let locks = SecureBits(rawValue: 0xaa)
+  public static let all = SecureBits(rawValue: 0xff)
+  public static let locks = SecureBits(rawValue: 0xaa)
 }
 
 extension Task {

@@ -172,8 +172,7 @@ extension Kernel {
     guard result == nil else { return }
     result = status
     for cpu in scheduler.cpus {
-      cpu.isIdle = false
-      cpu.wakeup.signal()
+      scheduler.wake(cpu)
       if let task = cpu.current, task.isInGuest { task.thread.preempt() }
     }
     interrupts.poke()

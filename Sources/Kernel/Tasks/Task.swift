@@ -37,6 +37,8 @@ package final class Task: Waiter {
   /// The task is in its CPU's run queue.
   var isQueued = false
   var sliceStart: UInt64 = 0
+  /// Whether its guest code is better off on a host CPU of its own.
+  var pace = TrapPace()
   package internal(set) var userTime: UInt64 = 0
   package internal(set) var systemTime: UInt64 = 0
   package internal(set) var voluntarySwitches: UInt64 = 0

@@ -9,7 +9,10 @@ extension CPU {
   /// The guest has trapped at `time`.
   @inline(__always)
   func chargeUserTime(until time: UInt64) {
-    if let current { current.userTime &+= time &- lastCharge }
+    if let current {
+      current.userTime &+= time &- lastCharge
+      current.pace.note(wait: time &- lastCharge)
+    }
     lastCharge = time
   }
 
@@ -18,6 +21,7 @@ extension CPU {
   func chargeSystemTime(of task: Task) {
     let now = Host.monotonicTime
     task.systemTime &+= now &- lastCharge
+    task.pace.note(wait: now &- lastCharge)
     lastCharge = now
   }
 }

@@ -53,7 +53,8 @@ final class FakeThread: GuestThread, @unchecked Sendable {
     self.state = state ?? FakeThread.initialState
   }
 
-  func run(cpu: Int?) -> Trap { .preempted }
+  var waitedForAgent: Bool { false }
+  func run(on placement: Placement) -> Trap { .preempted }
   func preempt() { preemptions += 1 }
   func extendedState() -> [UInt8] { state }
   func setExtendedState(_ area: [UInt8]) throws(Errno) {

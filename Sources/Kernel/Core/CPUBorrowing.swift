@@ -1,0 +1,91 @@
+import Host
+import LinuxABI
+import Platform
+
+/// Guest code on a host CPU of its own.
+///
+/// Where a guest thread and its CPU thread share a host CPU, a trap costs two futex hand-offs, some 7 µs. Where each has
+/// its own and waits busily for the other, it costs 2.5 µs, but takes two host CPUs; and once a side has gone to sleep,
+/// waking it across CPUs costs 50 µs. So a CPU whose task traps in quick succession borrows an idle CPU of the sandbox
+/// for its guest code, and gives it back when the pace drops, the task changes or the owner has work.
+///
+/// This keeps account of what borrowing would gain a task, or does, in nanoseconds.
+struct TrapPace {
+  /// A wait as long as this was in vain: both sides sleep by then.
+  private static let limit: UInt64 = 20_000
+  private static let gain = 1_000
+  private static let lossOfSleep = 50_000
+  /// Memory operations that the agent carries out on one host CPU while the guest thread waits on another.
+  private static let lossOfAgent = 8_000
+  private static let most = 100_000
+
+  private var balance = 0
+  private var threshold = 64_000
+
+  /// Takes note of the time that one side, the guest or the kernel, has just let the other wait (nanoseconds).
+  @inline(__always)
+  mutating func note(wait time: UInt64) {
+    if time < TrapPace.limit {
+      balance = min(balance + TrapPace.gain, max(threshold, TrapPace.most))
+    } else {
+      balance = max(balance - TrapPace.lossOfSleep, 0)
+    }
+  }
+
+  /// Takes note that the guest had to wait for its agent.
+  mutating func noteAgent() { balance = max(balance - TrapPace.lossOfAgent, 0) }
+
+  /// Begins anew, as the task comes to a CPU.
+  mutating func restart() { balance = 0 }
+
+  /// Going back and forth is a loss too: each time that borrowing has ended because it lost, it takes more to begin.
+  mutating func raiseThreshold() { threshold = min(threshold * 2, 2_000_000) }
+
+  var isGaining: Bool { balance >= threshold }
+  var isLosing: Bool { balance == 0 }
+}
+
+extension CPU {
+  /// Where the task that it runs goes on.
+  var placement: Placement { Placement(cpu: hostCPU, guestCPU: borrowed?.hostCPU) }
+}
+
+extension Scheduler {
+  /// Borrows an idle CPU for the guest code of the task of `cpu`, or gives it back, as its pace has it.
+  @inline(__always)
+  func adaptPlacement(of cpu: CPU, running task: Task) {
+    if cpu.borrowed == nil {
+      if task.pace.isGaining { borrow(for: cpu, running: task) }
+    } else if task.pace.isLosing {
+      endBorrowing(of: cpu)
+      task.pace.raiseThreshold()
+    }
+  }
+
+  private func borrow(for cpu: CPU, running task: Task) {
+    guard canBorrow, let idle = cpus.first(where: { $0.isIdle && $0.borrower == nil }) else {
+      // Later again.
+      task.pace.restart()
+      return
+    }
+    cpu.borrowed = idle
+    idle.borrower = cpu
+    borrowings &+= 1
+  }
+
+  /// The CPU gives back what it has borrowed; its task returns to it when it next enters the guest.
+  func endBorrowing(of cpu: CPU) {
+    cpu.borrowed?.borrower = nil
+    cpu.borrowed = nil
+  }
+
+  /// Takes a CPU out of its idle sleep. Guest code that runs on it on behalf of another goes back there.
+  func wake(_ cpu: CPU) {
+    cpu.isIdle = false
+    if let borrower = cpu.borrower {
+      endBorrowing(of: borrower)
+      if let task = borrower.current, task.isInGuest { task.thread.preempt() }
+    }
+    cpu.wakeup.signal()
+  }
+}

@@ -21,10 +21,14 @@ public struct SandboxStatistics: Sendable {
 
   /// One row of the table of system calls.
   public struct Syscall: Sendable {
-    public var name: String
+    /// Its number; of those that Linux does not have, too.
+    public var number: UInt64
     public var count: Int
     /// Nanoseconds spent in Apus; 0 where times were not measured.
     public var time: UInt64
+
+    /// `syscall_N` for a number that Linux does not have.
+    public var name: String { SyscallNumber.name(number) }
   }
   /// System calls that were made, those with the most time first.
   public var syscalls: [Syscall] = []
@@ -63,12 +67,12 @@ public struct SandboxStatistics: Sendable {
     traps.deaths = Int(clamping: counts.traps.deaths)
     for (number, count) in counts.syscallCounts.enumerated() where count > 0 {
       let row = Syscall(
-        name: SyscallNumber.name(UInt64(number)), count: Int(clamping: count), time: counts.syscallTimes[number])
+        number: UInt64(number), count: Int(clamping: count), time: counts.syscallTimes[number])
       if counts.unknownSyscalls[UInt64(number)] == nil { syscalls.append(row) }
     }
-    syscalls.sort { ($0.time, $0.count, $1.name) > ($1.time, $1.count, $0.name) }
+    syscalls.sort { ($0.time, $0.count, $1.number) > ($1.time, $1.count, $0.number) }
     for (number, count) in counts.unknownSyscalls.sorted(by: { $0.key < $1.key }) {
-      unknownSyscalls.append(Syscall(name: SyscallNumber.name(number), count: Int(clamping: count), time: 0))
+      unknownSyscalls.append(Syscall(number: number, count: Int(clamping: count), time: 0))
     }
     let platform = kernel.platform.statistics
     contextSwitches = platform.contextSwitches

@@ -127,17 +127,17 @@ extension Host {
   package static func readSmallFile(_ path: String, limit: Int = 65536) throws(Errno) -> [UInt8] {
     let descriptor = try openForReading(path)
     defer { close(descriptor) }
-    var bytes = [UInt8](repeating: 0, count: limit)
-    var length = 0
-    while length < limit {
-      let start = length
+    var bytes: [UInt8] = []
+    while bytes.count < limit {
+      let length = bytes.count
+      let room = min(limit - length, 4096)
+      bytes.append(contentsOf: repeatElement(0, count: room))
       let count = unsafe bytes.withUnsafeMutableBytes { buffer in
-        unsafe buffer.baseAddress.flatMap { unsafe readAvailable(descriptor, into: $0 + start, count: limit - start) }
+        unsafe buffer.baseAddress.flatMap { unsafe readAvailable(descriptor, into: $0 + length, count: room) }
       }
-      guard let count else { break }
-      length += count
+      bytes.removeLast(room - (count ?? 0))
+      if count == nil { break }
     }
-    bytes.removeLast(limit - length)
     return bytes
   }
 

@@ -12,7 +12,7 @@ struct FilterProgram {
   }
 
   private var instructions: [Instruction] = []
-  private var labels: [String: Int] = [:]
+  private var labels: [(name: String, at: Int)] = []
   private var jumps: [(at: Int, label: String, whenTrue: Bool)] = []
 
   /// Loads a word of `struct seccomp_data`.
@@ -26,7 +26,7 @@ struct FilterProgram {
     jump(ifEqual: UInt32(number.rawValue), to: label)
   }
   mutating func answer(_ answer: Answer) { append(0x06, answer.rawValue) }
-  mutating func label(_ name: String) { labels[name] = instructions.count }
+  mutating func label(_ name: String) { labels.append((name, instructions.count)) }
 
   enum Answer: UInt32 {
     case allow = 0x7fff_0000
@@ -59,7 +59,7 @@ struct FilterProgram {
   var encoded: [UInt64] {
     var result = instructions
     for jump in jumps {
-      let distance = UInt8(clamping: (labels[jump.label] ?? 0) - jump.at - 1)
+      let distance = UInt8(clamping: (labels.first { $0.name == jump.label }?.at ?? 0) - jump.at - 1)
       if jump.whenTrue { result[jump.at].whenTrue = distance } else { result[jump.at].whenFalse = distance }
     }
     return result.map {

@@ -1,5 +1,6 @@
 import Apus
 import ArgumentParser
+import Glibc
 
 /// The command line of Apus.
 @main
@@ -18,7 +19,7 @@ struct Command: ParsableCommand {
   static func main() {
     do {
       let arguments = Options.normalize(Array(CommandLine.arguments.dropFirst()))
-      if let options = RunOptions(normalized: arguments) { exit(withError: ExitCode(try options.run())) }
+      if let options = RunOptions(normalized: arguments) { leave(try options.run()) }
       var command = try parseAsRoot(arguments)
       try command.run()
     } catch let error as SandboxError {
@@ -30,9 +31,12 @@ struct Command: ParsableCommand {
     }
   }
 
+  /// Ends apus. (`exit(withError:)` of ArgumentParser prepares a help text first.)
+  private static func leave(_ status: Int32) -> Never { Glibc.exit(status) }
+
   private static func fail(_ message: String, status: Int32) -> Never {
     let line = message.split(separator: "\n").joined(separator: " ")
     StandardError.write("apus: \(line)\n")
-    exit(withError: ExitCode(status))
+    leave(status)
   }
 }

@@ -208,7 +208,7 @@ struct HostFileKey: Hashable {
 
 /// The host's file systems that guests may not enter, by the magic numbers of statfs(2).
 enum PseudoFileSystem {
-  private static let magics: Set<Int64> = [
+  private static let magics: [Int64] = [
     0x9fa0,  // proc
     0x6265_6572,  // sysfs
     0x1cd1,  // devpts

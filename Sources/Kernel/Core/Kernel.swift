@@ -15,6 +15,8 @@ package final class Kernel {
   package let statistics = KernelStatistics()
   package let startTime: UInt64
   package var hostName: String
+  /// What `/proc/sys/kernel/random/boot_id` says.
+  lazy var bootID = UUIDText.random()
   package var domainName = "(none)"
   /// Shows system calls as they end; nil when not tracing.
   package var tracer: (any SyscallTracer)?

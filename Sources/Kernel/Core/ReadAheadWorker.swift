@@ -61,13 +61,14 @@ package final class ReadAheadWorker {
     let shared = shared
     let poke = interrupts.pokeCounter
     return { () -> Void in
-      var scratch = [UInt8](repeating: 0, count: 256 << 10)
+      var scratch: [UInt8] = []
       while true {
         let (requests, isStopped) = shared.lists.withLock { lists in
           defer { lists.requests = [] }
           return (lists.requests, lists.isStopped)
         }
         for request in requests {
+          if scratch.isEmpty { scratch = [UInt8](repeating: 0, count: 256 << 10) }
           if !isStopped { request.read(into: &scratch) }
           try? request.descriptor.close()
         }

@@ -109,9 +109,8 @@ extension ProcFS {
     func value(_ text: @escaping (Kernel) -> String) -> Inode {
       fileSystem.file { [unowned kernel] () throws(Errno) in text(kernel) + "\n" }
     }
-    let bootID = UUIDText.random()
     let random = fileSystem.directory([
-      ("boot_id", value { _ in bootID }),
+      ("boot_id", value { $0.bootID }),
       ("entropy_avail", value { _ in "256" }),
       ("poolsize", value { _ in "256" }),
       ("uuid", value { _ in UUIDText.random() }),

@@ -168,6 +168,9 @@ import Testing
   @Test("A process whose thread pretends to be parked is not used again", arguments: HidingPlace.allCases)
   func forgedPark(place: HidingPlace) throws {
     let forger = Code.make {
+      if place == .spinningInStub {
+        $0.append(0xc7, 0x47, UInt8(STUB_HEADER_SPIN), 0xff, 0xff, 0xff, 0xff)  // mov dword [rdi + SPIN], ~0
+      }
       $0.append(0x48, 0x89, 0x77, 0x08)  // mov [rdi + 8], rsi
       $0.append(0xc7, 0x47, 0x04, 31, 0, 0, 0)  // mov dword [rdi + 4], SIGSYS
       $0.append(0xc7, 0x07, 2, 0, 0, 0)  // mov dword [rdi], TRAPPED
@@ -183,12 +186,8 @@ import Testing
     start.r9 = HostileTests.header
     start.r8 = Stub.base + apus_stub_park_offset()
     switch place {
-    case .spinningInStub:
-      // dec ecx; pause
-      start.r8 = try #require(HostileTests.sites(of: [0xff, 0xc9, 0xf3, 0x90]).first)
-      start.rcx = 0xffff_ffff
     case .sleepingElsewhere: start.r9 = HostileTests.header + 4
-    case .sleepingWithSignalsOpen: break
+    case .spinningInStub, .sleepingWithSignalsOpen: break
     }
     let thread = try process.makeThread(registers: start, extendedStateOf: nil)
     let stub = try #require(process as? StubProcess)

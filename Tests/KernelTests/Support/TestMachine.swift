@@ -7,7 +7,7 @@ import Testing
 
 @testable import Kernel
 
-/// A kernel with one CPU that tests drive trap by trap.
+/// A kernel that tests drive trap by trap, on its first CPU.
 final class TestMachine {
   let kernel: Kernel
   let cpu: CPU
@@ -22,10 +22,12 @@ final class TestMachine {
   static let restorer: UInt64 = 0x40_2000
   static let code: UInt64 = 0x40_0100
 
-  init() throws {
+  init(hostCPUs: [Int?]? = nil) throws {
     let services = try HostServices(platform: platform, physicalMemory: try PhysicalMemory(size: 64 << 20))
     let vfs = VFS(context: FileSystemContext(services: services))
-    kernel = Kernel(configuration: KernelConfiguration(), services: services, vfs: vfs)
+    var configuration = KernelConfiguration()
+    if let hostCPUs { configuration.cpus = hostCPUs }
+    kernel = Kernel(configuration: configuration, services: services, vfs: vfs)
     cpu = kernel.scheduler.cpus[0]
     first = try TestMachine.makeProcess(kernel, parent: nil)
     kernel.firstGroup = first.group

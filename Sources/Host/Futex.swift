@@ -11,7 +11,9 @@ import LinuxABI
 
   @inlinable @inline(__always) package func load() -> UInt32 { unsafe apus_atomic_load(pointer) }
   @inlinable @inline(__always) package func store(_ value: UInt32) { unsafe apus_atomic_store(pointer, value) }
-  @inlinable @inline(__always) package func exchange(_ value: UInt32) -> UInt32 { unsafe apus_atomic_exchange(pointer, value) }
+  @inlinable @inline(__always) package func exchange(_ value: UInt32) -> UInt32 {
+    unsafe apus_atomic_exchange(pointer, value)
+  }
   @inlinable @inline(__always) @discardableResult
   package func formUnion(_ value: UInt32) -> UInt32 { unsafe apus_atomic_or(pointer, value) }
   /// Replaces `expected` by `desired`; tells whether it did.

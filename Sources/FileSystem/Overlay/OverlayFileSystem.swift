@@ -120,7 +120,6 @@ final class OverlayFile: TmpFile {
     guard !isCopied, let origin else { return try super.open(flags, at: location) }
     // The host may refuse to show the file: better now than at the first read or write.
     let reader = HostReader(origin, try origin.openRegular([]))
-    mappingName = location.path
     return TmpOpenFile(self, flags: flags, location: location, lower: reader)
   }
 }

@@ -10,7 +10,7 @@ package class TmpFile: TmpInode, MappableObject {
   private final var accounted: UInt64 = 0
   /// `F_SEAL_*` of memfd_create(2); nil for files that can't be sealed.
   final var seals: UInt32?
-  /// What it was last opened as, for `/proc/PID/maps`.
+  /// What it was last mapped as, for `/proc/PID/maps`.
   package final var mappingName = ""
 
   init(_ fileSystem: TmpFileSystem, permissions: UInt32, owner: Credentials) {
@@ -135,8 +135,7 @@ package class TmpFile: TmpInode, MappableObject {
   }
 
   package override func open(_ flags: OpenFlags, at location: PathLocation) throws(Errno) -> OpenFile {
-    mappingName = location.path
-    return TmpOpenFile(self, flags: flags, location: location)
+    TmpOpenFile(self, flags: flags, location: location)
   }
 
   // MARK: MappableObject
@@ -231,7 +230,10 @@ package final class TmpOpenFile: OpenFile {
 
   package override func mappable() throws(Errno) -> any MappableObject {
     if flags.isWritable { try file.copyUp() }
-    guard let lower, !file.hasOwnData, let origin = file.origin else { return file }
+    guard let lower, !file.hasOwnData, let origin = file.origin else {
+      file.mappingName = description
+      return file
+    }
     return try origin.fileSystem.files.mapping(
       of: origin, lower.descriptor, isWritable: false, name: description, device: file.stat.device)
   }
@@ -261,8 +263,7 @@ extension TmpFileSystem {
     file.stat.links = 0
     file.seals = isSealable ? 0 : MemoryFileSeals.seal
     if !isExecutable { file.seals = (file.seals ?? 0) | MemoryFileSeals.execute }
-    let path = "/memfd:\(name) (deleted)"
-    file.mappingName = path
-    return TmpOpenFile(file, flags: [.readWrite, .largeFile], location: nil, name: path)
+    return TmpOpenFile(
+      file, flags: [.readWrite, .largeFile], location: nil, name: "/memfd:\(name) (deleted)")
   }
 }

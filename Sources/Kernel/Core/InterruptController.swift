@@ -59,6 +59,11 @@ final class InterruptController {
     return true
   }
 
+  /// Watches for the death of a host process, if it is not watched already.
+  func watchDeath(of process: any GuestProcess) -> Bool {
+    tokens[process.deathDescriptor.rawValue] != nil || add(process.deathDescriptor, .process(process))
+  }
+
   func remove(_ descriptor: FileDescriptor) {
     guard let token = tokens.removeValue(forKey: descriptor.rawValue) else { return }
     sources[token] = nil

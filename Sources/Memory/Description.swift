@@ -1,8 +1,17 @@
 import LinuxABI
 
 extension AddressSpace {
-  /// The VMAs, for `/proc/PID/maps` and `smaps` (proc(5)).
+  /// The VMAs and the vDSO, for `/proc/PID/maps` and `smaps` (proc(5)).
   package var mappings: [MappingDescription] {
+    guard let vdso else { return areaDescriptions }
+    let size = UInt64(unsafe vdso.bytes.count)
+    let description = MappingDescription(
+      start: vdso.address, end: vdso.address + size, protection: [.read, .execute], isShared: false, offset: 0,
+      device: 0, inode: 0, name: "[vdso]", residentBytes: size)
+    return areaDescriptions + [description]
+  }
+
+  private var areaDescriptions: [MappingDescription] {
     areas.elements.map { area in
       var resident: UInt64 = 0
       if area.fileProtection.isEmpty {

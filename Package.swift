@@ -3,12 +3,7 @@ import PackageDescription
 
 let strict: [SwiftSetting] = [.strictMemorySafety(), .swiftLanguageMode(.v6)]
 
-// Foundation's static archives that the linker does not find on its own.
-let staticExecutable: [LinkerSetting] = [
-  .unsafeFlags([
-    "-static-executable", "-Xlinker", "-l_FoundationCollections", "-Xlinker", "-l_FoundationCShims",
-  ])
-]
+let staticExecutable: [LinkerSetting] = [.unsafeFlags(["-static-executable"])]
 
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
@@ -40,7 +35,7 @@ let package = Package(
     .target(name: "Apus", dependencies: ["Kernel", logging, system], swiftSettings: strict),
     .testTarget(name: "PlatformTests", dependencies: ["Platform", "Host", "CStub"], swiftSettings: strict),
     .executableTarget(
-      name: "apus", dependencies: ["Apus", arguments, logging, system], path: "Sources/apus-cli", swiftSettings: strict,
+      name: "apus", dependencies: ["Apus", logging, system], path: "Sources/apus-cli", swiftSettings: strict,
       linkerSettings: staticExecutable),
     .testTarget(name: "FileSystemTests", dependencies: ["FileSystem"], swiftSettings: strict),
     .testTarget(name: "KernelTests", dependencies: ["Kernel"], swiftSettings: strict),

@@ -9,12 +9,10 @@ struct BlockedSignals {
   private let oldMask: SignalSet
 
   init() {
-    let signals = [
-      Signal.hup, Signal.int, Signal.quit, Signal.term, Signal.usr1, Signal.usr2, Signal.winch, Signal.pipe,
-      Signal.ttou, Signal.tstp,
-    ]
-    let set = signals.reduce(into: SignalSet()) { $0.formUnion(SignalSet($1)) }
-    oldMask = Host.setSignalMask(set, blocking: true)
+    let signals = SignalSet(
+      signals: Signal.hup, Signal.int, Signal.quit, Signal.term, Signal.usr1, Signal.usr2, Signal.winch, Signal.pipe,
+      Signal.ttou, Signal.tstp)
+    oldMask = Host.setSignalMask(signals, blocking: true)
   }
 
   func restore() { _ = Host.setSignalMask(oldMask, blocking: false) }

@@ -94,12 +94,7 @@ struct MountTree {
   }
 
   private func makeDirectories(_ path: String) throws(Errno) -> PathLocation {
-    do throws(Errno) {
-      return try vfs.resolve(path, paths)
-    } catch .noSuchFileOrDirectory {
-      guard isWritable else { throw .readOnlyFileSystem }
-      let parent = path[..<(path.lastIndex(of: "/") ?? path.startIndex)]
-      if !parent.isEmpty { _ = try makeDirectories(String(parent)) }
+    try find(path) { () throws(Errno) in
       // A trailing slash names the directory that was just made.
       if path.hasSuffix("/") { return try vfs.resolve(path, paths) }
       return try vfs.makeDirectory(path, paths, mode: 0o755)
@@ -107,13 +102,22 @@ struct MountTree {
   }
 
   private func makeFile(_ path: String) throws(Errno) -> PathLocation {
+    try find(path) { () throws(Errno) in
+      try vfs.makeNode(path, paths, mode: FileMode(.regular, permissions: 0o644))
+    }
+  }
+
+  /// What a path names; where nothing is there, the directories above are made, and then what `make` makes.
+  private func find(
+    _ path: String, orMake make: () throws(Errno) -> PathLocation
+  ) throws(Errno) -> PathLocation {
     do throws(Errno) {
       return try vfs.resolve(path, paths)
     } catch .noSuchFileOrDirectory {
       guard isWritable else { throw .readOnlyFileSystem }
       let parent = path[..<(path.lastIndex(of: "/") ?? path.startIndex)]
       if !parent.isEmpty { _ = try makeDirectories(String(parent)) }
-      return try vfs.makeNode(path, paths, mode: FileMode(.regular, permissions: 0o644))
+      return try make()
     }
   }
 

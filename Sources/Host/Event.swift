@@ -1,19 +1,6 @@
 import CStub
 import LinuxABI
 
-/// `struct epoll_event` of epoll_ctl(2), packed as on x86-64.
-package struct HostEvent: BitwiseCopyable, Sendable {
-  package var events: UInt32
-  private var low: UInt32
-  private var high: UInt32
-  package var token: UInt64 { UInt64(high) << 32 | UInt64(low) }
-  package init(events: UInt32 = 0, token: UInt64 = 0) {
-    self.events = events
-    low = UInt32(truncatingIfNeeded: token)
-    high = UInt32(truncatingIfNeeded: token >> 32)
-  }
-}
-
 extension Host {
   /// Makes an epoll instance (epoll_create1(2)).
   package static func makeEpoll() throws(Errno) -> FileDescriptor {
@@ -27,7 +14,7 @@ extension Host {
 
   /// Adds, changes or removes a descriptor (epoll_ctl(2)).
   package static func control(
-    _ epoll: FileDescriptor, _ operation: Int, _ descriptor: FileDescriptor, _ event: HostEvent
+    _ epoll: FileDescriptor, _ operation: Int, _ descriptor: FileDescriptor, _ event: EpollEvent
   ) throws(Errno) {
     var event = event
     try unsafe withUnsafeMutablePointer(to: &event) { pointer throws(Errno) in
@@ -38,7 +25,7 @@ extension Host {
 
   /// Waits for events until a CLOCK_MONOTONIC deadline in nanoseconds; nil waits without end (epoll_pwait2(2)).
   package static func wait(
-    _ epoll: FileDescriptor, into events: inout [HostEvent], deadline: UInt64?
+    _ epoll: FileDescriptor, into events: inout [EpollEvent], deadline: UInt64?
   ) throws(Errno) -> Int {
     let now = monotonicTime
     var timeout = Timespec(nanoseconds: deadline.map { $0 > now ? Int64(clamping: $0 - now) : 0 } ?? 0)

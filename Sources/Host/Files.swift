@@ -5,6 +5,7 @@ import LinuxABI
 extension Host {
   /// `AT_*` and other constants that only host calls need.
   private enum Constant {
+    static let workingDirectory = -100
     static let symlinkNoFollow = 0x100
     static let removeDirectory = 0x200
     static let emptyPath = 0x1000
@@ -22,6 +23,9 @@ extension Host {
       try body(Int(bitPattern: pointer.baseAddress))
     }
   }
+
+  /// `AT_FDCWD`, for absolute paths.
+  package static let workingDirectory = FileDescriptor(rawValue: CInt(Constant.workingDirectory))
 
   private static func number(_ descriptor: FileDescriptor) -> Int { Int(descriptor.rawValue) }
 
@@ -42,7 +46,7 @@ extension Host {
     at directory: FileDescriptor?, _ path: [UInt8], _ flags: OpenFlags, mode: UInt32 = 0
   ) throws(Errno) -> FileDescriptor {
     try withPath(path) { (pointer) throws(Errno) in
-      let base = directory.map { number($0) } ?? -100
+      let base = directory.map { number($0) } ?? Constant.workingDirectory
       let result = try call(.openat, base, pointer, Int(flags.union(.closeOnExec).rawValue), Int(mode))
       return FileDescriptor(rawValue: CInt(result))
     }
@@ -63,11 +67,6 @@ extension Host {
       }
       return FileDescriptor(rawValue: CInt(result))
     }
-  }
-
-  /// A descriptor for the same file with another access mode, made through `/proc/self/fd`.
-  package static func reopen(_ descriptor: FileDescriptor, _ flags: OpenFlags) throws(Errno) -> FileDescriptor {
-    try open(at: nil, Array("/proc/self/fd/\(descriptor.rawValue)".utf8), flags)
   }
 
   // MARK: attributes
@@ -120,7 +119,7 @@ extension Host {
         defer { close(file) }
         if try status(file).mode & 0o170000 == FileMode.Kind.symbolicLink.rawValue { throw .notSupported }
         try withPath(Array("/proc/self/fd/\(file.rawValue)".utf8)) { (link) throws(Errno) in
-          try call(.fchmodat, -100, link, Int(permissions))
+          try call(.fchmodat, Constant.workingDirectory, link, Int(permissions))
         }
       }
     }

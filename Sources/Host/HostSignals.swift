@@ -8,17 +8,9 @@ package struct HostSignal: Sendable {
 }
 
 extension Host {
-  /// Blocks signals in the calling thread (rt_sigprocmask(2)).
-  package static func block(_ signals: [Int32]) throws(Errno) {
-    var mask = set(of: signals)
-    try unsafe withUnsafeMutablePointer(to: &mask) { pointer throws(Errno) in
-      _ = try call(.rt_sigprocmask, 0, Int(bitPattern: pointer), 0, 8)
-    }
-  }
-
   /// Makes a non-blocking descriptor that reads blocked signals (signalfd(2)).
-  package static func makeSignalDescriptor(_ signals: [Int32]) throws(Errno) -> FileDescriptor {
-    var mask = set(of: signals)
+  package static func makeSignalDescriptor(_ signals: SignalSet) throws(Errno) -> FileDescriptor {
+    var mask = signals.rawValue
     return try unsafe withUnsafeMutablePointer(to: &mask) { pointer throws(Errno) in
       FileDescriptor(rawValue: CInt(try call(.signalfd4, -1, Int(bitPattern: pointer), 8, 0o2004000)))
     }
@@ -43,9 +35,5 @@ extension Host {
     _ = setSignalMask(old.subtracting(SignalSet(Signal.tstp)), blocking: false)
     _ = try? call(.tgkill, process, thread, Int(Signal.tstp))
     _ = setSignalMask(old, blocking: false)
-  }
-
-  private static func set(of signals: [Int32]) -> UInt64 {
-    signals.reduce(into: SignalSet()) { $0.formUnion(SignalSet($1)) }.rawValue
   }
 }

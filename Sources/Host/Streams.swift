@@ -9,19 +9,10 @@ package enum HostStreamKind: Sendable, Equatable {
   case other
 }
 
-/// The caller's open files (standard input, output and error), whose descriptions are shared with other processes: these
-/// calls never make them non-blocking.
+/// The caller's open files (standard input, output and error), whose descriptions are shared with other processes:
+/// these calls never make them non-blocking.
 extension Host {
   package enum Stream {
-    /// fstat(2).
-    package static func status(of descriptor: FileDescriptor) throws(Errno) -> Stat {
-      var stat = Stat()
-      try unsafe withUnsafeMutablePointer(to: &stat) { pointer throws(Errno) in
-        _ = try call(.fstat, Int(descriptor.rawValue), Int(bitPattern: pointer))
-      }
-      return stat
-    }
-
     /// Tells what a descriptor refers to.
     package static func kind(of descriptor: FileDescriptor, _ status: Stat) -> HostStreamKind {
       switch FileMode(rawValue: status.mode).kind {
@@ -44,52 +35,17 @@ extension Host {
 
     /// Opens what a descriptor refers to once more, as a description of our own.
     package static func reopen(_ descriptor: FileDescriptor, _ flags: OpenFlags) throws(Errno) -> FileDescriptor {
-      let flags = flags.union([.closeOnExec, .noControllingTTY])
-      return try openPath("/proc/self/fd/\(descriptor.rawValue)", flags)
-    }
-
-    /// openat(2) without a directory, of a path that Apus itself names.
-    package static func openPath(_ path: String, _ flags: OpenFlags) throws(Errno) -> FileDescriptor {
-      var path = Array(path.utf8) + [0]
-      return try unsafe path.withUnsafeMutableBufferPointer { pointer throws(Errno) in
-        FileDescriptor(
-          rawValue: CInt(
-            try call(.openat, -100, Int(bitPattern: pointer.baseAddress), Int(flags.rawValue))))
-      }
+      try open(at: nil, path(of: descriptor), flags.union(.noControllingTTY))
     }
 
     /// The target of `/proc/self/fd/N` (readlink(2)).
     package static func name(of descriptor: FileDescriptor) throws(Errno) -> String {
-      var path = Array("/proc/self/fd/\(descriptor.rawValue)".utf8) + [0]
-      var target = [UInt8](repeating: 0, count: 4096)
-      let count = try unsafe path.withUnsafeMutableBufferPointer { path throws(Errno) in
-        try unsafe target.withUnsafeMutableBufferPointer { target throws(Errno) in
-          try call(
-            .readlink, Int(bitPattern: path.baseAddress), Int(bitPattern: target.baseAddress), target.count)
-        }
-      }
-      return String(decoding: target[..<max(count, 0)], as: UTF8.self)
+      String(decoding: try readLink(at: workingDirectory, path(of: descriptor)), as: UTF8.self)
     }
 
-    /// The text of a small file that Apus itself names.
-    package static func contents(of path: String) throws(Errno) -> String {
-      let descriptor = try openPath(path, .closeOnExec)
-      defer { try? descriptor.close() }
-      var text: [UInt8] = []
-      while text.count < 1 << 22 {
-        var part = [UInt8](repeating: 0, count: 1 << 16)
-        let count = try unsafe part.withUnsafeMutableBufferPointer { buffer throws(Errno) in
-          try call(.read, Int(descriptor.rawValue), Int(bitPattern: buffer.baseAddress), buffer.count)
-        }
-        if count <= 0 { break }
-        text += part[..<count]
-      }
-      return String(decoding: text, as: UTF8.self)
-    }
-
-    /// A duplicate that is closed on exec (fcntl(2), `F_DUPFD_CLOEXEC`).
-    package static func duplicate(_ descriptor: FileDescriptor) throws(Errno) -> FileDescriptor {
-      FileDescriptor(rawValue: CInt(try call(.fcntl, Int(descriptor.rawValue), 1030, 3)))
+    /// A link to what a descriptor refers to (proc_pid_fd(5)).
+    private static func path(of descriptor: FileDescriptor) -> [UInt8] {
+      Array("/proc/self/fd/\(descriptor.rawValue)".utf8)
     }
 
     /// What is ready now (poll(2) with a timeout of zero).
@@ -159,23 +115,6 @@ extension Host {
     ) throws(Errno) -> Int {
       try call(
         .sendto, Int(descriptor.rawValue), Int(bitPattern: segment.baseAddress), segment.count, 0x4040, 0, 0)
-    }
-
-    /// lseek(2).
-    package static func seek(
-      _ descriptor: FileDescriptor, to offset: Int64, whence: Int32
-    ) throws(Errno) -> UInt64 {
-      UInt64(try call(.lseek, Int(descriptor.rawValue), Int(offset), Int(whence)))
-    }
-
-    /// ftruncate(2).
-    package static func truncate(_ descriptor: FileDescriptor, to size: UInt64) throws(Errno) {
-      try call(.ftruncate, Int(descriptor.rawValue), Int(clamping: size))
-    }
-
-    /// fsync(2) or fdatasync(2).
-    package static func synchronize(_ descriptor: FileDescriptor, dataOnly: Bool) throws(Errno) {
-      try call(dataOnly ? .fdatasync : .fsync, Int(descriptor.rawValue))
     }
 
     /// Device control with an argument block that the host may read and write (ioctl(2)).

@@ -1,23 +1,6 @@
 /// `struct sigcontext` of x86-64: the registers in a signal frame (sigreturn(2), `asm/sigcontext.h`).
 package struct MachineContext: BitwiseCopyable, Sendable {
-  package var r8: UInt64 = 0
-  package var r9: UInt64 = 0
-  package var r10: UInt64 = 0
-  package var r11: UInt64 = 0
-  package var r12: UInt64 = 0
-  package var r13: UInt64 = 0
-  package var r14: UInt64 = 0
-  package var r15: UInt64 = 0
-  package var rdi: UInt64 = 0
-  package var rsi: UInt64 = 0
-  package var rbp: UInt64 = 0
-  package var rbx: UInt64 = 0
-  package var rdx: UInt64 = 0
-  package var rax: UInt64 = 0
-  package var rcx: UInt64 = 0
-  package var rsp: UInt64 = 0
-  package var rip: UInt64 = 0
-  package var rflags: UInt64 = 0
+  private var general = Registers.General(repeating: 0)
   package var cs: UInt16 = MachineContext.userCodeSegment
   package var gs: UInt16 = 0
   package var fs: UInt16 = 0
@@ -38,49 +21,21 @@ package struct MachineContext: BitwiseCopyable, Sendable {
   package init() {}
 
   /// The registers as a frame shows them.
-  package init(_ registers: Registers) {
-    r8 = registers.r8
-    r9 = registers.r9
-    r10 = registers.r10
-    r11 = registers.r11
-    r12 = registers.r12
-    r13 = registers.r13
-    r14 = registers.r14
-    r15 = registers.r15
-    rdi = registers.rdi
-    rsi = registers.rsi
-    rbp = registers.rbp
-    rbx = registers.rbx
-    rdx = registers.rdx
-    rax = registers.rax
-    rcx = registers.rcx
-    rsp = registers.rsp
-    rip = registers.rip
-    rflags = registers.rflags
+  package init(_ registers: Registers) { general = registers.general }
+
+  /// The registers in the frame; segment bases are not there and read as 0.
+  package var registers: Registers {
+    var registers = Registers()
+    registers.general = general
+    return registers
   }
 
   /// `registers` with everything that sigreturn restores. Segment bases are not in a frame and stay.
   package func restored(into registers: Registers) -> Registers {
     var result = registers
-    result.r8 = r8
-    result.r9 = r9
-    result.r10 = r10
-    result.r11 = r11
-    result.r12 = r12
-    result.r13 = r13
-    result.r14 = r14
-    result.r15 = r15
-    result.rdi = rdi
-    result.rsi = rsi
-    result.rbp = rbp
-    result.rbx = rbx
-    result.rdx = rdx
-    result.rax = rax
-    result.rcx = rcx
-    result.rsp = rsp
-    result.rip = rip
+    result.general = general
     let flags = MachineContext.restorableFlags
-    result.rflags = registers.rflags & ~flags | rflags & flags
+    result.rflags = registers.rflags & ~flags | result.rflags & flags
     return result
   }
 }

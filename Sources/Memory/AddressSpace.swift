@@ -122,8 +122,8 @@ package final class AddressSpace {
   private func clear() {
     isOver = true
     if extents.pages > 256 { physical.notePeak() }
-    for extent in extents.extents { releases.add(FrameRun(start: extent.frame, count: extent.count)) }
-    for area in areas.areas {
+    for extent in extents.elements { releases.add(FrameRun(start: extent.frame, count: extent.count)) }
+    for area in areas.elements {
       if case .frames(let store) = area.object?.backing { store.removeMapper(self) }
     }
     extents = ExtentMap()

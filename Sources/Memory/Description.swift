@@ -1,9 +1,18 @@
 import LinuxABI
 
 extension AddressSpace {
-  /// The VMAs, for `/proc/PID/maps` and `smaps` (proc(5)).
+  /// The VMAs and the vDSO, for `/proc/PID/maps` and `smaps` (proc(5)).
   package var mappings: [MappingDescription] {
-    areas.areas.map { area in
+    guard let vdso else { return areaDescriptions }
+    let size = UInt64(unsafe vdso.bytes.count)
+    let description = MappingDescription(
+      start: vdso.address, end: vdso.address + size, protection: [.read, .execute], isShared: false, offset: 0,
+      device: 0, inode: 0, name: "[vdso]", residentBytes: size)
+    return areaDescriptions + [description]
+  }
+
+  private var areaDescriptions: [MappingDescription] {
+    areas.elements.map { area in
       var resident: UInt64 = 0
       if area.fileProtection.isEmpty {
         extents.forEach(in: area.range) { resident += $0.end - $0.start }
@@ -23,7 +32,7 @@ extension AddressSpace {
   package var totalBytes: UInt64 { areas.pages << 12 }
   /// Bytes with frames or file pages mapped (an upper bound of RSS).
   package var residentBytes: UInt64 {
-    UInt64(extents.pages) << 12 + sum { !$0.fileProtection.isEmpty }
+    extents.pages << 12 + sum { !$0.fileProtection.isEmpty }
   }
   /// Bytes of stacks.
   package var stackBytes: UInt64 { sum { $0.flags.contains(.growsDown) } }
@@ -35,7 +44,7 @@ extension AddressSpace {
   package var sharedBytes: UInt64 { sum { $0.object != nil } }
 
   private func sum(_ condition: (VirtualArea) -> Bool) -> UInt64 {
-    areas.areas.reduce(0) { $0 + (condition($1) ? $1.count : 0) } << 12
+    areas.elements.reduce(0) { $0 + (condition($1) ? $1.count : 0) } << 12
   }
 
   /// Names a range: `[stack]`, `[heap]`, or what `PR_SET_VMA_ANON_NAME` gives (prctl(2)).

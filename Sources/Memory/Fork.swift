@@ -21,7 +21,7 @@ extension AddressSpace {
 
     // The areas' storage is shared until one of the two changes.
     child.areas = areas
-    child.areas.removeUnforked()
+    child.areas.removeAll { $0.flags.contains(.dontFork) }
     child.peakTotalBytes = child.areas.pages << 12
     child.searchTop = .max
     var kept = ExtentMap()
@@ -45,24 +45,7 @@ extension AddressSpace {
           if copiesFrames { child.share(extent) }
         } else {
           while group < copyAhead.groups.count, copyAhead.groups[group].upperBound <= extent.start { group += 1 }
-          var rest = extent
-          var look = group
-          while look < copyAhead.groups.count, copyAhead.groups[look].lowerBound < rest.end {
-            let hot = copyAhead.groups[look].clamped(to: rest.start..<rest.end)
-            look += 1
-            guard !hot.isEmpty, extent.protection.contains(.write) else { continue }
-            if rest.start < hot.lowerBound {
-              shareOnWrite(rest.clipped(to: rest.start..<hot.lowerBound), with: child, &kept, &protections)
-            }
-            let part = rest.clipped(to: hot)
-            if child.copyNow(part) { kept.append(part) } else { shareOnWrite(part, with: child, &kept, &protections) }
-            if hot.upperBound == rest.end {
-              rest.start = rest.end
-              break
-            }
-            rest = rest.clipped(to: hot.upperBound..<rest.end)
-          }
-          if rest.start < rest.end { shareOnWrite(rest, with: child, &kept, &protections) }
+          copyOrShare(extent, with: child, groups: group, &kept, &protections)
         }
         position += 1
       }
@@ -71,6 +54,30 @@ extension AddressSpace {
     extents = kept
     child.showAll()
     return child
+  }
+
+  /// Gives the child private pages: copies of those that `copyAhead` names (`groups`: the first that may), the same
+  /// frames until one writes for the rest.
+  @inline(__always)
+  private func copyOrShare(
+    _ extent: Extent, with child: AddressSpace, groups: Int, _ kept: inout ExtentMap,
+    _ protections: inout PendingProtection
+  ) {
+    var rest = extent
+    var group = groups
+    while group < copyAhead.groups.count, copyAhead.groups[group].lowerBound < rest.end {
+      let hot = copyAhead.groups[group].clamped(to: rest.start..<rest.end)
+      group += 1
+      guard !hot.isEmpty, extent.protection.contains(.write) else { continue }
+      if rest.start < hot.lowerBound {
+        shareOnWrite(rest.clipped(to: rest.start..<hot.lowerBound), with: child, &kept, &protections)
+      }
+      let part = rest.clipped(to: hot)
+      if child.copyNow(part) { kept.append(part) } else { shareOnWrite(part, with: child, &kept, &protections) }
+      if hot.upperBound == rest.end { return }
+      rest = rest.clipped(to: hot.upperBound..<rest.end)
+    }
+    shareOnWrite(rest, with: child, &kept, &protections)
   }
 
   /// Gives the child the same frames, shared for good.
@@ -108,10 +115,10 @@ extension AddressSpace {
 
   /// Shows everything in an empty guest process.
   private func showAll() {
-    for extent in extents.extents {
+    for extent in extents.elements {
       show(extent, populate: !extent.isCopyOnWrite && extent.count <= CopyAhead.maximumPages && isPrivate(extent))
     }
-    for area in areas.areas where !area.fileProtection.isEmpty { showFile(area, in: area.range) }
+    for area in areas.elements where !area.fileProtection.isEmpty { showFile(area, in: area.range) }
   }
 
   private func isPrivate(_ extent: Extent) -> Bool {

@@ -18,7 +18,7 @@ package final class FrameStore {
   package init(physical: PhysicalMemory) { self.physical = physical }
 
   deinit {
-    for extent in extents.extents { physical.release(extent.frame, extent.count) }
+    for extent in extents.elements { physical.release(extent.frame, extent.count) }
   }
 
   /// Largest size in bytes.
@@ -201,7 +201,7 @@ package final class FrameStore {
     var wanted = hole.count
     if growing, page > 0, extents.count > 0, extents[extents.count - 1].end == page {
       // A file that grows at its end gets frames ahead, so that it is made of few extents.
-      wanted = max(wanted, min(extents.pages / 4, 256))
+      wanted = max(wanted, Int(min(extents.pages / 4, 256)))
     }
     guard let run = physical.allocate(min(wanted, 1024), zeroed: true) else { return nil }
     let count = UInt64(run.count)

@@ -158,7 +158,7 @@ extension AddressSpace {
     guard dataPages + count <= limits.data >> 12 else { throw .noMemory }
   }
 
-  var dataPages: UInt64 { areas.areas.reduce(0) { $0 + ($1.isData ? $1.count : 0) } }
+  var dataPages: UInt64 { areas.elements.reduce(0) { $0 + ($1.isData ? $1.count : 0) } }
 
   /// The areas' parts in a range.
   func areaParts(in range: Range<PageNumber>) -> ContiguousArray<VirtualArea> { areas.parts(in: range) }

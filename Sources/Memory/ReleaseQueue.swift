@@ -68,8 +68,9 @@ final class ReleaseQueue {
     drain()
   }
 
-  /// The address space is over, and its process is dying: the frames are free when it is gone.
+  /// The address space is over, and its process is dead: the frames are free when it is gone.
   func abandon() {
+    process.kill()
     isRetired = true
     drain()
   }

@@ -24,7 +24,7 @@ final class SharedAnonymousMemory: MappableObject {
 }
 
 /// A VMA: a range of pages with the same attributes (mmap(2), proc_pid_maps(5)). Units are pages.
-struct VirtualArea {
+struct VirtualArea: PageRangeElement {
   struct Flags: OptionSet {
     let rawValue: UInt8
     static let shared = Flags(rawValue: 1)
@@ -75,7 +75,6 @@ struct VirtualArea {
     return part
   }
 
-  /// Whether two areas that touch are one.
   func joins(_ next: VirtualArea) -> Bool {
     end == next.start && protection == next.protection && flags == next.flags && maximum == next.maximum
       && object?.identity == next.object?.identity && (object == nil || offset &+ count == next.offset)
@@ -94,126 +93,5 @@ extension HostProtection {
   @inline(__always) var readOnly: HostProtection { HostProtection(rawValue: rawValue & ~2) }
 }
 
-/// The areas of an address space, in order.
-struct AreaMap {
-  private(set) var areas: ContiguousArray<VirtualArea> = []
-  /// Sum of all lengths.
-  private(set) var pages: UInt64 = 0
-  private var hint = 0
-
-  init() {}
-
-  var count: Int { areas.count }
-
-  /// Index of the first area that ends after `page`; it holds the page, or follows it.
-  @inline(__always) func lowerBound(_ page: PageNumber) -> Int {
-    var low = 0
-    var high = areas.count
-    while low < high {
-      let middle = (low + high) >> 1
-      if areas[middle].end > page { high = middle } else { low = middle + 1 }
-    }
-    return low
-  }
-
-  /// Index of the area that holds a page.
-  @inline(__always) mutating func index(of page: PageNumber) -> Int? {
-    if hint < areas.count, areas[hint].start <= page, page < areas[hint].end { return hint }
-    let index = lowerBound(page)
-    guard index < areas.count, areas[index].start <= page else { return nil }
-    hint = index
-    return index
-  }
-
-  subscript(index: Int) -> VirtualArea {
-    @inline(__always) _read { yield areas[index] }
-    @inline(__always) _modify { yield &areas[index] }
-  }
-
-  func isFree(_ range: Range<PageNumber>) -> Bool {
-    let index = lowerBound(range.lowerBound)
-    return index == areas.count || areas[index].start >= range.upperBound
-  }
-
-  /// Whether areas cover a range without a hole.
-  func covers(_ range: Range<PageNumber>) -> Bool {
-    var position = range.lowerBound
-    var index = lowerBound(position)
-    while position < range.upperBound {
-      guard index < areas.count, areas[index].start <= position else { return false }
-      position = areas[index].end
-      index += 1
-    }
-    return true
-  }
-
-  /// Adds an area where there is none, joining it with its neighbours.
-  mutating func insert(_ area: VirtualArea) {
-    pages += area.count
-    var index = lowerBound(area.start)
-    areas.insert(area, at: index)
-    if index > 0, joinNext(index - 1) { index -= 1 }
-    _ = joinNext(index)
-  }
-
-  private mutating func joinNext(_ index: Int) -> Bool {
-    guard index + 1 < areas.count, areas[index].joins(areas[index + 1]) else { return false }
-    areas[index].end = areas[index + 1].end
-    areas.remove(at: index + 1)
-    return true
-  }
-
-  /// Joins areas that agree, in and next to a range.
-  mutating func join(around range: Range<PageNumber>) {
-    var index = max(0, lowerBound(range.lowerBound) - 1)
-    while index < areas.count, areas[index].start <= range.upperBound {
-      if !joinNext(index) { index += 1 }
-    }
-  }
-
-  /// Makes `page` a boundary.
-  mutating func split(at page: PageNumber) {
-    let index = lowerBound(page)
-    guard index < areas.count, areas[index].start < page else { return }
-    let whole = areas[index]
-    areas[index].end = page
-    areas.insert(whole.clipped(to: page..<whole.end), at: index + 1)
-  }
-
-  /// Takes areas out that no child gets.
-  mutating func removeUnforked() {
-    guard areas.contains(where: { $0.flags.contains(.dontFork) }) else { return }
-    areas.removeAll { $0.flags.contains(.dontFork) }
-    pages = areas.reduce(0) { $0 + $1.count }
-    hint = 0
-  }
-
-  /// Indexes of the areas inside a range whose ends are boundaries.
-  func indexes(in range: Range<PageNumber>) -> Range<Int> {
-    let first = lowerBound(range.lowerBound)
-    var last = first
-    while last < areas.count, areas[last].start < range.upperBound { last += 1 }
-    return first..<last
-  }
-
-  /// Moves an area's start down.
-  mutating func extendDown(_ index: Int, to page: PageNumber) {
-    pages += areas[index].start - page
-    areas[index].start = page
-  }
-
-  mutating func remove(_ range: Range<PageNumber>) {
-    split(at: range.lowerBound)
-    split(at: range.upperBound)
-    let gone = indexes(in: range)
-    for index in gone { pages -= areas[index].count }
-    areas.removeSubrange(gone)
-  }
-
-  /// The parts in a range, as an array.
-  func parts(in range: Range<PageNumber>) -> ContiguousArray<VirtualArea> {
-    var result: ContiguousArray<VirtualArea> = []
-    for index in indexes(in: range) { result.append(areas[index].clipped(to: range)) }
-    return result
-  }
-}
+/// The areas of an address space. Who changes attributes joins what has become alike (`join(around:)`).
+typealias AreaMap = PageRangeMap<VirtualArea>

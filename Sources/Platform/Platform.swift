@@ -150,7 +150,8 @@ package protocol GuestProcess: AnyObject, Sendable {
   /// kills it where it can't be shown to be quiet. No thread of it may be running. A release ticket
   /// taken right before covers the unmapping of everything. The object is used afterwards only to ask for that.
   func recycle()
-  /// Kills the host process (SIGKILL). The object is not used afterwards but for `isDead`.
+  /// Kills the host process (SIGKILL), or gives up one that has died. The object is not used afterwards but for `isDead`,
+  /// for `noteDeath`, and to ask what it has confirmed.
   func kill()
 }
 

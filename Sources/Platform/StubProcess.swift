@@ -151,7 +151,8 @@ final class StubProcess: GuestProcess {
   func kill() {
     die(.killed)
     if released.exchange(true, ordering: .sequentiallyConsistent) { return }
-    if !reap() { platform.noteDying(self) }
+    // It may have been reaped before, as one that died by itself.
+    if reap() { retireIfOver() } else { platform.noteDying(self) }
   }
 
   /// Kills the host process because of something it did.

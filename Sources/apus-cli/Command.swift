@@ -1,42 +1,57 @@
 import Apus
-import ArgumentParser
 import Glibc
 
-/// The command line of Apus.
+/// The command line of Apus: `apus run` and `apus doctor`.
+///
+/// It is read by hand, from the one table in `RunOptions.table`: a short command takes 7 ms from start to end, and a
+/// general parser that looks at declarations at run time would add a third of that.
 @main
-struct Command: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "apus",
-    abstract: "Runs Linux programs under a user-mode kernel, without privileges.",
-    discussion: """
-      Exit status: the program's own; 128+n where signal n ended it; 127 where the command was not found, 126 where it \
-      cannot be executed, 125 for errors of apus itself.
-      """,
-    version: "0.1.0",
-    subcommands: [Run.self, Doctor.self])
+enum Command {
+  private static let version = "0.1.0"
 
-  /// Parses, runs, and turns every error into one line on stderr and an exit status.
+  private static let help = """
+    Runs Linux programs under a user-mode kernel, without privileges.
+
+    Usage: apus run [OPTIONS] [--] COMMAND [ARGUMENTS…]
+           apus doctor
+
+      run      Runs a command in a sandbox; `apus run --help` lists the options.
+      doctor   Checks what this host allows, and which platform apus picks. Exits with 0 where apus can run here, else
+               with 1.
+
+      -h, --help   Shows this help.
+      --version    Shows the version.
+
+    Exit status: the program's own; 128+n where signal n ended it; 127 where the command was not found, 126 where it
+    cannot be executed, 125 for errors of apus itself.
+    """
+
+  /// Runs, and turns every error into one line on stderr and an exit status.
   static func main() {
-    do {
-      let arguments = Options.normalize(Array(CommandLine.arguments.dropFirst()))
-      if let options = RunOptions(normalized: arguments) { leave(try options.run()) }
-      var command = try parseAsRoot(arguments)
-      try command.run()
-    } catch let error as SandboxError {
-      fail(error.description, status: error.exitStatus)
+    do throws(SandboxError) {
+      exit(try run(CommandLine.arguments.dropFirst()))
     } catch {
-      // Help and version are "errors" that succeed.
-      if exitCode(for: error).isSuccess || error is CleanExit || error is ExitCode { exit(withError: error) }
-      fail(message(for: error), status: SandboxError.failed)
+      let line = error.description.split(separator: "\n").joined(separator: " ")
+      StandardError.write("apus: \(line)\n")
+      exit(error.exitStatus)
     }
   }
 
-  /// Ends apus. (`exit(withError:)` of ArgumentParser prepares a help text first.)
-  private static func leave(_ status: Int32) -> Never { Glibc.exit(status) }
-
-  private static func fail(_ message: String, status: Int32) -> Never {
-    let line = message.split(separator: "\n").joined(separator: " ")
-    StandardError.write("apus: \(line)\n")
-    leave(status)
+  /// Returns the status to exit with.
+  private static func run(_ words: ArraySlice<String>) throws(SandboxError) -> Int32 {
+    let rest = words.dropFirst()
+    switch words.first {
+    case "run": return try RunOptions(rest).run()
+    case "help" where rest.first == "run": print(RunOptions.help)
+    case nil, "help", "--help", "-h": print(help)
+    case "--version": print(version)
+    case "doctor":
+      guard rest.isEmpty else { throw SandboxError("doctor takes no arguments") }
+      let report = HostReport()
+      print(report.text)
+      return report.platform == nil ? 1 : 0
+    case let word?: throw SandboxError("no such command: \(word)", remedy: "see `apus --help`")
+    }
+    return 0
   }
 }

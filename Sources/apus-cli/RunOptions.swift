@@ -1,118 +1,139 @@
 import Apus
 import SystemPackage
 
-/// The options of `apus run` as they were written, and what they mean.
+/// What `apus run` was asked to do.
 struct RunOptions {
+  /// Where something is written for the user.
+  enum Output {
+    case standardError
+    case file(String)
+    /// `-` stands for stderr.
+    init(_ text: String) { self = text == "-" ? .standardError : .file(text) }
+  }
+
+  var command: [String] = []
+  var showsHelp = false
   var root = "/"
   var overlay = SandboxConfiguration.Overlay.memory
-  var volumes: [String] = []
+  var volumes: [SandboxConfiguration.Volume] = []
+  /// Nil: the caller's.
   var workingDirectory: String?
-  var user = "0:0"
+  var user = SandboxConfiguration.User.root
+  /// `NAME=value`, or `NAME` for the caller's value.
   var environment: [String] = []
   var usesCallerEnvironment = false
   var hostName = "apus"
-  var memory: String?
+  /// Bytes; nil: `SandboxConfiguration.defaultMemory`.
+  var memory: UInt64?
   var cpus: Int?
   var platform = SandboxConfiguration.PlatformChoice.automatic
   var isTrusted = false
-  /// A file, or `Options.standardError`.
-  var trace: String?
-  var statistics: String?
-  var command: [String]
+  var trace: Output?
+  var statistics: Output?
 
-  init(command: [String]) { self.command = command }
+  init() {}
 
-  /// Runs the command and returns the status to exit with.
-  func run() throws -> Int32 {
-    let sandbox = try Sandbox(try makeConfiguration())
-    defer { report(sandbox) }
-    return try sandbox.run().shellStatus
+  /// All options, in the order in which help lists them.
+  static let table: [Option] = [
+    Option("--root", value: .required("DIR"), help: "Host directory that becomes / (default: /).") { $0.root = $1 },
+    Option(
+      "--overlay", value: .required("memory|none"),
+      help: "Changes to files: kept in memory (default), or none (read-only)."
+    ) { $0.overlay = try choice($1) },
+    Option(
+      "--volume", "-v", value: .required("HOST:GUEST[:ro]"),
+      help: "Host directory or file to use for real. Repeatable."
+    ) { $0.volumes.append(try volume($1)) },
+    Option("--workdir", "-w", value: .required("DIR"), help: "Directory to start in (default: the caller's).") {
+      $0.workingDirectory = $1
+    },
+    Option(
+      "--user", "-u", value: .required("UID[:GID]"),
+      help: "User and group of the command (default: 0:0; the group: the user's number)."
+    ) { $0.user = try user($1) },
+    Option(
+      "--env", "-e", value: .required("NAME[=VALUE]"),
+      help: "Environment variable; without a value, the caller's. Repeatable."
+    ) { $0.environment.append(try variable($1)) },
+    Option("--env-host", help: "Give the command the caller's whole environment.") { options, _ in
+      options.usesCallerEnvironment = true
+    },
+    Option("--hostname", value: .required("NAME"), help: "Host name that the sandbox shows (default: apus).") {
+      $0.hostName = $1
+    },
+    Option(
+      "--memory", "-m", value: .required("SIZE"),
+      help: "Memory of the sandbox, such as 512M (default: half of the host's)."
+    ) { $0.memory = try size($1) },
+    Option("--cpus", value: .required("N"), help: "Number of virtual CPUs (default: all that apus may use).") {
+      $0.cpus = try count($1)
+    },
+    Option("--platform", value: .required("auto|seccomp|ptrace"), help: "How guest code is run (default: auto).") {
+      $0.platform = try choice($1)
+    },
+    Option("--trusted", help: "The command won't attack apus: faster page faults, weaker containment between guests.") {
+      options, _ in options.isTrusted = true
+    },
+    Option("--trace", value: .optional("FILE"), help: "Show every system call, on stderr or in a file.") {
+      $0.trace = Output($1)
+    },
+    Option("--stats", value: .optional("FILE"), help: "Show counters at the end, on stderr or as JSON in a file.") {
+      $0.statistics = Output($1)
+    },
+    Option("--help", "-h", help: "Show this help.") { options, _ in options.showsHelp = true },
+  ]
+
+  // MARK: Values of options
+
+  private static func choice<Choice: RawRepresentable<String> & CaseIterable>(
+    _ text: String
+  ) throws(Option.BadValue) -> Choice {
+    guard let choice = Choice(rawValue: text) else {
+      let names = Choice.allCases.map(\.rawValue)
+      throw Option.BadValue(problem: "not one of \(names.joined(separator: ", "))")
+    }
+    return choice
   }
 
-  private func report(_ sandbox: Sandbox) {
-    guard let statistics, let counts = sandbox.statistics else { return }
-    if statistics == Options.standardError {
-      StandardError.write(counts.table)
-      return
-    }
-    do {
-      let file = try RunOptions.create(statistics)
-      try file.closeAfter { _ = try file.writeAll(counts.json.utf8) }
-    } catch { StandardError.write("apus: \(statistics): \(error)\n") }
-  }
-
-  // MARK: Options to configuration
-
-  private func makeConfiguration() throws -> SandboxConfiguration {
-    guard let name = command.first else {
-      throw SandboxError("no command", remedy: "usage: apus run [OPTIONS] [--] COMMAND [ARGUMENTS…]")
-    }
-    var configuration = SandboxConfiguration(command: name, arguments: Array(command.dropFirst()))
-    configuration.root = root
-    configuration.overlay = overlay
-    configuration.volumes = try volumes.map(RunOptions.parse(volume:))
-    configuration.workingDirectory = workingDirectory
-    configuration.user = try parseUser()
-    configuration.environment = try makeEnvironment(configuration.user)
-    configuration.hostName = hostName
-    if let memory {
-      guard let size = Options.size(memory) else {
-        throw SandboxError("--memory \(memory): not a size", remedy: "write a number with K, M or G, such as 512M")
-      }
-      configuration.memory = size
-    }
-    if let cpus { configuration.cpus = cpus }
-    configuration.platform = platform
-    configuration.isTrusted = isTrusted
-    configuration.measuresTimes = statistics != nil
-    configuration.forwardsSignals = true
-    configuration.logger = StandardError.logger
-    if let trace {
-      configuration.trace = trace == Options.standardError ? .standardError : try RunOptions.create(trace)
-    }
-    return configuration
-  }
-
-  private static func create(_ path: String) throws -> FileDescriptor {
-    do {
-      return try FileDescriptor.open(
-        FilePath(path), .writeOnly, options: [.create, .truncate, .closeOnExec],
-        permissions: FilePermissions(rawValue: 0o644))
-    } catch { throw SandboxError("\(path): \(error)") }
-  }
-
-  private static func parse(volume: String) throws -> SandboxConfiguration.Volume {
-    var parts = volume.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+  private static func volume(_ text: String) throws(Option.BadValue) -> SandboxConfiguration.Volume {
+    var parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
     var isReadOnly = false
     if parts.count == 3, parts[2] == "ro" || parts[2] == "rw" { isReadOnly = parts.removeLast() == "ro" }
     guard parts.count == 2, !parts[0].isEmpty, parts[1].hasPrefix("/") else {
-      throw SandboxError("--volume \(volume): not HOST:GUEST[:ro] with an absolute path in the guest")
+      throw Option.BadValue(problem: "not HOST:GUEST[:ro] with an absolute path in the guest")
     }
     return SandboxConfiguration.Volume(hostPath: parts[0], guestPath: parts[1], isReadOnly: isReadOnly)
   }
 
-  private func parseUser() throws -> SandboxConfiguration.User {
-    let parts = user.split(separator: ":", omittingEmptySubsequences: false)
+  private static func user(_ text: String) throws(Option.BadValue) -> SandboxConfiguration.User {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
     // (uid_t) -1 means "no user".
     guard parts.count <= 2, let uid = UInt32(parts[0]), let gid = UInt32(parts.last ?? ""), uid != .max, gid != .max
-    else { throw SandboxError("--user \(user): not UID[:GID] in numbers") }
+    else { throw Option.BadValue(problem: "not UID[:GID] in numbers") }
     return SandboxConfiguration.User(uid: uid, gid: gid)
   }
 
-  /// The caller's environment or the default one, with each `--env` in place of what it names.
-  private func makeEnvironment(_ user: SandboxConfiguration.User) throws -> [String] {
-    let caller = SandboxConfiguration.callerEnvironment
-    var variables = usesCallerEnvironment ? caller : SandboxConfiguration.defaultEnvironment(user: user)
-    for option in environment {
-      let name = option.prefix { $0 != "=" }
-      guard !name.isEmpty else { throw SandboxError("--env \(option): no name") }
-      variables.removeAll { $0.hasPrefix("\(name)=") }
-      if name.count < option.count {
-        variables.append(option)
-      } else if let value = caller.first(where: { $0.hasPrefix("\(name)=") }) {
-        variables.append(value)
-      }
+  private static func variable(_ text: String) throws(Option.BadValue) -> String {
+    guard let first = text.first, first != "=" else { throw Option.BadValue(problem: "no name") }
+    return text
+  }
+
+  private static func count(_ text: String) throws(Option.BadValue) -> Int {
+    guard let count = Int(text) else { throw Option.BadValue(problem: "not a number") }
+    return count
+  }
+
+  /// A size in bytes: a whole number with K, M, G or T (powers of 1024).
+  private static func size(_ text: String) throws(Option.BadValue) -> UInt64 {
+    let digits = text.prefix { $0.isASCII && $0.isNumber }
+    let units = ["": 0, "B": 0, "K": 10, "M": 20, "G": 30, "T": 40] as [String: UInt64]
+    var unit = text.dropFirst(digits.count).uppercased()
+    for ending in ["IB", "B"] where unit.count > 1 && unit.hasSuffix(ending) { unit.removeLast(ending.count) }
+    guard let number = UInt64(digits), let shift = units[unit] else {
+      throw Option.BadValue(problem: "not a size", remedy: "write a number with K, M or G, such as 512M")
     }
-    return variables
+    let (product, overflow) = number.multipliedReportingOverflow(by: 1 << shift)
+    guard !overflow else { throw Option.BadValue(problem: "too large") }
+    return product
   }
 }

@@ -127,6 +127,21 @@ import Testing
     }
   }
 
+  /// Five layers, each instance watching all of the next: the chains are many, the instances are not.
+  @Test(.timeLimit(.minutes(1))) func manyChainsAreNoReasonToHang() throws {
+    let layers = (0..<5).map { _ in (0..<12).map { _ in Epoll() } }
+    for (upper, lower) in zip(layers, layers.dropFirst()) {
+      for watcher in upper {
+        for (index, watched) in lower.enumerated() {
+          try watcher.control(.add, descriptor: Int32(index), file: watched, event: EpollEvent(events: 1))
+        }
+      }
+    }
+    #expect(throws: Errno.tooManySymbolicLinkLevels) {
+      try layers[4][0].control(.add, descriptor: 0, file: layers[0][0], event: EpollEvent(events: 1))
+    }
+  }
+
   @Test func exclusiveItemsAreWokenOneAtATime() throws {
     let other = Epoll()
     let event = EpollEvent(events: 1 | EpollFlags.exclusive.rawValue)

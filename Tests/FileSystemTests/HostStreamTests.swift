@@ -48,7 +48,7 @@ import Testing
   }
 
   @Test func devicesThatNeverBlockHaveNoQueue() throws {
-    let null = try Host.Stream.openPath("/dev/null", .readWrite)
+    let null = try Host.open(at: nil, Array("/dev/null".utf8), .readWrite)
     let stream = try HostStream(null, terminal: nil, ownsDescriptor: true, services: services)
     #expect(stream.waitQueue == nil)
     #expect(!stream.isPollable)

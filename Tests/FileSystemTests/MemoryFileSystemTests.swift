@@ -197,6 +197,20 @@ import Testing
     #expect(cache.count <= 101)
     #expect(try cache.child(of: root, "kept") === kept)
   }
+
+  /// A program in a very deep directory holds all names above it: looking for unused ones each time would take for ever.
+  @Test func aCacheOfNamesInUseIsSeldomSearched() throws {
+    let cache = DentryCache(limit: 100)
+    let tree = try TestTree(.memory)
+    let inode = try tree.resolve("/").dentry.inode
+    var deepest = Dentry(name: "", parent: nil, inode: inode)
+    cache.addRoot(deepest)
+    for _ in 0..<2000 { deepest = cache.add(inode, to: deepest, "d") }
+    #expect(cache.count == 2000)
+    #expect(cache.prunings < 100)
+    for index in 0..<200 { #expect(try cache.child(of: deepest, "missing\(index)") == nil) }
+    #expect(cache.count < 2200)
+  }
 }
 
 extension OpenFile {

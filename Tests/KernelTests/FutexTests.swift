@@ -113,7 +113,7 @@ import Testing
     #expect(try futex(task, word, 0, 0) == nil)
     machine.send(Signal.usr1, to: task)
     machine.enter(task)
-    #expect(Int64(bitPattern: try machine.frame(of: task).context.machine.rax) == -4)
+    #expect(Int64(bitPattern: try machine.frame(of: task).context.machine.registers.rax) == -4)
     #expect(machine.kernel.futexes.isEmpty)
   }
 

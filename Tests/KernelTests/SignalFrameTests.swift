@@ -39,8 +39,8 @@ import Testing
     let frame = try machine.frame(of: task)
     #expect(frame.restorer == TestMachine.restorer)
     #expect(frame.context.flags == 7)
-    #expect(frame.context.machine.rbx == 77)
-    #expect(frame.context.machine.rsp == registers.rsp)
+    #expect(frame.context.machine.registers.rbx == 77)
+    #expect(frame.context.machine.registers.rsp == registers.rsp)
     #expect(frame.context.machine.cs == 0x33)
     #expect(frame.context.machine.ss == 0x2b)
     #expect(frame.context.machine.extendedState % 64 == 0)
@@ -75,8 +75,9 @@ import Testing
     machine.send(Signal.usr1, to: task)
     machine.trap(task, .preempted)
     var frame = try machine.frame(of: task)
-    frame.context.machine.rflags = .max
-    frame.context.machine.extendedState = 0
+    var registers = task.thread.registers
+    registers.rflags = .max
+    frame.context.machine = MachineContext(registers)
     frame.context.mask = SignalSet(rawValue: .max)
     try task.memory.writeValue(task.thread.registers.rsp, frame)
     let thread = try #require(task.thread as? FakeThread)

@@ -186,7 +186,7 @@ import Testing
     machine.send(Signal.usr1, to: task)
     machine.trap(task, .preempted)
     #expect(task.thread.registers.rip == TestMachine.handler)
-    let saved = try machine.frame(of: task).context.machine
+    let saved = try machine.frame(of: task).context.machine.registers
     #expect(saved.rip == (row.isRerun ? TestMachine.code : TestMachine.code + 2))
     #expect(saved.rax == (row.isRerun ? 34 : UInt64(bitPattern: -4)))
     #expect(!task.keepsRetry)
@@ -221,7 +221,7 @@ import Testing
     #expect(task.thread.registers.rip == TestMachine.handler)
     let frame = try machine.frame(of: task)
     #expect(frame.context.mask == SignalSet(Signal.usr1))
-    #expect(Int64(bitPattern: frame.context.machine.rax) == -4)
+    #expect(Int64(bitPattern: frame.context.machine.registers.rax) == -4)
     try machine.returnFromHandler(task)
     #expect(task.signalMask == SignalSet(Signal.usr1))
   }
@@ -237,7 +237,7 @@ import Testing
     #expect(try machine.call(task, .rt_sigtimedwait, TestMachine.data, 0, 0, 8) == nil)
     machine.send(Signal.usr1, to: task)
     machine.enter(task)
-    #expect(Int64(bitPattern: try machine.frame(of: task).context.machine.rax) == -4)
+    #expect(Int64(bitPattern: try machine.frame(of: task).context.machine.registers.rax) == -4)
   }
 
   @Test func nothingPendingCostsNothing() throws {

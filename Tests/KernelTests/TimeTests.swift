@@ -30,7 +30,7 @@ import Testing
     #expect(try machine.call(task, .nanosleep, address, result) == nil)
     machine.send(Signal.usr1, to: task)
     machine.enter(task)
-    #expect(Int64(bitPattern: try machine.frame(of: task).context.machine.rax) == -4)
+    #expect(Int64(bitPattern: try machine.frame(of: task).context.machine.registers.rax) == -4)
     let left = try task.memory.readValue(result, as: Timespec.self)
     #expect((990..<1000).contains(left.seconds))
   }
@@ -59,7 +59,7 @@ import Testing
     #expect(task.keepsRetry)
     machine.send(Signal.usr1, to: task)
     machine.trap(task, .preempted)
-    let saved = try machine.frame(of: task).context.machine
+    let saved = try machine.frame(of: task).context.machine.registers
     #expect(Int64(bitPattern: saved.rax) == -4)
     #expect(saved.rip == TestMachine.code + 2)
   }

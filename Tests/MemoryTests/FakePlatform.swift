@@ -72,6 +72,7 @@ final class FakeProcess: GuestProcess, @unchecked Sendable {
   var confirmed: UInt64 = 0
   var isDead = false
   var isRecycled = false
+  var isKilled = false
   /// The last ticket that emptying the process confirms.
   var recycledTicket: UInt64 = 0
   var problems: [String] = []
@@ -95,7 +96,10 @@ final class FakeProcess: GuestProcess, @unchecked Sendable {
     queued = []
     table = [:]
   }
-  func kill() { isDead = true }
+  func kill() {
+    isKilled = true
+    isDead = true
+  }
 
   /// Runs the queue, as happens before a thread runs.
   func flush() {

@@ -129,7 +129,7 @@ final class Machine {
     #expect(process.problems.isEmpty, "\(process.problems.prefix(3))")
     var expected: [UInt64: FakePage] = [:]
     var misowned = 0
-    for area in space.areas.areas {
+    for area in space.areas.elements {
       let protection = area.fileProtection
       if !protection.isEmpty, case .hostFile(let file, _)? = area.object?.backing {
         for page in area.range {
@@ -151,8 +151,8 @@ final class Machine {
     let isSame = process.table == expected
     #expect(isSame, "the host maps \(process.table.count) pages, \(expected.count) expected")
     #expect(process.mappingCount <= space.hostMappings)
-    #expect(space.extents.pages == space.extents.extents.reduce(0) { $0 + $1.count })
-    #expect(space.areas.pages == space.areas.areas.reduce(0) { $0 + $1.count })
+    #expect(space.extents.pages == space.extents.elements.reduce(0) { $0 + UInt64($1.count) })
+    #expect(space.areas.pages == space.areas.elements.reduce(0) { $0 + $1.count })
   }
 
   /// Ends address spaces, and checks that no frame is left.

@@ -61,6 +61,24 @@ import Testing
     #expect(guest.platform.confirmedRelease(of: process) >= ticket)
   }
 
+  @Test("The platform lets go of a host process that was killed from outside", arguments: Setup.all.prefix(2))
+  func killedFromOutside(setup: Setup) throws {
+    let guest = try TestGuest(setup, code: RecyclingTests.code)
+    weak var last: StubProcess?
+    do {
+      let process = try #require(try guest.makeProcess() as? StubProcess)
+      last = process
+      let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
+      _ = thread.run(cpu: nil)
+      Host.kill(process.hostPID, signal: Host.signalKill)
+      for _ in 0..<1000 where !Host.isReadable(process.deathDescriptor) { Host.sleep(nanoseconds: 1_000_000) }
+      process.noteDeath()
+      #expect(process.isDead && process.isGone)
+      process.kill()
+    }
+    #expect(last == nil)
+  }
+
   @Test("No host process is left behind", arguments: Setup.all)
   func noZombies(setup: Setup) throws {
     var pids: [Int32] = []

@@ -2,8 +2,8 @@ import LinuxABI
 
 /// A name in a directory and the inode it leads to: the tree that paths are walked in.
 ///
-/// A dentry belongs to its file system, not to a mount: bind mounts share them. Parents are kept alive by their children;
-/// `DentryCache` lets go of children that nobody uses.
+/// A dentry belongs to its file system, not to a mount: bind mounts share them. Parents are kept alive by their
+/// children; `DentryCache` lets go of children that nobody uses.
 package final class Dentry {
   package internal(set) final var name: String
   package internal(set) final var parent: Dentry?
@@ -19,6 +19,16 @@ package final class Dentry {
     self.name = name
     self.parent = parent
     self.inode = inode
+  }
+
+  /// Releases the directories above one by one, not by recursion: guests nest them deeper than stacks reach.
+  deinit {
+    var above = parent
+    parent = nil
+    while isKnownUniquelyReferenced(&above), let dentry = above {
+      above = dentry.parent
+      dentry.parent = nil
+    }
   }
 
   /// This dentry is `other` or above it.
@@ -37,7 +47,7 @@ package final class Mount {
   /// Root of what is mounted.
   package let root: Dentry
   /// Where it is mounted; nil for the root mount.
-  package let point: PathLocation?
+  package private(set) var point: PathLocation?
   package let fileSystem: any MountedFileSystem
   package internal(set) var isReadOnly: Bool
   /// The id of `/proc/PID/mountinfo`, given by `VFS`.
@@ -47,6 +57,16 @@ package final class Mount {
     self.point = point
     self.fileSystem = fileSystem
     self.isReadOnly = isReadOnly
+  }
+
+  /// Releases the mounts that it is mounted in one by one, as `Dentry` does.
+  deinit {
+    var above = point?.mount
+    point = nil
+    while isKnownUniquelyReferenced(&above), let mount = above {
+      above = mount.point?.mount
+      mount.point = nil
+    }
   }
 }
 

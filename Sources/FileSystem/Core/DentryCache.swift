@@ -9,8 +9,15 @@ final class DentryCache {
   private var roots: [Dentry] = []
   private(set) var count = 0
   private let limit: Int
+  /// Past this many entries, unused ones are looked for.
+  private var threshold: Int
+  /// How often that was done.
+  private(set) var prunings = 0
 
-  init(limit: Int = 1 << 16) { self.limit = limit }
+  init(limit: Int = 1 << 16) {
+    self.limit = limit
+    threshold = limit
+  }
 
   func addRoot(_ root: Dentry) {
     var top = root
@@ -85,14 +92,18 @@ final class DentryCache {
 
   private func insert(_ dentry: Dentry?, in directory: Dentry, _ key: NameKey) {
     if directory.children.updateValue(dentry, forKey: key) == nil { count += 1 }
-    if count > limit { prune(keeping: dentry) }
+    // The caller holds `dentry`, so it stays.
+    if count > threshold { prune() }
   }
 
-  /// Drops unused leaves, twice: directories whose children went may be leaves then.
-  private func prune(keeping kept: Dentry?) {
+  /// Drops unused leaves, twice: directories whose children went may be leaves then. Where most entries are in use, the
+  /// next look has to wait: it costs as much as there are entries.
+  private func prune() {
+    prunings += 1
     for _ in 0..<2 where count > limit / 2 {
       for root in roots { prune(below: root) }
     }
+    threshold = max(limit, count + limit / 2)
   }
 
   private func prune(below root: Dentry) {

@@ -13,6 +13,8 @@ package final class VFS {
   /// The topmost mount on a dentry of a mount.
   private var mounted: [MountPoint: Mount] = [:]
   private var nextNumber = 1
+  /// `fs.mount-max`.
+  private static let maximumMounts = 100_000
 
   private struct MountPoint: Hashable {
     let mount: ObjectIdentifier
@@ -61,6 +63,7 @@ package final class VFS {
     let point = topmost(point)
     if (root.inode.kind == .directory) != (point.dentry.inode.kind == .directory) { throw .notDirectory }
     if point.dentry.isDeleted { throw .noSuchFileOrDirectory }
+    guard mounts.count < VFS.maximumMounts else { throw .noSpace }
     let mount = Mount(root: root, point: point, fileSystem: fileSystem, isReadOnly: isReadOnly)
     mount.number = nextNumber
     nextNumber += 1
@@ -78,13 +81,18 @@ package final class VFS {
     guard location.dentry === mount.root, let point = mount.point, point.mount !== base else {
       throw .invalidArgument
     }
-    for inner in mounts.reversed() where inner.point?.mount === mount {
-      if !detach { throw .resourceBusy }
-      try unmount(PathLocation(mount: inner, dentry: inner.root), detach: true)
+    // Mounts come after what they are mounted in.
+    var gone: Set<ObjectIdentifier> = [ObjectIdentifier(mount)]
+    for inner in mounts {
+      if let outer = inner.point?.mount, gone.contains(ObjectIdentifier(outer)) { gone.insert(ObjectIdentifier(inner)) }
     }
-    mounted[MountPoint(point)] = nil
-    point.dentry.mountCount -= 1
-    mounts.removeAll { $0 === mount }
+    if gone.count > 1, !detach { throw .resourceBusy }
+    for inner in mounts where gone.contains(ObjectIdentifier(inner)) {
+      guard let point = inner.point else { continue }
+      mounted[MountPoint(point)] = nil
+      point.dentry.mountCount -= 1
+    }
+    mounts.removeAll { gone.contains(ObjectIdentifier($0)) }
   }
 
   /// Changes whether a mount may be written (`MS_REMOUNT`).

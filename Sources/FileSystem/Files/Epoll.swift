@@ -41,7 +41,10 @@ package final class Epoll: AnonymousFile {
     case .add:
       guard known == nil else { throw .fileExists }
       if let other = file as? Epoll {
-        guard !other.reaches(self), heightAbove + other.heightBelow <= Epoll.maximumNesting else {
+        let below = other.chains { $0.items.values.compactMap { $0.file as? Epoll } }
+        let above = chains { $0.epollItems.compactMap(\.epoll) }
+        guard !below.members.contains(ObjectIdentifier(self)), above.height + below.height <= Epoll.maximumNesting
+        else {
           throw .tooManySymbolicLinkLevels
         }
       }
@@ -130,15 +133,20 @@ package final class Epoll: AnonymousFile {
 
   // MARK: Nesting
 
-  private func reaches(_ target: Epoll) -> Bool {
-    if self === target { return true }
-    return items.values.contains { ($0.file as? Epoll)?.reaches(target) ?? false }
+  /// The instances in the chains that start here and go on by `next`, and the length of the longest. Level by level, as
+  /// the number of chains may be exponential; they have no circles.
+  private func chains(_ next: (Epoll) -> [Epoll]) -> (height: Int, members: Set<ObjectIdentifier>) {
+    var height = 0
+    var members: Set<ObjectIdentifier> = []
+    var level = [ObjectIdentifier(self): self]
+    while !level.isEmpty {
+      height += 1
+      members.formUnion(level.keys)
+      let following = level.values.flatMap(next).map { (ObjectIdentifier($0), $0) }
+      level = Dictionary(following) { first, _ in first }
+    }
+    return (height, members)
   }
-
-  /// Epoll instances in the longest chain from here to what this one watches.
-  private var heightBelow: Int { 1 + (items.values.compactMap { ($0.file as? Epoll)?.heightBelow }.max() ?? 0) }
-  /// The same towards those that watch this one.
-  private var heightAbove: Int { 1 + (epollItems.compactMap { $0.epoll?.heightAbove }.max() ?? 0) }
 
   package override var information: String {
     items.values.sorted { $0.descriptor < $1.descriptor }

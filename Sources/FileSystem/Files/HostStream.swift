@@ -34,7 +34,7 @@ package final class HostStream: OpenFile {
     _ descriptor: FileDescriptor, terminal: Terminal?, ownsDescriptor: Bool = false, access: OpenFlags? = nil,
     services: any KernelServices, location: PathLocation? = nil
   ) throws(Errno) {
-    let status = try Host.Stream.status(of: descriptor)
+    let status = try Host.status(descriptor)
     let host = try Host.Stream.statusFlags(of: descriptor)
     let kind = Host.Stream.kind(of: descriptor, status)
     guard kind != .directory else { throw .isDirectory }
@@ -56,13 +56,13 @@ package final class HostStream: OpenFile {
   ) throws(Errno) -> Channel {
     switch kind {
     case .regular, .memoryDevice, .directory: return Channel(descriptor: descriptor, mode: .direct)
-    case .socket: return Channel(descriptor: try Host.Stream.duplicate(descriptor), mode: .socket)
+    case .socket: return Channel(descriptor: try Host.duplicate(descriptor), mode: .socket)
     case .terminal, .pipe, .other:
       let wanted = access.union(flags.intersection(.append)).union(.nonBlocking)
       if kind != .other, let own = try? Host.Stream.reopen(descriptor, wanted) {
         return Channel(descriptor: own, mode: .direct)
       }
-      return Channel(descriptor: try Host.Stream.duplicate(descriptor), mode: .polled)
+      return Channel(descriptor: try Host.duplicate(descriptor), mode: .polled)
     }
   }
 
@@ -73,7 +73,7 @@ package final class HostStream: OpenFile {
 
   package override func attributes() throws(Errno) -> Stat {
     if let node = console?.node { return try node.attributes() }
-    var stat = try Host.Stream.status(of: descriptor)
+    var stat = try Host.status(descriptor)
     stat.uid = 0
     stat.gid = 0
     if kind == .terminal { stat.specialDevice = Terminal.device }
@@ -161,17 +161,17 @@ package final class HostStream: OpenFile {
 
   package override func seek(to offset: Int64, whence: Int32) throws(Errno) -> UInt64 {
     guard kind == .regular || kind == .memoryDevice else { throw .illegalSeek }
-    return try Host.Stream.seek(descriptor, to: offset, whence: whence)
+    return try Host.seek(descriptor, offset, whence: whence)
   }
 
   package override func truncate(to size: UInt64) throws(Errno) {
     guard kind == .regular else { throw .invalidArgument }
-    try Host.Stream.truncate(descriptor, to: size)
+    try Host.truncate(descriptor, to: size)
   }
 
   package override func sync(dataOnly: Bool) throws(Errno) {
     guard kind == .regular else { throw .invalidArgument }
-    try Host.Stream.synchronize(descriptor, dataOnly: dataOnly)
+    try Host.sync(descriptor, dataOnly: dataOnly)
   }
 
   package override func mappable() throws(Errno) -> any MappableObject {
@@ -304,8 +304,8 @@ private final class HostStreamMapping: MappableObject {
     file = new
     return .hostFile(file: new, descriptor: descriptor)
   }
-  var mappingSize: UInt64 { UInt64(clamping: (try? Host.Stream.status(of: descriptor))?.size ?? 0) }
-  var mappingDevice: UInt64 { (try? Host.Stream.status(of: descriptor))?.device ?? 0 }
-  var mappingInode: UInt64 { (try? Host.Stream.status(of: descriptor))?.inode ?? 0 }
+  var mappingSize: UInt64 { UInt64(clamping: (try? Host.status(descriptor))?.size ?? 0) }
+  var mappingDevice: UInt64 { (try? Host.status(descriptor))?.device ?? 0 }
+  var mappingInode: UInt64 { (try? Host.status(descriptor))?.inode ?? 0 }
   deinit { if let file { services.platform.unregister(file) } }
 }

@@ -63,6 +63,10 @@ package final class PairSocket: OpenFile {
   private var isPeerDone = false
   /// The peer was closed with unread bytes.
   private var isReset = false
+  /// Sockets wait in messages of sockets that wait in messages of this one: how often, at most, there ever was.
+  private var nesting = 0
+  /// As in Linux, so that closing one does not close too many in turn.
+  private static let maximumNesting = 4
 
   /// Bytes that wait to be received at most (`net.core.wmem_default`).
   package static let capacity = 212_992
@@ -162,7 +166,7 @@ package final class PairSocket: OpenFile {
     return try send(&buffer, files: [], sender: owner)
   }
 
-  /// Sends bytes, with files (sendmsg(2)). - Throws: `EPIPE`, `EAGAIN`, `EMSGSIZE`.
+  /// Sends bytes, with files (sendmsg(2)). - Throws: `EPIPE`, `EAGAIN`, `EMSGSIZE`, `ETOOMANYREFS`.
   package func send(
     _ buffer: inout IOBuffer, files: [OpenFile], sender: SenderCredentials
   ) throws(Errno) -> Int {
@@ -176,6 +180,9 @@ package final class PairSocket: OpenFile {
     } else {
       guard room > 0 else { throw .wouldBlock }
     }
+    let nested = files.reduce(0) { max($0, ($1 as? PairSocket).map { $0.nesting + 1 } ?? 0) }
+    guard nested <= PairSocket.maximumNesting else { throw .tooManyReferences }
+    peer.nesting = max(peer.nesting, nested)
     let bytes = buffer.read(min(buffer.remaining, kind.keepsBorders ? buffer.remaining : room))
     for file in files { file.descriptorCount += 1 }
     peer.messages.append(Message(bytes: bytes, files: files, sender: sender))

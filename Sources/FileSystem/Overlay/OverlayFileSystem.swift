@@ -4,7 +4,8 @@ import LinuxABI
 ///
 /// The upper layer is a tmpfs whose inodes may stand for a host file (`TmpInode.origin`). A host file never has two of
 /// them: one that is in use anywhere is found in `table`, and one that was changed is kept there. So inode numbers
-/// never change, hard links stay hard links, and a directory can move with all that is below it. As with Linux's overlayfs, what happens to changes made underneath on the host is undefined.
+/// never change, hard links stay hard links, and a directory can move with all that is below it. As with Linux's
+/// overlayfs, what happens to changes made underneath on the host is undefined.
 package final class OverlayFileSystem: TmpFileSystem {
   private let lower: HostFileSystem
   private let table = OverlayTable()

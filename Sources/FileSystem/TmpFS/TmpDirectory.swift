@@ -20,6 +20,19 @@ package class TmpDirectory: TmpInode {
     try super.init(fileSystem, origin: origin)
   }
 
+  /// Releases what is below level by level, not by recursion: guests nest directories deeper than stacks reach.
+  deinit {
+    var below = takeDirectories()
+    while var directory = below.popLast() {
+      if isKnownUniquelyReferenced(&directory) { below += directory.takeDirectories() }
+    }
+  }
+
+  private final func takeDirectories() -> [TmpDirectory] {
+    defer { entries = [:] }
+    return entries.values.compactMap { $0.inode as? TmpDirectory }
+  }
+
   // What an overlay adds.
 
   /// The inode that a name leads to where `entries` does not know it.

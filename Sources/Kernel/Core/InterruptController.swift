@@ -24,7 +24,7 @@ final class InterruptController {
     epoll = try Host.makeEpoll()
     pokeCounter = try Host.makeEventCounter()
     sources[0] = .poke
-    try Host.control(epoll, Host.epollAdd, pokeCounter, HostEvent(events: 1, token: 0))
+    try Host.control(epoll, Host.epollAdd, pokeCounter, EpollEvent(events: 1, data: 0))
   }
 
   deinit {
@@ -43,7 +43,7 @@ final class InterruptController {
     let mask = events.rawValue & 0x201f | Host.epollOneShot
     if let token = tokens[descriptor.rawValue] {
       sources[token] = .descriptor(queue)
-      return (try? Host.control(epoll, Host.epollModify, descriptor, HostEvent(events: mask, token: token))) != nil
+      return (try? Host.control(epoll, Host.epollModify, descriptor, EpollEvent(events: mask, data: token))) != nil
     }
     return add(descriptor, mask: mask, .descriptor(queue))
   }
@@ -52,16 +52,21 @@ final class InterruptController {
   func add(_ descriptor: FileDescriptor, mask: UInt32 = 1, _ source: Source) -> Bool {
     lastToken += 1
     do {
-      try Host.control(epoll, Host.epollAdd, descriptor, HostEvent(events: mask, token: lastToken))
+      try Host.control(epoll, Host.epollAdd, descriptor, EpollEvent(events: mask, data: lastToken))
     } catch { return false }
     tokens[descriptor.rawValue] = lastToken
     sources[lastToken] = source
     return true
   }
 
+  /// Watches for the death of a host process, if it is not watched already.
+  func watchDeath(of process: any GuestProcess) -> Bool {
+    tokens[process.deathDescriptor.rawValue] != nil || add(process.deathDescriptor, .process(process))
+  }
+
   func remove(_ descriptor: FileDescriptor) {
     guard let token = tokens.removeValue(forKey: descriptor.rawValue) else { return }
     sources[token] = nil
-    try? Host.control(epoll, Host.epollDelete, descriptor, HostEvent())
+    try? Host.control(epoll, Host.epollDelete, descriptor, EpollEvent())
   }
 }

@@ -68,8 +68,8 @@ package final class Kernel {
   var interrupts: InterruptController { services.interrupts }
 
   /// Handles one report of the interrupt thread's epoll.
-  func interrupt(_ event: HostEvent) {
-    switch interrupts.source(event.token) {
+  func interrupt(_ event: EpollEvent) {
+    switch interrupts.source(event.data) {
     case .poke:
       interrupts.drainPoke()
       services.readAheadWorker.collect()

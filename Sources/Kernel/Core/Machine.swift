@@ -12,7 +12,7 @@ package final class Machine: Sendable {
   /// Serves interrupts until the sandbox has ended: timers, host descriptors, host signals, dead guest processes.
   package func serveInterrupts() {
     let epoll = kernel.withLock { $0.interrupts.epoll }
-    var events = [HostEvent](repeating: HostEvent(), count: 64)
+    var events = [EpollEvent](repeating: EpollEvent(), count: 64)
     var count = 0
     while true {
       let deadline = kernel.withLock { kernel -> UInt64?? in

@@ -17,6 +17,8 @@ struct Program {
 struct LoadedProgram {
   let memory: AddressSpace
   let registers: Registers
+  /// Of the task, once it runs the program.
+  let credentials: Credentials
   let argumentRange: Range<UInt64>
   let environmentRange: Range<UInt64>
   let auxiliaryVector: [UInt64]
@@ -45,7 +47,7 @@ extension Kernel {
     memory.limits = task.memory.limits
     let loaded: LoadedProgram
     do throws(Errno) {
-      loaded = try load(program, request, into: memory, credentials: task.credentials, limits: task.group.limits)
+      loaded = try load(program, request, into: memory, for: task)
       if isFirst {
         task.thread.registers = loaded.registers
       } else {
@@ -55,10 +57,7 @@ extension Kernel {
         task.memory = memory
       }
     } catch {
-      if !isFirst {
-        interrupts.remove(memory.process.deathDescriptor)
-        memory.destroy()
-      }
+      if !isFirst { memory.destroy() }
       throw error
     }
     commit(task, program, request, loaded)
@@ -71,30 +70,28 @@ extension Kernel {
     group.argumentRange = loaded.argumentRange
     group.environmentRange = loaded.environmentRange
     group.auxiliaryVector = loaded.auxiliaryVector
-    group.isDumpable = true
+    group.isDumpable = !loaded.credentials.isElevated
+    if loaded.credentials.isElevated { task.parentDeathSignal = 0 }
     let name = request.path.split(separator: UInt8(ascii: "/")).last.map { Array($0) } ?? request.path
     task.name = String(decoding: name.prefix(15), as: UTF8.self)
     task.robustList = 0
-    if task.files.sharers > 1 {
-      let own = task.files.copy()
-      task.files.release()
-      task.files = own
-    }
+    task.unshareFiles()
     task.files.closeOnExec()
-    changeCredentials(of: task, for: program)
+    task.credentials = loaded.credentials
+    task.attributes.secureBits.remove(.keepCapabilities)
     resetSignalsForExec(task)
     task.replacedRegisters = true
   }
 
-  /// Set-user-ID and set-group-ID programs, and the capabilities of root (execve(2), capabilities(7)).
-  private func changeCredentials(of task: Task, for program: Program) {
+  /// What a task may do once it runs a program: set-user-ID and set-group-ID programs, and the capabilities of root
+  /// (execve(2), capabilities(7)).
+  private func credentials(of task: Task, executing program: Program) -> Credentials {
     var credentials = task.credentials
     let mode = program.attributes.mode
     if !credentials.noNewPrivileges {
       if mode & 0o4000 != 0 { credentials.euid = program.attributes.uid }
       if mode & 0o2010 == 0o2010 { credentials.egid = program.attributes.gid }
     }
-    task.attributes.secureBits.remove(.keepCapabilities)
     credentials.suid = credentials.euid
     credentials.fsuid = credentials.euid
     credentials.sgid = credentials.egid
@@ -106,7 +103,7 @@ extension Kernel {
       credentials.permitted = credentials.ambient
       credentials.effective = credentials.ambient
     }
-    task.credentials = credentials
+    return credentials
   }
 
   /// Ends the other threads of the process and waits for them; the caller takes over the leader's identity.
@@ -202,8 +199,7 @@ extension Kernel {
   // MARK: Loading
 
   private func load(
-    _ program: Program, _ request: ExecRequest, into memory: AddressSpace, credentials: Credentials,
-    limits: ResourceLimits
+    _ program: Program, _ request: ExecRequest, into memory: AddressSpace, for task: Task
   ) throws(Errno) -> LoadedProgram {
     let image = program.image
     let bias = try image.map(into: memory, preferredBase: image.isPositionIndependent ? Kernel.programBase : 0)
@@ -216,7 +212,8 @@ extension Kernel {
       entry = interpreter.header.entry &+ linkerBias
     }
     var stack = try StackBuilder(
-      memory, isExecutable: image.hasExecutableStack, limit: limits[.stack].current)
+      memory, isExecutable: image.hasExecutableStack, limit: task.group.limits[.stack].current)
+    let credentials = credentials(of: task, executing: program)
     let auxiliary: [(AuxiliaryKey, UInt64)] = [
       (.vdso, platform.vdsoAddress ?? 0),
       (.hardwareCapabilities, Host.auxiliaryValue(.hardwareCapabilities)),
@@ -232,9 +229,9 @@ extension Kernel {
       (.euid, UInt64(credentials.euid)),
       (.gid, UInt64(credentials.gid)),
       (.egid, UInt64(credentials.egid)),
-      (.secure, credentials.uid != credentials.euid || credentials.gid != credentials.egid ? 1 : 0),
+      (.secure, credentials.isElevated ? 1 : 0),
       (.hardwareCapabilities2, Host.auxiliaryValue(.hardwareCapabilities2)),
-      (.minimumSignalStack, Host.auxiliaryValue(.minimumSignalStack)),
+      (.minimumSignalStack, minimumSignalStack(of: task.thread)),
     ]
     let block = try stack.build(
       arguments: program.arguments, environment: request.environment, path: request.path,
@@ -243,7 +240,13 @@ extension Kernel {
     registers.rip = entry
     registers.rsp = block.stackPointer
     return LoadedProgram(
-      memory: memory, registers: registers, argumentRange: block.arguments, environmentRange: block.environment,
+      memory: memory, registers: registers, credentials: credentials, argumentRange: block.arguments,
+      environmentRange: block.environment,
       auxiliaryVector: block.auxiliary)
   }
+}
+
+extension Credentials {
+  /// A program runs with other ids than its caller's (`AT_SECURE` of getauxval(3)).
+  fileprivate var isElevated: Bool { uid != euid || gid != egid }
 }

@@ -36,11 +36,35 @@ extension Task {
     try files.add(file, closeOnExec: closeOnExec, minimum: minimum, limit: descriptorLimit)
   }
 
+  /// Gives two files descriptors and writes them to guest memory, or leaves neither (pipe(2), socketpair(2)).
+  func addPair(_ first: OpenFile, _ second: OpenFile, closeOnExec: Bool, to address: UInt64) throws(Errno) {
+    let one = try addFile(first, closeOnExec: closeOnExec)
+    do throws(Errno) {
+      let two = try addFile(second, closeOnExec: closeOnExec)
+      do throws(Errno) {
+        try memory.writeArray(address, [one, two])
+      } catch {
+        try files.close(two)
+        throw error
+      }
+    } catch {
+      try files.close(one)
+      throw error
+    }
+  }
+
+  /// Makes the descriptor table this task's own (`CLONE_FILES` of unshare(2)).
+  func unshareFiles() {
+    guard files.sharers > 1 else { return }
+    let own = files.copy()
+    files.release()
+    files = own
+  }
+
   /// A deadline of a system call, the same in all its runs: `timeout` nanoseconds after its first run.
   func deadline(after timeout: UInt64) -> UInt64 {
     if let deadline = retry.deadline { return deadline }
-    let (sum, overflow) = kernel.monotonicTime.addingReportingOverflow(timeout)
-    let deadline = overflow ? UInt64.max : sum
+    let deadline = kernel.monotonicTime.saturatingAdd(timeout)
     retry.deadline = deadline
     return deadline
   }

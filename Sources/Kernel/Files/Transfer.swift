@@ -89,7 +89,7 @@ extension Task {
 
   /// What a call throws whose file failed: it waits where the file would block, and a broken pipe sends SIGPIPE.
   func outcome(of error: Errno, _ file: OpenFile, _ events: PollEvents) -> Errno {
-    if error == .brokenPipe { kernel.send(SignalInfo(signal: Signal.pipe, code: SignalInfo.siUser), to: self) }
+    if error == .brokenPipe { kernel.raise(Signal.pipe, on: self) }
     return error == .wouldBlock ? waitError(file, events) : error
   }
 
@@ -114,7 +114,7 @@ extension Task {
     if file.flags.contains(.append) { start = UInt64(clamping: try file.attributes().size) }
     guard buffer.remaining > 0 else { return }
     guard start < limit else {
-      kernel.send(SignalInfo(signal: Signal.xfsz, code: SignalInfo.siUser), to: self)
+      kernel.raise(Signal.xfsz, on: self)
       throw .fileTooLarge
     }
     buffer.truncate(to: Int(clamping: limit - start))

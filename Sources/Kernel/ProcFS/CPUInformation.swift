@@ -31,8 +31,8 @@ enum CPUInformation {
   }
 
   private static func hostBlocks() -> [[Substring]] {
-    guard let text = try? Host.Stream.contents(of: "/proc/cpuinfo") else { return [] }
-    return text.split(separator: "\n", omittingEmptySubsequences: false)
+    guard let bytes = try? Host.readSmallFile("/proc/cpuinfo", limit: 4 << 20) else { return [] }
+    return String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
       .split(whereSeparator: \.isEmpty).map { Array($0) }
   }
 }

@@ -110,6 +110,11 @@ enum Text {
     let digits = String(value, radix: 16)
     return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
   }
+  /// Octal, padded with zeros.
+  static func octal(_ value: UInt32, _ width: Int) -> String {
+    let digits = String(value, radix: 8)
+    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+  }
   /// Decimal, padded with zeros.
   static func decimal(_ value: UInt64, _ width: Int) -> String {
     let digits = "\(value)"

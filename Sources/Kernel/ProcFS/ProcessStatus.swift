@@ -78,7 +78,7 @@ extension ProcessDirectory {
     let handlers = group.signals.handlers
     let (ignored, caught) = (handlers.ignoredSet, handlers.caughtSet)
     var rows: [(String, String)] = [
-      ("Name", task.name), ("Umask", "0" + String(task.fs.umask, radix: 8)),
+      ("Name", task.name), ("Umask", Text.octal(task.fs.umask, 4)),
       ("State", "\(state.letter) (\(state.name))"), ("Tgid", "\(group.id)"), ("Ngid", "0"), ("Pid", "\(task.id)"),
       ("PPid", "\(group.parentID)"), ("TracerPid", "0"),
       ("Uid", "\(credentials.uid)\t\(credentials.euid)\t\(credentials.suid)\t\(credentials.fsuid)"),
@@ -109,8 +109,8 @@ extension ProcessDirectory {
       ("CapAmb", set(credentials.ambient)), ("NoNewPrivs", credentials.noNewPrivileges ? "1" : "0"), ("Seccomp", "0"),
       ("Cpus_allowed", Text.hex(allowed, Int(cpus + 3) / 4)), ("Cpus_allowed_list", ProcessDirectory.list(allowed)),
       ("Mems_allowed", "1"), ("Mems_allowed_list", "0"),
-      ("voluntary_ctxt_switches", "\(group.usage.voluntarySwitches)"),
-      ("nonvoluntary_ctxt_switches", "\(group.usage.involuntarySwitches)"),
+      ("voluntary_ctxt_switches", "\(task.voluntarySwitches)"),
+      ("nonvoluntary_ctxt_switches", "\(task.involuntarySwitches)"),
     ]
     return rows.map { "\($0):\t\($1)\n" }.joined()
   }
@@ -146,7 +146,8 @@ extension ProcessDirectory {
     ]
     func shown(_ value: UInt64) -> String { value == ResourceLimits.infinity ? "unlimited" : "\(value)" }
     func row(_ name: String, _ soft: String, _ hard: String, _ unit: String) -> String {
-      Text.left(name, 25) + " " + Text.left(soft, 20) + " " + Text.left(hard, 20) + " " + Text.left(unit, 10) + "\n"
+      Text.left(name, 25) + " " + Text.left(soft, 20) + " " + Text.left(hard, 20) + " "
+        + (unit.isEmpty ? "" : Text.left(unit, 10)) + "\n"
     }
     return row("Limit", "Soft Limit", "Hard Limit", "Units")
       + rows.map { row($1, shown(limits[$0].current), shown(limits[$0].maximum), $2) }.joined()

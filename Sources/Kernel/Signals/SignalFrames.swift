@@ -77,8 +77,9 @@ extension Kernel {
       } else {
         try task.thread.setExtendedState(readState(at: machine.extendedState, task.memory))
       }
-      task.thread.registers = machine.restored(into: registers)
-      try? task.setAlternateStack(frame.context.stack, at: machine.rsp)
+      let restored = machine.restored(into: registers)
+      task.thread.registers = restored
+      try? task.setAlternateStack(frame.context.stack, at: restored.rsp)
     } catch {
       forceSignal(SignalInfo(signal: Signal.segv, code: SignalInfo.siKernel), on: task)
     }

@@ -180,13 +180,3 @@ extension Syscalls {
     return try file.control(request, argument: a[2], memory: task.memory)
   }
 }
-
-extension Task {
-  /// Makes the descriptor table this task's own (`CLONE_FILES` of unshare(2)).
-  func unshareFiles() {
-    guard files.sharers > 1 else { return }
-    let own = files.copy()
-    files.release()
-    files = own
-  }
-}

@@ -9,6 +9,7 @@ extension Syscalls {
     .init(.execveat, execveat, [.directory, .path, .stringArray, .stringArray, .atFlags]),
   ]
 
+  /// execve(2).
   static func execve(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let request: ExecRequest
     if let kept = task.retry.object as? ExecRequest {
@@ -28,6 +29,7 @@ extension Syscalls {
   private static let symbolicLinkNoFollow: Int32 = 0x100
   private static let currentDirectory: Int32 = -100
 
+  /// execveat(2).
   static func execveat(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     if let kept = task.retry.object as? ExecRequest {
       try task.kernel.execute(task, kept)

@@ -22,7 +22,7 @@ extension Syscalls {
   /// `RLIMIT_FSIZE`. - Throws: `EFBIG`, after SIGXFSZ.
   private static func checkSize(_ task: Task, _ size: UInt64) throws(Errno) {
     guard size > task.group.limits[.fileSize].current else { return }
-    task.kernel.send(SignalInfo(signal: Signal.xfsz, code: SignalInfo.siUser), to: task)
+    task.kernel.raise(Signal.xfsz, on: task)
     throw .fileTooLarge
   }
 

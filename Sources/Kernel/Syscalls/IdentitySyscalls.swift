@@ -30,6 +30,8 @@ extension Syscalls {
     .init(.setsid, setsid, []),
   ]
 
+  // getpid(2), gettid(2), getppid(2), getuid(2), getgid(2) and the effective ids.
+
   static func getpid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { Int(task.group.id) }
   static func gettid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { Int(task.id) }
   static func getppid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { Int(task.group.parentID) }
@@ -222,6 +224,7 @@ extension Syscalls {
     a.int(0) == 1 ? 1 : Int(try process(a.int(0), task).processGroup)
   }
 
+  /// getpgrp(2).
   static func getpgrp(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { Int(task.group.processGroup) }
 
   /// getsid(2).

@@ -167,6 +167,7 @@ extension Syscalls {
     return 0
   }
 
+  /// munlockall(2).
   static func munlockall(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { 0 }
 
   // MARK: Other processes
@@ -193,7 +194,7 @@ extension Syscalls {
     guard other === task || task.mayAccess(other) else { throw .notPermitted }
     let (source, target) = isWrite ? (task.memory, other.memory) : (other.memory, task.memory)
     var done = 0
-    while let count = VectorCursor.step(&local, &remote, limit: 64 << 10) {
+    while done < Task.transferLimit, let count = VectorCursor.step(&local, &remote, limit: 64 << 10) {
       let from = isWrite ? local.address : remote.address
       let to = isWrite ? remote.address : local.address
       do throws(Errno) {

@@ -26,20 +26,7 @@ extension Syscalls {
 
   private static func makePipe(_ task: Task, _ address: UInt64, _ flags: OpenFlags) throws(Errno) -> Int {
     let (reader, writer) = Pipe.make(flags: flags, owner: task.credentials, time: task.kernel.realTime)
-    let closes = flags.contains(.closeOnExec)
-    let first = try task.addFile(reader, closeOnExec: closes)
-    do throws(Errno) {
-      let second = try task.addFile(writer, closeOnExec: closes)
-      do throws(Errno) {
-        try task.memory.writeArray(address, [first, second])
-      } catch {
-        try task.files.close(second)
-        throw error
-      }
-    } catch {
-      try task.files.close(first)
-      throw error
-    }
+    try task.addPair(reader, writer, closeOnExec: flags.contains(.closeOnExec), to: address)
     return 0
   }
 

@@ -44,12 +44,14 @@ extension Syscalls {
     return try start(task, arguments)
   }
 
+  /// fork(2).
   static func fork(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     var arguments = CloneArguments()
     arguments.exitSignal = UInt64(Signal.chld)
     return try start(task, arguments)
   }
 
+  /// vfork(2).
   static func vfork(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     var arguments = CloneArguments()
     arguments.flags = CloneFlags([.vm, .vfork]).rawValue
@@ -96,12 +98,14 @@ extension Syscalls {
     throw task.waitUninterruptibly()
   }
 
+  /// exit(2): ends the calling thread.
   static func exit(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     task.exitCode = a.int(0) & 0xff
     task.kernel.endTask(task)
     return 0
   }
 
+  /// exit_group(2).
   static func exitGroup(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     task.exitCode = a.int(0) & 0xff
     task.kernel.endGroup(task.group, .exited(a.int(0) & 0xff))
@@ -117,6 +121,7 @@ extension Syscalls {
   private static let all: Int32 = 0x4000_0000
   private static let clone: Int32 = .min
 
+  /// wait4(2), which waitpid(2) calls.
   static func wait4(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let options = a.int(2)
     guard options & ~(noHang | untraced | continued | noThread | all | clone) == 0 else { throw .invalidArgument }
@@ -133,6 +138,7 @@ extension Syscalls {
     return Int(report.group)
   }
 
+  /// waitid(2).
   static func waitid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let options = a.int(3)
     guard options & ~(noHang | untraced | exited | continued | noWait | noThread | all | clone) == 0,

@@ -35,20 +35,7 @@ extension Syscalls {
     guard let kind = PairSocket.Kind(rawValue: a.int(1) & 0xf) else { throw .socketTypeNotSupported }
     guard a.int(2) == 0 || a.int(2) == unixFamily else { throw .protocolNotSupported }
     let (first, second) = PairSocket.makePair(kind, flags: flags, owner: task.senderCredentials)
-    let closes = flags.contains(.closeOnExec)
-    let one = try task.addFile(first, closeOnExec: closes)
-    do throws(Errno) {
-      let two = try task.addFile(second, closeOnExec: closes)
-      do throws(Errno) {
-        try task.memory.writeArray(a[3], [one, two])
-      } catch {
-        try task.files.close(two)
-        throw error
-      }
-    } catch {
-      try task.files.close(one)
-      throw error
-    }
+    try task.addPair(first, second, closeOnExec: flags.contains(.closeOnExec), to: a[3])
     return 0
   }
 
@@ -148,6 +135,7 @@ extension Syscalls {
     var header = try task.memory.readValue(a[1], as: MessageHeader.self)
     let target = try task.readVector(header.vectors, count: header.vectorCount)
     let received = try receive(task, socket, target, flags)
+    defer { PairSocket.drop(received.files) }
     var shown: MessageFlags = received.isTruncated ? .truncated : []
     if socket.kind == .sequencedPacket, received.sender != nil { shown.insert(.endOfRecord) }
     if flags.contains(.closeOnExec) { shown.insert(.closeOnExec) }
@@ -208,7 +196,6 @@ extension Syscalls {
       }
     }
     guard !received.files.isEmpty else { return used }
-    defer { PairSocket.drop(received.files) }
     var descriptors: [Int32] = []
     if room >= used + size + 4 {
       for file in received.files.prefix(Int((room - used - size) / 4)) {

@@ -131,11 +131,7 @@ extension Syscalls {
     guard flags.isDisjoint(with: .namespaces) else { throw .notPermitted }
     if !flags.isDisjoint(with: [.thread, .vm, .signalHandlers]), task.memory.sharers > 1 { throw .invalidArgument }
     if flags.contains(.fs) { task.fs = task.fs.copy() }
-    if flags.contains(.files), task.files.sharers > 1 {
-      let own = task.files.copy()
-      task.files.release()
-      task.files = own
-    }
+    if flags.contains(.files) { task.unshareFiles() }
     return 0
   }
 

@@ -70,24 +70,25 @@ extension Kernel {
       return (parent.memory, thread)
     }
     let process = try makeGuestProcess()
+    let memory: AddressSpace
     do throws(Errno) {
-      let memory = try parent.memory.fork(into: process)
-      do throws(Errno) {
-        return (memory, try process.makeThread(registers: registers, extendedStateOf: parent.thread))
-      } catch {
-        interrupts.remove(process.deathDescriptor)
-        memory.destroy()
-        throw error
-      }
+      memory = try parent.memory.fork(into: process)
     } catch {
+      process.recycle()
+      throw error
+    }
+    do throws(Errno) {
+      return (memory, try process.makeThread(registers: registers, extendedStateOf: parent.thread))
+    } catch {
+      memory.destroy()
       throw error
     }
   }
 
-  /// Takes a guest process and watches for its death.
+  /// Takes a guest process and watches for its death, which goes on until it dies: host processes are used again.
   func makeGuestProcess() throws(Errno) -> any GuestProcess {
     let process = try platform.makeProcess()
-    guard interrupts.add(process.deathDescriptor, .process(process)) else {
+    guard interrupts.watchDeath(of: process) else {
       process.kill()
       throw .resourceTemporarilyUnavailable
     }

@@ -60,7 +60,6 @@ extension Kernel {
     task.thread.exit()
     memory.sharers -= 1
     guard memory.sharers == 0 else { return }
-    interrupts.remove(memory.process.deathDescriptor)
     // The most memory is in use just before some is given back.
     if statistics.collectsTimes { _ = physicalMemory.usedBytes }
     if memory.process.isDead { memory.abandon() } else { memory.destroy() }
@@ -126,7 +125,10 @@ extension Kernel {
     while let candidate = reaper, !candidate.isSubreaper || candidate.isZombie { reaper = candidate.parent }
     for child in group.children {
       for task in child.tasks where task.parentDeathSignal != 0 {
-        send(SignalInfo(signal: task.parentDeathSignal, code: SignalInfo.siUser), to: task)
+        var info = SignalInfo(signal: task.parentDeathSignal, code: SignalInfo.siUser)
+        info.pid = group.id
+        info.uid = group.leader?.credentials.uid ?? 0
+        send(info, to: task)
       }
       child.parent = reaper
       if let reaper {

@@ -56,6 +56,11 @@ import Testing
     (["--volume", "nonsense", "--", "true"], "nonsense"),
     (["--volume", "/no/such/volume:/mnt", "--", "true"], "/no/such/volume"),
     (["--workdir", "/no/such/directory", "--", "true"], "/no/such/directory"),
+    (["--trusted=yes", "--", "true"], "--trusted"),
+    (["--hostname"], "--hostname"),
+    (["--hostname", "--", "true"], "--hostname"),
+    (["--env", "=x", "--", "true"], "--env"),
+    (["-x", "--", "true"], "-x"),
     ([], "command"),
   ])
   func badArguments(_ arguments: [String], _ mention: String) async throws {

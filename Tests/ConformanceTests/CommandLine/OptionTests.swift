@@ -21,6 +21,29 @@ import Testing
     return outcome.text + outcome.errorText
   }
 
+  /// The ways to write an option, and where options end.
+  @Test func spelling() async throws {
+    #expect(try await shell("uname -n", "--hostname=ship") == "ship\n")
+    #expect(try await shell("uname -n", "--hostname=-x") == "-x\n")
+    #expect(try await shell("uname -n", "--hostname", "one", "--hostname", "two") == "two\n")
+    #expect(try await shell("pwd; echo $A$B", "-w", "/etc", "-e", "A=1", "-e", "B==") == "/etc\n1=\n")
+    let withoutDashes = try await Runner.host([Programs.apus, "run", "--cpus", "1", "echo", "--cpus", "--help"])
+    #expect(withoutDashes.text == "--cpus --help\n")
+  }
+
+  /// Help names every option once, and each that it names is known.
+  @Test func helpIsComplete() async throws {
+    let help = try await Runner.host([Programs.apus, "run", "--help"])
+    #expect(help.status == 0)
+    let names = help.text.split(separator: "\n").filter { $0.hasPrefix("  -") }
+      .flatMap { $0.split(whereSeparator: { " ,[=".contains($0) }).prefix(2).filter { $0.hasPrefix("-") } }
+    #expect(names.count > 15 && Set(names).count == names.count, "\(names)")
+    for name in names {
+      let outcome = try await Runner.host([Programs.apus, "run", String(name), "--no-such-option"])
+      #expect(!outcome.errorText.contains("unknown option \(name)"), "\(outcome.errorText)")
+    }
+  }
+
   @Test func environment() async throws {
     #expect(try await shell("echo $PATH:$HOME:$LANG:$SECRET").contains("s\n") == false)
     let defaults = try await shell("echo ${PATH:+p} ${TERM:+t} ${LANG:+l} ${HOME:+h} ${SECRET:+s}")

@@ -98,6 +98,23 @@ import Testing
     #expect(survivors.isEmpty, "\(survivors.map { ($0, ProcessTable.status("Name", of: $0) ?? "") })")
   }
 
+  /// Host processes that can't be used again, as those in which vfork(2) was called, are gone soon after their guests.
+  @Test(arguments: Mode.tested.filter { $0 != .ptrace })
+  func noZombies(_ mode: Mode) async throws {
+    await Gate.shared.enter()
+    let script = "for i in 1 2 3 4; do sh -c '/bin/true; /bin/true; :'; done; echo ready; exec sleep 100"
+    let process = try HostProcess(Runner.commandLine(["/bin/sh", "-c", script], mode: mode))
+    #expect(await process.waitForOutput("ready"))
+    func zombies() -> [Int32] {
+      ProcessTable.children(of: process.id).filter { ProcessTable.state(of: $0) == "Z" }
+    }
+    for _ in 0..<100 where !zombies().isEmpty { try await Task.sleep(for: .milliseconds(10)) }
+    #expect(zombies().isEmpty)
+    process.signal(SIGTERM)
+    _ = await process.wait(seconds: 20)
+    await Gate.shared.leave()
+  }
+
   /// The first process ends; what it left running in the background goes with the sandbox.
   @Test(arguments: Mode.tested)
   func backgroundEndsToo(_ mode: Mode) async throws {

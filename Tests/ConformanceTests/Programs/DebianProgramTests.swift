@@ -79,10 +79,30 @@ import Testing
       LD_PRELOAD=/nonexistent.so /bin/true; echo $?
       """
     ),
+    .shell(
+      "vdso",
+      """
+      LD_TRACE_LOADED_OBJECTS=1 /bin/true | sed 's/ (0x[0-9a-f]*)$//'
+      sed -n '/vdso/s/.* r/r/p' /proc/self/maps
+      """
+    ),
   ]
 
   @Test(arguments: commands.filter { Programs.exists($0.arguments[0]) }, Mode.tested)
   func runs(_ command: Command, _ mode: Mode) async throws { try await expectSame(command, mode) }
+
+  /// What a set-user-ID program is told of itself: its dynamic linker has to be careful (ld.so(8)).
+  @Test(.enabled(if: Programs.exists("setpriv"), "needs util-linux"), arguments: Mode.tested)
+  func setUserID(_ mode: Mode) async throws {
+    let script = """
+      cp /bin/true /tmp/own; chmod 755 /tmp/own; cp /bin/true /tmp/root; chmod 4755 /tmp/root
+      for program in own root; do
+        setpriv --reuid 1000 --regid 1000 --clear-groups env LD_SHOW_AUXV=1 /tmp/$program | grep -c AT_UID
+      done
+      """
+    let outcome = try await Runner.host([Programs.apus, "run"] + mode.options + ["--", "/bin/sh", "-c", script])
+    #expect(outcome.text == "1\n0\n", "\(outcome.errorText)")
+  }
 
   static let perlScripts: [Command] = [
     Command(

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -265,6 +266,16 @@ static void information(void) {
   alarm_in(1000);
   pause();
   printf("timer: signal %d code %d\n", saved.si_signo, saved.si_code);
+  // What the process caused itself comes from itself.
+  CHECK(sigaction(SIGPIPE, &action, NULL) == 0 && sigaction(SIGXFSZ, &action, NULL) == 0);
+  int pipe_ends[2];
+  CHECK(pipe(pipe_ends) == 0 && close(pipe_ends[0]) == 0);
+  guest_result("write to a broken pipe", write(pipe_ends[1], "x", 1));
+  printf("SIGPIPE: code %d, own %d\n", saved.si_code, saved.si_pid == getpid());
+  const int file = memfd_create("limited", 0);
+  CHECK(setrlimit(RLIMIT_FSIZE, &(struct rlimit){100, 100}) == 0);
+  guest_result("write past the limit", pwrite(file, "x", 1, 100));
+  printf("SIGXFSZ: code %d, own %d\n", saved.si_code, saved.si_pid == getpid());
   guest_result("forged kernel code", syscall(SYS_rt_sigqueueinfo, getppid(), SIGUSR2,
                                              &(siginfo_t){.si_code = SI_USER, .si_signo = SIGUSR2}));
 }

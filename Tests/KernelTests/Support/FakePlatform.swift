@@ -4,10 +4,15 @@ import Platform
 
 /// A platform without host processes: threads run nothing, tests say what they trap with.
 final class FakePlatform: Platform, @unchecked Sendable {
-  var mappingLimit: Int { 65530 }
+  var mappingLimit = 65530
+  private(set) var processes: [FakeProcess] = []
   var threadsAreBoundToCPUThreads: Bool { false }
   var vdsoAddress: UInt64? { nil }
-  func makeProcess() throws(Errno) -> any GuestProcess { try FakeProcess() }
+  func makeProcess() throws(Errno) -> any GuestProcess {
+    let process = try FakeProcess()
+    processes.append(process)
+    return process
+  }
   func register(file: FileDescriptor) throws(Errno) -> MappableFile { MappableFile(number: file.rawValue) }
   func unregister(_ file: MappableFile) {}
   func confirmedRelease(of process: any GuestProcess) -> UInt64 { .max }
@@ -19,6 +24,7 @@ final class FakeProcess: GuestProcess, @unchecked Sendable {
   let hostPID: Int32 = 1
   let deathDescriptor: FileDescriptor
   private(set) var isDead = false
+  private(set) var isRecycled = false
 
   init() throws(Errno) { deathDescriptor = try Host.makeEventCounter() }
   deinit { try? deathDescriptor.close() }
@@ -30,7 +36,7 @@ final class FakeProcess: GuestProcess, @unchecked Sendable {
   func makeThread(
     registers: Registers, extendedStateOf parent: (any GuestThread)?
   ) throws(Errno) -> any GuestThread { FakeThread(registers, state: parent?.extendedState()) }
-  func recycle() {}
+  func recycle() { isRecycled = true }
   func kill() { isDead = true }
 }
 

@@ -13,7 +13,7 @@ final class TestMachine {
   let cpu: CPU
   /// The first process.
   let first: Task
-  private let platform = FakePlatform()
+  let platform = FakePlatform()
 
   /// Memory that every process has: data, and a stack that ends where `stackPointer` is.
   static let data: UInt64 = 0x10_0000

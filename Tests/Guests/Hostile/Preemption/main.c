@@ -6,17 +6,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-struct frame {
-  unsigned long flags;
-  void *link;
-  stack_t stack;
-  uint64_t registers[23];
-  void *fpstate;
-  uint64_t reserved[8];
-  uint64_t mask;
-  siginfo_t info;
-} __attribute__((aligned(64)));
-
 static void spin(void) {
   for (;;) __asm__ volatile("pause");
 }
@@ -24,15 +13,10 @@ static void spin(void) {
 static uintptr_t instruction;
 
 static void hold_on(void) {
-  static struct frame frame;
-  static char stack[4096];
-  frame.registers[15] = (uintptr_t)stack + sizeof stack - 72;
-  frame.registers[16] = (uintptr_t)spin;
-  frame.registers[17] = 0x202;
-  frame.registers[18] = 0x002b000000000033;
-  frame.stack.ss_flags = SS_DISABLE;
+  static struct hostile_frame frame;
+  hostile_forge(&frame, spin);
   frame.mask = ~0ull;
-  __asm__ volatile("movq %0, %%rsp\n movl $15, %%eax\n jmp *%1" ::"r"(&frame), "r"(instruction) : "rax", "memory");
+  hostile_sigreturn((uintptr_t)&frame, instruction);
 }
 
 int main(void) {

@@ -2,24 +2,9 @@
 // flags, stack and instruction pointers, a broken floating-point area, a frame at the end of memory.
 
 #include "hostile.h"
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
-
-/// The frame at the stack pointer when rt_sigreturn is called (arch/x86 `struct rt_sigframe` without its first word).
-struct frame {
-  unsigned long flags;
-  void *link;
-  stack_t stack;
-  uint64_t registers[23];
-  void *fpstate;
-  uint64_t reserved[8];
-  uint64_t mask;
-  siginfo_t info;
-} __attribute__((aligned(64)));
-
-enum { R8, R9, R10, R11, R12, R13, R14, R15, RDI, RSI, RBP, RBX, RDX, RAX, RCX, RSP, RIP, FLAGS, SEGMENTS };
 
 struct variant {
   int kind;
@@ -28,7 +13,6 @@ struct variant {
 
 static uintptr_t stub_sigreturn;
 static uint8_t area[8192] __attribute__((aligned(64)));
-static char stack_memory[16384];
 
 static void landed(void) {
   // Still alive with a changed state: do something that needs Apus.
@@ -48,30 +32,24 @@ static void fill_area(uint32_t size, uint64_t features) {
 
 static void forge(const void *argument) {
   const struct variant *variant = argument;
-  static struct frame frame;
-  memset(&frame, 0, sizeof frame);
-  frame.registers[RIP] = (uintptr_t)landed;
-  frame.registers[RSP] = ((uintptr_t)stack_memory + sizeof stack_memory - 64) & ~63ul;
-  frame.registers[RSP] -= 8;
-  frame.registers[FLAGS] = 0x202;
-  frame.registers[SEGMENTS] = 0x002b000000000033;
-  frame.stack.ss_flags = SS_DISABLE;
+  static struct hostile_frame frame;
+  hostile_forge(&frame, landed);
   uintptr_t at = (uintptr_t)&frame;
   switch (variant->kind) {
   case 0: break;
-  case 1: frame.registers[RIP] = 0x8000000000000000; break;
-  case 2: frame.registers[RIP] = 0xffffffff80000000; break;
-  case 3: frame.registers[RIP] = STUB_BASE; break;
-  case 4: frame.registers[RSP] = 0xdeadbeefdeadbeef; break;
-  case 5: frame.registers[SEGMENTS] = 0x0018000000000010; break;
-  case 6: frame.registers[SEGMENTS] = 0xffffffffffffffff; break;
-  case 7: frame.registers[SEGMENTS] = 0; break;
-  case 8: frame.registers[SEGMENTS] = 0x002b000000000023; break;  // 32-bit code
-  case 9: frame.registers[FLAGS] = ~0ul; break;
-  case 10: frame.registers[FLAGS] = 0x302; break;     // single step
-  case 11: frame.registers[FLAGS] = 0x3202; break;    // I/O privilege
-  case 12: frame.registers[FLAGS] = 0x44202; break;   // nested task, alignment check
-  case 13: frame.registers[FLAGS] = 0; break;         // interrupts off
+  case 1: frame.registers[frame_rip] = 0x8000000000000000; break;
+  case 2: frame.registers[frame_rip] = 0xffffffff80000000; break;
+  case 3: frame.registers[frame_rip] = STUB_BASE; break;
+  case 4: frame.registers[frame_rsp] = 0xdeadbeefdeadbeef; break;
+  case 5: frame.registers[frame_segments] = 0x0018000000000010; break;
+  case 6: frame.registers[frame_segments] = 0xffffffffffffffff; break;
+  case 7: frame.registers[frame_segments] = 0; break;
+  case 8: frame.registers[frame_segments] = 0x002b000000000023; break;  // 32-bit code
+  case 9: frame.registers[frame_flags] = ~0ul; break;
+  case 10: frame.registers[frame_flags] = 0x302; break;     // single step
+  case 11: frame.registers[frame_flags] = 0x3202; break;    // I/O privilege
+  case 12: frame.registers[frame_flags] = 0x44202; break;   // nested task, alignment check
+  case 13: frame.registers[frame_flags] = 0; break;         // interrupts off
   case 14: frame.fpstate = (void *)8; break;
   case 15: frame.fpstate = (void *)STUB_CONTROL; break;
   case 16: frame.fpstate = (void *)0xffff800000000000; break;
@@ -89,7 +67,7 @@ static void forge(const void *argument) {
   case 28: at = 0; break;
   case 29: at = 0xffffffffffffff00; break;
   case 30: at = STUB_CONTEXTS; break;
-  case 31: frame.registers[RSP] = STUB_CONTEXTS + 0x7000; break;
+  case 31: frame.registers[frame_rsp] = STUB_CONTEXTS + 0x7000; break;
   case 32: frame.flags = ~0ul; break;
   default: {
     uint64_t *words = (uint64_t *)&frame;
@@ -98,9 +76,7 @@ static void forge(const void *argument) {
       if (hostile_random() & 1) words[i] = hostile_random();
   }
   }
-  if (variant->through_stub)
-    __asm__ volatile("movq %0, %%rsp\n movl $15, %%eax\n jmp *%1" ::"r"(at), "r"(stub_sigreturn) : "rax", "memory");
-  __asm__ volatile("movq %0, %%rsp\n movl $15, %%eax\n syscall\n ud2" ::"r"(at) : "rax", "memory");
+  hostile_sigreturn(at, variant->through_stub ? stub_sigreturn : 0);
 }
 
 int main(void) {

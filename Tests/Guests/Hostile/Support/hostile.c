@@ -133,6 +133,24 @@ _Noreturn void hostile_jump(uintptr_t target, const struct hostile_registers *re
   __builtin_unreachable();
 }
 
+void hostile_forge(struct hostile_frame *frame, void (*function)(void)) {
+  static char stack[16384];
+  memset(frame, 0, sizeof *frame);
+  // As after a call: 8 below a multiple of 16.
+  frame->registers[frame_rsp] = (((uintptr_t)stack + sizeof stack - 64) & ~63ul) - 8;
+  frame->registers[frame_rip] = (uintptr_t)function;
+  frame->registers[frame_flags] = 0x202;
+  frame->registers[frame_segments] = 0x002b000000000033;
+  frame->stack.ss_flags = SS_DISABLE;
+}
+
+_Noreturn void hostile_sigreturn(uintptr_t frame, uintptr_t instruction) {
+  if (instruction != 0)
+    __asm__ volatile("movq %0, %%rsp\n movl $15, %%eax\n jmp *%1" ::"r"(frame), "r"(instruction) : "rax", "memory");
+  __asm__ volatile("movq %0, %%rsp\n movl $15, %%eax\n syscall\n ud2" ::"r"(frame) : "rax", "memory");
+  __builtin_unreachable();
+}
+
 uint64_t hostile_random(void) {
   static __thread uint64_t state = 88172645463325252;
   state ^= state << 13;

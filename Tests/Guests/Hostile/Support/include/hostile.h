@@ -5,6 +5,7 @@
 
 #include "StubLayout.h"
 #include "guest.h"
+#include <signal.h>
 
 /// True if the byte can be read (by an instruction, not by a system call).
 bool hostile_readable(uintptr_t address);
@@ -29,6 +30,28 @@ struct hostile_registers {
   uint64_t rax, rdi, rsi, rdx, r10, r8, r9, rbx, rbp, r12, r13, r14, r15;
 };
 _Noreturn void hostile_jump(uintptr_t target, const struct hostile_registers *registers);
+
+/// What the stack pointer points to when rt_sigreturn is called (arch/x86 `struct rt_sigframe` without its first word).
+struct hostile_frame {
+  unsigned long flags;
+  void *link;
+  stack_t stack;
+  uint64_t registers[23];
+  void *fpstate;
+  uint64_t reserved[8];
+  uint64_t mask;
+  siginfo_t info;
+} __attribute__((aligned(64)));
+
+/// Some of a frame's registers (`struct sigcontext`).
+enum { frame_rsp = 15, frame_rip, frame_flags, frame_segments };
+
+/// Makes a well-formed frame that goes on in `function`, on a small stack of its own.
+void hostile_forge(struct hostile_frame *frame, void (*function)(void));
+
+/// Calls rt_sigreturn with the stack pointer at `frame`: through the `syscall` instruction at `instruction`, or with one
+/// of its own where that is 0.
+_Noreturn void hostile_sigreturn(uintptr_t frame, uintptr_t instruction);
 
 /// Pseudo-random numbers, the same on each run.
 uint64_t hostile_random(void);

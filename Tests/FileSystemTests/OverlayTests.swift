@@ -178,6 +178,37 @@ import Testing
     #expect(buffer.collected == Array("lower a".utf8))
   }
 
+  @Test func bigFilesAreCopiedInParts() throws {
+    let text = String(repeating: "0123456789abcdef", count: 5 << 16)
+    let tree = try TestTree(.overlay) { host in try host.file("big", text) }
+    let file = try tree.open("/big", [.readWrite])
+    let other = try tree.open("/big")
+    let queue = try #require(file.waitQueue)
+    let waiter = CountingWaiter()
+    queue.add(waiter)
+    defer { queue.remove(waiter) }
+    var waits = 0
+    while true {
+      do throws(Errno) {
+        #expect(try file.write(Array("first".utf8)) == 5)
+        break
+      } catch {
+        #expect(error == .wouldBlock)
+        waits += 1
+        #expect(waiter.count == waits)
+        // Until all of it is copied everything is as it was.
+        #expect(try other.read(5) == Array("01234".utf8))
+        _ = try other.seek(to: 0, whence: 0)
+      }
+    }
+    #expect(waits == 2)
+    #expect(try other.read(8) == Array("first567".utf8))
+    _ = try other.seek(to: -8, whence: 2)
+    #expect(try other.read(100) == Array("89abcdef".utf8))
+    #expect(try tree.stat("/big").size == 5 << 20)
+    #expect(try tree.host.text("big") == text)
+  }
+
   @Test func bigSparseFilesAreCopiedSparse() throws {
     let tree = try TestTree(.overlay) { host in
       try host.file("sparse", "begin")

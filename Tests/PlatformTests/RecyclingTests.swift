@@ -69,7 +69,7 @@ import Testing
       let process = try #require(try guest.makeProcess() as? StubProcess)
       last = process
       let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
-      _ = thread.run(cpu: nil)
+      _ = thread.run(on: .anywhere)
       Host.kill(process.hostPID, signal: Host.signalKill)
       for _ in 0..<1000 where !Host.isReadable(process.deathDescriptor) { Host.sleep(nanoseconds: 1_000_000) }
       process.noteDeath()

@@ -148,8 +148,7 @@ final class HostReader {
       } catch .wouldBlock {
         guard waits || inode.missed == position else {
           inode.missed = position
-          inode.fileSystem.context.services.readAhead(
-            descriptor, offset: position, count: min(buffer.remaining, 1 << 20), waking: waitQueue)
+          readAhead(at: position, count: min(buffer.remaining, 1 << 20))
           throw .wouldBlock
         }
         inode.missed = nil
@@ -163,5 +162,10 @@ final class HostReader {
       position += UInt64(count)
     }
     return Int(position - offset)
+  }
+
+  /// Has the host bring a part of the file into its page cache; `waitQueue` is woken when it is there.
+  func readAhead(at offset: UInt64, count: Int) {
+    inode.fileSystem.context.services.readAhead(descriptor, offset: offset, count: count, waking: waitQueue)
   }
 }

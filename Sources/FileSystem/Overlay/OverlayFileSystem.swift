@@ -103,6 +103,8 @@ final class OverlayDirectory: TmpDirectory {
 /// of attributes copies nothing.
 final class OverlayFile: TmpFile {
   private var isCopied = false
+  /// How far writes have copied the data.
+  private var copied: UInt64 = 0
 
   override var hasOwnData: Bool { isCopied }
 
@@ -113,6 +115,21 @@ final class OverlayFile: TmpFile {
     let lower = try origin.openRegular([])
     defer { OverlayCopy.close(lower) }
     try OverlayCopy.copy(lower, size: UInt64(clamping: stat.size), to: store)
+    isCopied = true
+    fileSystem.keep(self)
+  }
+
+  override func copyUp(through reader: HostReader) throws(Errno) {
+    guard !isCopied else { return }
+    do throws(Errno) {
+      try OverlayCopy.copyPart(reader, from: &copied, size: UInt64(clamping: stat.size), to: store)
+    } catch {
+      if error != .wouldBlock {
+        store.size = 0
+        copied = 0
+      }
+      throw error
+    }
     isCopied = true
     fileSystem.keep(self)
   }

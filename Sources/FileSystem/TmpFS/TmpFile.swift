@@ -29,6 +29,8 @@ package class TmpFile: TmpInode, MappableObject {
   var hasOwnData: Bool { true }
   /// Brings the data into `store`.
   func copyUp() throws(Errno) {}
+  /// The same in parts, so that nobody waits long. - Throws: `.wouldBlock` while there is more to copy.
+  func copyUp(through reader: HostReader) throws(Errno) {}
 
   package override func attributes() throws(Errno) -> Stat {
     guard hasOwnData else { return stat }
@@ -191,6 +193,7 @@ package final class TmpOpenFile: OpenFile {
   }
 
   package override func write(from buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
+    if let lower, !file.hasOwnData, buffer.remaining > 0 { try file.copyUp(through: lower) }
     let start = flags.contains(.append) ? file.size : offset ?? position
     let count = try file.write(from: &buffer, at: start)
     if offset == nil { position = start + UInt64(count) }

@@ -138,8 +138,10 @@ extension Syscalls {
       _ = try input.read(into: &buffer, at: from)
       return buffer.collected
     }
-    var source = IOBuffer(bytes: bytes)
-    let written = bytes.isEmpty ? 0 : try output.write(from: &source, at: to)
+    let written = try task.blocking(output, .writable) { () throws(Errno) -> Int in
+      var source = IOBuffer(bytes: bytes)
+      return bytes.isEmpty ? 0 : try output.write(from: &source, at: to)
+    }
     try finishCopy(task, a[1], input, from &+ UInt64(written))
     try finishCopy(task, a[3], output, to &+ UInt64(written))
     return written

@@ -65,7 +65,7 @@ extension AddressSpace {
         if area.isShared && mode != .readWrite { area.maximum.remove(.write) }
         guard area.protection.isSubset(of: area.maximum) else { throw .permissionDenied }
         if area.isShared || area.protection.contains(.execute) {
-          try MemoryFile.checkMapping(
+          try object.checkHostMapping(
             descriptor, isShared: area.isShared, isExecutable: area.protection.contains(.execute))
         }
       }

@@ -1,3 +1,4 @@
+import Host
 import LinuxABI
 import Platform
 
@@ -87,6 +88,15 @@ package protocol MappableObject: AnyObject {
   var mappingName: String { get }
   var mappingDevice: UInt64 { get }
   var mappingInode: UInt64 { get }
+  /// Checks that the host maps the file so, before a guest process is told to, which must not fail.
+  /// - Throws: `EPERM` where the file system is mounted `noexec`, `ENODEV` where it does not do such mappings.
+  func checkHostMapping(_ descriptor: FileDescriptor, isShared: Bool, isExecutable: Bool) throws(Errno)
+}
+
+extension MappableObject {
+  package func checkHostMapping(_ descriptor: FileDescriptor, isShared: Bool, isExecutable: Bool) throws(Errno) {
+    try MemoryFile.checkMapping(descriptor, isShared: isShared, isExecutable: isExecutable)
+  }
 }
 
 /// Where the pages of a mapped object come from.

@@ -33,8 +33,8 @@ extension AddressSpace {
       if area.protection != wanted {
         guard wanted.isSubset(of: area.maximum) else { throw .permissionDenied }
         if wanted.contains(.write), !area.isData, !area.isShared { try checkDataLimit(adding: UInt64(part.count)) }
-        if wanted.contains(.execute), case .hostFile(_, let descriptor) = area.object?.backing {
-          try MemoryFile.checkMapping(descriptor, isShared: area.isShared, isExecutable: true)
+        if wanted.contains(.execute), let object = area.object, case .hostFile(_, let descriptor) = object.backing {
+          try object.object.checkHostMapping(descriptor, isShared: area.isShared, isExecutable: true)
         }
         change(area, part, to: wanted)
       }

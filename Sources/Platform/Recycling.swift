@@ -34,21 +34,40 @@ import LinuxABI
   func isParked(header: UInt64) -> Bool {
     // proc(5): number, six arguments, stack pointer and program counter; or "running".
     let call = fields(of: callFile)
-    guard call.count == 9, call[0] == "202", number(call[1]) == header, number(call[2]) == 9, number(call[4]) == 0,
-      number(call[6]) == UInt64(Stub.wakeGuest), number(call[8]) == Stub.base + apus_stub_park_site_offset()
+    guard call.count == 9, decimal(call[0]) == 202, hexadecimal(call[1]) == header, hexadecimal(call[2]) == 9,
+      hexadecimal(call[4]) == 0, hexadecimal(call[6]) == UInt64(Stub.wakeGuest),
+      hexadecimal(call[8]) == Stub.base + apus_stub_park_site_offset()
     else { return false }
     // The 32nd field, the blocked signals 1 to 31; the name in field 2 is ours, without blanks.
     let status = fields(of: statusFile)
-    guard status.count > 31, let blocked = UInt64(status[31]) else { return false }
+    guard status.count > 31, let blocked = decimal(status[31]) else { return false }
     return blocked & (1 << UInt64(Stub.preemptSignal - 1)) != 0
   }
 
-  private func number(_ text: Substring) -> UInt64? { UInt64(text.dropFirst(2), radix: 16) }
-
-  private func fields(of file: FileDescriptor) -> [Substring] {
+  /// The fields of the file, as bytes: this is done for each process that starts, and strings are slow.
+  private func fields(of file: FileDescriptor) -> [ArraySlice<UInt8>] {
     var bytes = [UInt8](repeating: 0, count: 1024)
     guard let count = try? Host.read(file, into: &bytes, count: 1024, at: 0) else { return [] }
-    return String(decoding: bytes[0..<count], as: UTF8.self).split { $0 == " " || $0 == "\n" }
+    return bytes[0..<count].split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }
+  }
+
+  private func decimal(_ digits: ArraySlice<UInt8>) -> UInt64? { number(digits, radix: 10) }
+
+  /// A number after `0x`.
+  private func hexadecimal(_ text: ArraySlice<UInt8>) -> UInt64? { number(text.dropFirst(2), radix: 16) }
+
+  private func number(_ digits: ArraySlice<UInt8>, radix: UInt64) -> UInt64? {
+    var value: UInt64 = 0
+    for digit in digits {
+      let digitValue: UInt8
+      switch digit {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): digitValue = digit - UInt8(ascii: "0")
+      case UInt8(ascii: "a")...UInt8(ascii: "f"): digitValue = digit - UInt8(ascii: "a") + 10
+      default: return nil
+      }
+      value = value &* radix &+ UInt64(digitValue)
+    }
+    return digits.isEmpty ? nil : value
   }
 }
 

@@ -110,7 +110,13 @@ package struct PathLocation {
       names.append(location.dentry.name)
       location = PathLocation(mount: location.mount, dentry: parent)
     }
-    return "/" + names.reversed().joined(separator: "/") + (dentry.isDeleted ? " (deleted)" : "")
+    var path = names.isEmpty ? "/" : ""
+    for name in names.reversed() {
+      path += "/"
+      path += name
+    }
+    if dentry.isDeleted { path += " (deleted)" }
+    return path
   }
 }
 

@@ -13,10 +13,11 @@ package enum FileName {
   private static let escapeLead: UInt8 = 0xF4
 
   /// The string that stands for bytes of a name or a path.
-  package static func string(_ bytes: some Collection<UInt8>) -> String {
+  package static func string(_ bytes: [UInt8]) -> String {
+    if bytes.allSatisfy({ $0 < 0x80 }) { return String(decoding: bytes, as: UTF8.self) }
     if let string = String(validating: bytes, as: UTF8.self), !string.utf8.contains(escapeLead) { return string }
     var result = String.UnicodeScalarView()
-    var rest = Array(bytes)[...]
+    var rest = bytes[...]
     while let first = rest.first {
       var length = first < 0x80 ? 1 : first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2
       var scalar: Unicode.Scalar?

@@ -14,6 +14,8 @@ final class HostMapping: MappableObject {
   let mappingDevice: UInt64
   let mappingInode: UInt64
   fileprivate var lastUse: UInt64 = 0
+  /// What the host was seen to allow: bit 0 shared, 1 private, 2 shared and executable, 3 private and executable.
+  private var allowed: UInt8 = 0
 
   fileprivate init(
     _ descriptor: FileDescriptor, platform: any Platform, fixedSize: UInt64?, name: String, device: UInt64,
@@ -37,6 +39,13 @@ final class HostMapping: MappableObject {
     let file = try platform.register(file: descriptor)
     registered = file
     return .hostFile(file: file, descriptor: descriptor)
+  }
+
+  func checkHostMapping(_ descriptor: FileDescriptor, isShared: Bool, isExecutable: Bool) throws(Errno) {
+    let bit: UInt8 = 1 << ((isShared ? 0 : 1) + (isExecutable ? 2 : 0))
+    if allowed & bit != 0 { return }
+    try MemoryFile.checkMapping(descriptor, isShared: isShared, isExecutable: isExecutable)
+    allowed |= bit
   }
 
   var mappingSize: UInt64 {
@@ -63,7 +72,7 @@ final class HostFileCache {
 
   /// What mmap(2) of an open host file maps.
   func mapping(
-    of inode: HostInode, _ descriptor: FileDescriptor, isWritable: Bool, name: String, device: UInt64
+    of inode: HostInode, _ descriptor: FileDescriptor, isWritable: Bool, name: @autoclosure () -> String, device: UInt64
   ) throws(Errno) -> HostMapping {
     let key = Key(file: inode.key, isWritable: isWritable)
     clock &+= 1
@@ -80,7 +89,7 @@ final class HostFileCache {
     let stat = try inode.attributes()
     let mapping = HostMapping(
       try Host.duplicate(descriptor), platform: fileSystem.context.services.platform,
-      fixedSize: fileSystem.isVolatile ? nil : UInt64(clamping: stat.size), name: name, device: device,
+      fixedSize: fileSystem.isVolatile ? nil : UInt64(clamping: stat.size), name: name(), device: device,
       inode: stat.inode)
     mapping.lastUse = clock
     if entries[key]?.kept == nil { keptCount += 1 }

@@ -193,7 +193,7 @@ extension Kernel {
     guard !name.isEmpty else { throw .execFormatError }
     var rest = line.dropFirst(name.count).drop(while: isBlank)
     while let last = rest.last, isBlank(last) { rest = rest.dropLast() }
-    return (FileName.string(name), rest.isEmpty ? nil : Array(rest))
+    return (FileName.string(Array(name)), rest.isEmpty ? nil : Array(rest))
   }
 
   // MARK: Loading

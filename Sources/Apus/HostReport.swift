@@ -4,6 +4,7 @@ import Platform
 public struct HostReport: Sendable {
   /// One check.
   public struct Check: Sendable {
+    /// What is checked, in a few words.
     public let name: String
     public let isPassed: Bool
     /// The platforms that can't do without it.
@@ -15,6 +16,7 @@ public struct HostReport: Sendable {
     /// What to do where it is missing.
     public let remedy: String
   }
+  /// In the order in which they were made.
   public let checks: [Check]
 
   /// Runs all checks, each for a moment in a process of its own.

@@ -7,8 +7,7 @@ public struct SandboxError: Error, Sendable, Equatable, CustomStringConvertible 
   public let message: String
   /// What can be done about it, where that is known.
   public let remedy: String?
-  /// The exit status that shells and container tools use for such errors: 127 where the command was not found, 126 where
-  /// it can't be executed, 125 for errors of the sandbox itself.
+  /// The exit status that shells and container tools use for such errors: `failed`, `notExecutable` or `notFound`.
   public let exitStatus: Int32
 
   /// An error of the sandbox itself.
@@ -18,10 +17,14 @@ public struct SandboxError: Error, Sendable, Equatable, CustomStringConvertible 
     self.exitStatus = exitStatus
   }
 
+  /// An error of the sandbox itself.
   public static let failed: Int32 = 125
+  /// The command can't be executed.
   public static let notExecutable: Int32 = 126
+  /// The command was not found.
   public static let notFound: Int32 = 127
 
+  /// The message and the remedy, in one line.
   public var description: String { remedy.map { "\(message); \($0)" } ?? message }
 
   /// Platforms write their remedies as sentences.

@@ -48,14 +48,14 @@ struct SavedTerminal {
 
   private static func settings(of descriptor: FileDescriptor) -> [UInt8]? {
     var block = [UInt8](repeating: 0, count: 64)
-    guard (try? Host.Stream.ioctl(descriptor, 0x5401, &block)) != nil else { return nil }  // TCGETS
+    guard (try? Host.Stream.ioctl(descriptor, Ioctl.tcGets, &block)) != nil else { return nil }
     return block
   }
 
   /// Brings the modes back, once output has drained (tcsetattr(3), `TCSADRAIN`).
   func restore() {
-    guard var now = SavedTerminal.settings(of: descriptor), now != settings else { return }
-    now = settings
-    _ = try? Host.Stream.ioctl(descriptor, 0x5403, &now)
+    guard let now = SavedTerminal.settings(of: descriptor), now != settings else { return }
+    var wanted = settings
+    _ = try? Host.Stream.ioctl(descriptor, Ioctl.tcSetsWait, &wanted)
   }
 }

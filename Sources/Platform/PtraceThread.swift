@@ -19,7 +19,7 @@ import Synchronization
   }
 
   func run(on placement: Placement) -> Trap {
-    guard process.flush(before: host, cpu: placement.cpu) else { return finish(nil) }
+    guard process.flush(before: host, cpu: placement.cpu) else { return finishDead() }
     do throws(Errno) {
       if host.tracer == 0 { try attach() }
       if let cpu = placement.cpu, cpu != host.cpu {
@@ -33,12 +33,18 @@ import Synchronization
       try Host.traceWrite(TraceRegisters(registers), to: id)
       return finish(try goOn())
     } catch {
-      process.die(error == .noSuchProcess ? .killed : .protocolViolation)
-      return finish(nil)
+      if error != .noSuchProcess { process.die(.protocolViolation) }
+      return finishDead()
     }
   }
 
   var waitedForAgent: Bool { true }
+
+  /// The host process is dead or dying. It is not over, nor seen to be by others, before its tracers have taken notice.
+  private func finishDead() -> Trap {
+    process.noteEnd()
+    return finish(nil)
+  }
 
   private var id: Int32 { host.id.load(ordering: .relaxed) }
 

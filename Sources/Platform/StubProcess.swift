@@ -215,13 +215,7 @@ final class StubProcess: GuestProcess {
   @discardableResult
   func reap(waiting: Bool = false) -> Bool {
     if reaped.load(ordering: .sequentiallyConsistent) { return true }
-    // A process is not over before its tracer has taken notice of its threads' ends.
-    if platform.kind == .ptrace {
-      for thread in ring.withLock({ $0.threads }) where thread.tracer != 0 {
-        _ = try? Host.reap(thread.id.load(ordering: .sequentiallyConsistent), waiting: waiting)
-      }
-    }
-    guard let status = (try? Host.reap(hostPID, waiting: waiting)) ?? nil else { return false }
+    guard let status = platform.kind == .ptrace ? reapTraced(waiting) : reapAlone(waiting) else { return isGone }
     reaped.store(true, ordering: .sequentiallyConsistent)
     switch status {
     case .exited(STUB_EXIT_OPERATION), .exited(STUB_EXIT_CLONE), .exited(STUB_EXIT_SETUP):
@@ -230,6 +224,24 @@ final class StubProcess: GuestProcess {
     }
     retireIfOver()
     return true
+  }
+
+  private func reapAlone(_ waiting: Bool) -> ChildStatus? { (try? Host.reap(hostPID, waiting: waiting)) ?? nil }
+
+  /// A process is not over before its tracers have taken notice of its threads' ends. A thread may vanish with its
+  /// tracer, though, of which those who wait for it are not told: so this looks again and again.
+  private func reapTraced(_ waiting: Bool) -> ChildStatus? {
+    while !isGone {
+      for thread in ring.withLock({ $0.threads }) where thread.tracer != 0 {
+        _ = try? Host.reap(thread.id.load(ordering: .sequentiallyConsistent), waiting: false)
+      }
+      do throws(Errno) {
+        if let status = try Host.reap(hostPID, waiting: false) { return status }
+      } catch { return nil }
+      guard waiting else { return nil }
+      Host.sleep(nanoseconds: 100_000)
+    }
+    return nil
   }
 
   /// True once the host process and its memory are gone.

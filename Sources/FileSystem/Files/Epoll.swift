@@ -40,17 +40,22 @@ package final class Epoll: AnonymousFile {
     switch operation {
     case .add:
       guard known == nil else { throw .fileExists }
+      // The files whose events will come here, on new ways.
+      var sources = epollItems.isEmpty ? [] : [file]
       if let other = file as? Epoll {
-        let below = other.chains { $0.items.values.compactMap { $0.file as? Epoll } }
-        let above = chains { $0.epollItems.compactMap(\.epoll) }
-        guard !below.members.contains(ObjectIdentifier(self)), above.height + below.height <= Epoll.maximumNesting
-        else {
-          throw .tooManySymbolicLinkLevels
-        }
+        let below = other.reach { $0.items.values.compactMap { $0.file as? Epoll } }
+        let above = reach { $0.epollItems.compactMap(\.epoll) }
+        let isLoop = below.instances[ObjectIdentifier(self)] != nil
+        guard !isLoop, above.height + below.height <= Epoll.maximumNesting else { throw .tooManySymbolicLinkLevels }
+        sources = below.instances.values.flatMap { $0.items.values.map(\.file).filter { !($0 is Epoll) } }
       }
       let item = EpollItem(epoll: self, descriptor: descriptor, file: file, queue: fileQueue)
       items[key] = item
       file.epollItems.append(item)
+      guard Epoll.areBounded(sources) else {
+        forget(item)
+        throw .invalidArgument
+      }
       arm(item, events, flags, event.data)
     case .modify:
       guard let known else { throw .noSuchFileOrDirectory }
@@ -134,18 +139,41 @@ package final class Epoll: AnonymousFile {
   // MARK: Nesting
 
   /// The instances in the chains that start here and go on by `next`, and the length of the longest. Level by level, as
-  /// the number of chains may be exponential; they have no circles.
-  private func chains(_ next: (Epoll) -> [Epoll]) -> (height: Int, members: Set<ObjectIdentifier>) {
+  /// there may be very many chains; they have no circles.
+  private func reach(_ next: (Epoll) -> [Epoll]) -> (height: Int, instances: [ObjectIdentifier: Epoll]) {
     var height = 0
-    var members: Set<ObjectIdentifier> = []
+    var instances: [ObjectIdentifier: Epoll] = [:]
     var level = [ObjectIdentifier(self): self]
     while !level.isEmpty {
       height += 1
-      members.formUnion(level.keys)
+      instances.merge(level) { first, _ in first }
       let following = level.values.flatMap(next).map { (ObjectIdentifier($0), $0) }
       level = Dictionary(following) { first, _ in first }
     }
-    return (height, members)
+    return (height, instances)
+  }
+
+  /// How many chains of instances may watch a file, by their length: an event runs through all of them (`path_limits`
+  /// of Linux).
+  private static let chainLimits = [1000, 500, 100, 50, 10]
+
+  private static func areBounded(_ files: [OpenFile]) -> Bool {
+    var known: [ObjectIdentifier: [Int]] = [:]
+    return files.allSatisfy { file in
+      zip(chains(watching: file, &known), chainLimits).allSatisfy { $0 <= $1 }
+    }
+  }
+
+  /// Counts the chains of instances that watch a file, by their length.
+  private static func chains(watching file: OpenFile, _ known: inout [ObjectIdentifier: [Int]]) -> [Int] {
+    if let counts = known[ObjectIdentifier(file)] { return counts }
+    var counts = [Int](repeating: 0, count: maximumNesting)
+    for watcher in file.epollItems.compactMap(\.epoll) {
+      let above = [1] + chains(watching: watcher, &known)
+      for length in counts.indices { counts[length] = min(counts[length] + above[length], 1 << 20) }
+    }
+    known[ObjectIdentifier(file)] = counts
+    return counts
   }
 
   package override var information: String {

@@ -89,21 +89,29 @@ extension Syscalls {
 
   /// getxattr(2).
   static func getxattr(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { try get(task, a, .following) }
+  /// lgetxattr(2).
   static func lgetxattr(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { try get(task, a, .notFollowing) }
+  /// fgetxattr(2).
   static func fgetxattr(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { try get(task, a, .descriptor) }
   /// setxattr(2).
   static func setxattr(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { try set(task, a, .following) }
+  /// lsetxattr(2).
   static func lsetxattr(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { try set(task, a, .notFollowing) }
+  /// fsetxattr(2).
   static func fsetxattr(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { try set(task, a, .descriptor) }
   /// listxattr(2).
   static func listxattr(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { try list(task, a, .following) }
+  /// llistxattr(2).
   static func llistxattr(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { try list(task, a, .notFollowing) }
+  /// flistxattr(2).
   static func flistxattr(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { try list(task, a, .descriptor) }
   /// removexattr(2).
   static func removexattr(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { try remove(task, a, .following) }
+  /// lremovexattr(2).
   static func lremovexattr(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     try remove(task, a, .notFollowing)
   }
+  /// fremovexattr(2).
   static func fremovexattr(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     try remove(task, a, .descriptor)
   }

@@ -66,7 +66,7 @@ import Testing
     .shell(
       "procps",
       """
-      sleep 1 & ps -o comm= -p $! -p $$; cat /proc/self/status | grep -E '^(Name|State|Threads|Uid)'
+      sleep 1 & until [ "$(cat /proc/$!/comm)" = sleep ]; do :; done; ps -o comm= -p $! -p $$; cat /proc/self/status | grep -E '^(Name|State|Threads|Uid)'
       cat /proc/$$/cmdline | tr '\\0' ' '; echo; ls /proc/self/fd | head -n 3; kill $!
       cat /proc/self/maps | grep -c stack; test -r /proc/meminfo && grep -c MemTotal /proc/meminfo
       head -c 5 /proc/uptime | wc -c; cat /proc/self/stat | cut -d' ' -f2

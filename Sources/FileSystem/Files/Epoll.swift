@@ -16,6 +16,11 @@ package final class Epoll: AnonymousFile {
   private let queue = WaitQueue()
   /// The longest chain of epoll instances that watch each other.
   private static let maximumNesting = 5
+  /// Ways from an epoll instance to those that watch it, directly or not, and to those that it watches. An event is
+  /// reported along each of them, and their number grows with the power of the nesting. (Linux has limits like this.)
+  private static let maximumWays = 500
+  /// The items that are epoll instances.
+  private var nested: [EpollItem] = []
 
   package init() { super.init(kindName: "[eventpoll]", flags: .readWrite) }
 
@@ -40,7 +45,8 @@ package final class Epoll: AnonymousFile {
     switch operation {
     case .add:
       guard known == nil else { throw .fileExists }
-      if let other = file as? Epoll {
+      let other = file as? Epoll
+      if let other {
         guard !other.reaches(self), heightAbove + other.heightBelow <= Epoll.maximumNesting else {
           throw .tooManySymbolicLinkLevels
         }
@@ -48,6 +54,13 @@ package final class Epoll: AnonymousFile {
       let item = EpollItem(epoll: self, descriptor: descriptor, file: file, queue: fileQueue)
       items[key] = item
       file.epollItems.append(item)
+      if let other {
+        nested.append(item)
+        guard other.haveFewWaysUp, haveFewWaysDown else {
+          forget(item)
+          throw .invalidArgument
+        }
+      }
       arm(item, events, flags, event.data)
     case .modify:
       guard let known else { throw .noSuchFileOrDirectory }
@@ -76,6 +89,7 @@ package final class Epoll: AnonymousFile {
   /// Removes an item, because the program asked for it or because its file was closed.
   func forget(_ item: EpollItem) {
     items[Key(descriptor: item.descriptor, file: ObjectIdentifier(item.file))] = nil
+    if item.file is Epoll { nested.removeAll { $0 === item } }
     item.detach()
   }
 
@@ -125,6 +139,7 @@ package final class Epoll: AnonymousFile {
   package override func close() {
     for item in items.values { item.detach() }
     items = [:]
+    nested = []
     ready = []
   }
 
@@ -132,11 +147,34 @@ package final class Epoll: AnonymousFile {
 
   private func reaches(_ target: Epoll) -> Bool {
     if self === target { return true }
-    return items.values.contains { ($0.file as? Epoll)?.reaches(target) ?? false }
+    return nested.contains { ($0.file as? Epoll)?.reaches(target) ?? false }
+  }
+
+  /// Ways up from here; counted no further than one past `limit`.
+  private func waysUp(limit: Int) -> Int {
+    var count = 1
+    for item in epollItems where count <= limit { count += item.epoll?.waysUp(limit: limit - count) ?? 0 }
+    return count
+  }
+  /// Ways down from here; counted no further than one past `limit`.
+  private func waysDown(limit: Int) -> Int {
+    var count = 1
+    for item in nested where count <= limit { count += (item.file as? Epoll)?.waysDown(limit: limit - count) ?? 0 }
+    return count
+  }
+  /// Few ways lead up from here and from each instance below.
+  private var haveFewWaysUp: Bool {
+    waysUp(limit: Epoll.maximumWays) <= Epoll.maximumWays
+      && nested.allSatisfy { ($0.file as? Epoll)?.haveFewWaysUp ?? true }
+  }
+  /// Few ways lead down from here and from each instance above.
+  private var haveFewWaysDown: Bool {
+    waysDown(limit: Epoll.maximumWays) <= Epoll.maximumWays
+      && epollItems.allSatisfy { $0.epoll?.haveFewWaysDown ?? true }
   }
 
   /// Epoll instances in the longest chain from here to what this one watches.
-  private var heightBelow: Int { 1 + (items.values.compactMap { ($0.file as? Epoll)?.heightBelow }.max() ?? 0) }
+  private var heightBelow: Int { 1 + (nested.compactMap { ($0.file as? Epoll)?.heightBelow }.max() ?? 0) }
   /// The same towards those that watch this one.
   private var heightAbove: Int { 1 + (epollItems.compactMap { $0.epoll?.heightAbove }.max() ?? 0) }
 

@@ -21,6 +21,24 @@ package final class Dentry {
     self.inode = inode
   }
 
+  /// Lets go of the parents one by one where nothing else holds them: a removed tree may be deeper than a stack.
+  deinit {
+    var link = parent
+    parent = nil
+    while isKnownUniquelyReferenced(&link) {
+      let next = link?.parent
+      link?.parent = nil
+      link = next
+    }
+  }
+
+  /// The root of its file system.
+  var top: Dentry {
+    var top = self
+    while let parent = top.parent { top = parent }
+    return top
+  }
+
   /// This dentry is `other` or above it.
   func isAncestor(of other: Dentry) -> Bool {
     var dentry: Dentry? = other

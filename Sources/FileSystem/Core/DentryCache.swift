@@ -9,13 +9,35 @@ final class DentryCache {
   private var roots: [Dentry] = []
   private(set) var count = 0
   private let limit: Int
+  /// Entries at which unused ones are looked for: more than `limit` while most are in use, so that looking pays.
+  private var threshold: Int
 
-  init(limit: Int = 1 << 16) { self.limit = limit }
+  init(limit: Int = 1 << 16) {
+    self.limit = limit
+    threshold = limit
+  }
 
   func addRoot(_ root: Dentry) {
-    var top = root
-    while let parent = top.parent { top = parent }
+    let top = root.top
     if !roots.contains(where: { $0 === top }) { roots.append(top) }
+  }
+
+  /// A file system is mounted nowhere any more: its names are forgotten, and it goes when its last file is closed.
+  func removeRoot(_ root: Dentry) {
+    roots.removeAll { $0 === root }
+    count -= DentryCache.clear([root])
+  }
+
+  /// Forgets the children of dentries and of all below them; returns how many there were.
+  private static func clear(_ tops: [Dentry]) -> Int {
+    var pending = tops
+    var cleared = 0
+    while let directory = pending.popLast() {
+      for case let child? in directory.children.values { pending.append(child) }
+      cleared += directory.children.count
+      directory.children = [:]
+    }
+    return cleared
   }
 
   /// The child of that name; nil where there is none.
@@ -85,7 +107,7 @@ final class DentryCache {
 
   private func insert(_ dentry: Dentry?, in directory: Dentry, _ key: NameKey) {
     if directory.children.updateValue(dentry, forKey: key) == nil { count += 1 }
-    if count > limit { prune(keeping: dentry) }
+    if count > threshold { prune(keeping: dentry) }
   }
 
   /// Drops unused leaves, twice: directories whose children went may be leaves then.
@@ -93,6 +115,7 @@ final class DentryCache {
     for _ in 0..<2 where count > limit / 2 {
       for root in roots { prune(below: root) }
     }
+    threshold = max(limit, count * 2)
   }
 
   private func prune(below root: Dentry) {
@@ -117,11 +140,7 @@ final class DentryCache {
 
   /// Forgets everything, so that nothing keeps the inodes alive.
   func removeAll() {
-    var pending = roots
-    while let directory = pending.popLast() {
-      for case let child? in directory.children.values { pending.append(child) }
-      directory.children = [:]
-    }
+    _ = DentryCache.clear(roots)
     roots = []
     count = 0
   }

@@ -85,6 +85,8 @@ package final class VFS {
     mounted[MountPoint(point)] = nil
     point.dentry.mountCount -= 1
     mounts.removeAll { $0 === mount }
+    let top = mount.root.top
+    if !mounts.contains(where: { $0.root.top === top }) { cache.removeRoot(top) }
   }
 
   /// Changes whether a mount may be written (`MS_REMOUNT`).

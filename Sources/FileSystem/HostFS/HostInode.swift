@@ -36,6 +36,14 @@ package final class HostInode: Inode {
   deinit {
     closeDescriptor()
     if let created { Host.close(created) }
+    // As in `Dentry`: one parent after the other.
+    var link = parent
+    parent = nil
+    while isKnownUniquelyReferenced(&link) {
+      let next = link?.parent
+      link?.parent = nil
+      link = next
+    }
   }
 
   func closeDescriptor() {

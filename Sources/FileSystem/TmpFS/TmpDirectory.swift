@@ -20,6 +20,17 @@ package class TmpDirectory: TmpInode {
     try super.init(fileSystem, origin: origin)
   }
 
+  /// Lets go of what only this directory held, one by one: a tree may be deeper than a stack.
+  deinit {
+    var pending = entries.values.compactMap(\.inode)
+    entries = [:]
+    while var inode = pending.popLast() {
+      guard isKnownUniquelyReferenced(&inode), let directory = inode as? TmpDirectory else { continue }
+      pending.append(contentsOf: directory.entries.values.compactMap(\.inode))
+      directory.entries = [:]
+    }
+  }
+
   // What an overlay adds.
 
   /// The inode that a name leads to where `entries` does not know it.

@@ -13,13 +13,15 @@ extension Syscalls {
 
   /// Bytes moved in one step.
   private static let chunk = 1 << 17
+  /// Bytes that sendfile(2) moves at most: the kernel lock is held meanwhile. Callers expect partial transfers.
+  private static let sendfileLimit = 16 << 20
   private static let nonBlock: UInt32 = 2
 
   /// sendfile(2).
   static func sendfile(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let output = try task.writableFile(a.int(0))
     let input = try task.readableFile(a.int(1))
-    let count = try Task.transferCount(a[3])
+    let count = min(try Task.transferCount(a[3]), sendfileLimit)
     guard !output.flags.contains(.append), !input.isPollable else { throw .invalidArgument }
     let start: UInt64
     if a[2] != 0 {

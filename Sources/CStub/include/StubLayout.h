@@ -38,6 +38,7 @@
 #define STUB_CONSTANTS_ZYGOTE_FILTER 1024
 #define STUB_FLAG_FSGSBASE 1
 #define STUB_FLAG_SHARE_FILES 2
+#define STUB_FLAG_TRACED 4
 
 // The zygote's page: shared between the zygote and Apus only.
 #define STUB_ZYGOTE_ACKS 0
@@ -79,6 +80,7 @@
 #define STUB_HEADER_FS_BASE 16
 #define STUB_HEADER_GS_BASE 24
 #define STUB_HEADER_TID 32
+#define STUB_HEADER_FRESH 36  // the thread has run another guest, which may have changed its signal stack
 #define STUB_HEADER_STACK 40
 #define STUB_HEADER_FLUSH 64  // the state word that a tracer waits on while the agent works
 

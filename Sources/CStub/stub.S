@@ -53,7 +53,7 @@
   .text
   .balign 4096
   .globl apus_stub_start, apus_stub_end, apus_stub_relocate, apus_stub_handler, apus_stub_restorer
-  .globl apus_stub_park, apus_stub_park_site
+  .globl apus_stub_park, apus_stub_park_site, apus_stub_rest
 apus_stub_start:
 stub_start:
 
@@ -401,8 +401,20 @@ thread_start:
   host SYS_seccomp
   or_exit STUB_EXIT_SETUP
 2:
+  test dword ptr [rbp + STUB_CONSTANTS_FLAGS], STUB_FLAG_TRACED
+  jnz apus_stub_rest
   mov rdi, r14
   jmp park
+
+// Where threads without a filter sleep until a tracer takes them: other threads of the process run guest code, so this
+// depends on nothing that guests can write.
+apus_stub_rest:
+  movabs rdi, STUB_CONSTANTS + STUB_CONSTANTS_FLAGS
+  mov edx, [rdi]
+  mov esi, FUTEX_WAIT
+  xor r10d, r10d
+  host SYS_futex
+  jmp apus_stub_rest
 
 // The signal handler. edi: signal, rsi: siginfo_t, rdx: ucontext_t, rsp: in the context's stack. Signals are blocked.
   .balign 64
@@ -468,6 +480,9 @@ apus_stub_park_site:
   xor ecx, ecx
   jmp 1b
 3:
+  cmp dword ptr [rdi + STUB_HEADER_FRESH], 0
+  jne park_set_stack
+park_set_bases:
   movabs rbp, STUB_CONSTANTS
   test dword ptr [rbp + STUB_CONSTANTS_FLAGS], STUB_FLAG_FSGSBASE
   jz 6f
@@ -514,6 +529,17 @@ apus_stub_restorer:
   jnz 8b
   mov rdi, r15
   jmp 5b
+park_set_stack:
+  // rt_sigreturn leaves the signal stack as it is where the new stack pointer seems to be on it, so a guest could keep
+  // the next one from having its own. No stack holds address 0.
+  mov r15, rdi
+  xor esp, esp
+  lea rdi, [r15 + STUB_HEADER_STACK]
+  xor esi, esi
+  host SYS_sigaltstack
+  mov rdi, r15
+  mov dword ptr [rdi + STUB_HEADER_FRESH], 0
+  jmp park_set_bases
 
   .balign 4096
 apus_stub_end:

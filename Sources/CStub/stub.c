@@ -5,7 +5,7 @@
 // which the child has only the caller's, so nothing here may call libc or take a lock.
 
 extern const char apus_stub_start[], apus_stub_end[], apus_stub_relocate[], apus_stub_handler[], apus_stub_restorer[],
-    apus_stub_park[], apus_stub_park_site[];
+    apus_stub_park[], apus_stub_park_site[], apus_stub_rest[];
 
 // Where libc put this thread's rseq area (rseq(2)); absent before glibc 2.35.
 extern const long __rseq_offset __attribute__((weak));
@@ -37,6 +37,8 @@ uint64_t apus_stub_handler_offset(void) { return (uint64_t)(apus_stub_handler - 
 uint64_t apus_stub_restorer_offset(void) { return (uint64_t)(apus_stub_restorer - apus_stub_start); }
 uint64_t apus_stub_park_offset(void) { return (uint64_t)(apus_stub_park - apus_stub_start); }
 uint64_t apus_stub_park_site_offset(void) { return (uint64_t)(apus_stub_park_site - apus_stub_start); }
+
+uint64_t apus_stub_rest_offset(void) { return (uint64_t)(apus_stub_rest - apus_stub_start); }
 
 #define BARE __attribute__((no_stack_protector, noinline))
 

@@ -276,6 +276,8 @@ extension AddressSpace {
 
   /// Linux's MAX_RW_COUNT.
   private static let maximumTransfer = 0x7fff_f000
+  /// Bytes of file-backed pages in one buffer: they are copied to memory of Apus, so longer transfers are cut short.
+  private static let maximumBounce = 32 << 20
 
   /// Adds guest memory to a buffer; returns what stopped it early.
   private func append(
@@ -291,7 +293,8 @@ extension AddressSpace {
           unsafe builder.append(UnsafeMutableRawBufferPointer(start: pointer, count: bytes))
           done += bytes
         case .file(let file, let offset, let bytes):
-          let bytes = min(bytes, 1 << 20)
+          let bytes = min(bytes, 1 << 20, AddressSpace.maximumBounce - builder.bounced)
+          guard bytes > 0 else { return .noMemory }
           let storage =
             access == .write
             ? WriteBackStorage(count: bytes, file: file, offset: offset) : IOBuffer.ByteStorage(count: bytes)
@@ -312,11 +315,15 @@ extension AddressSpace {
   private var rest: [UnsafeMutableRawBufferPointer] = unsafe []
   private var storage: [IOBuffer.ByteStorage] = []
   private(set) var count = 0
+  /// Bytes of `storage`.
+  private(set) var bounced = 0
 
   mutating func append(_ segment: UnsafeMutableRawBufferPointer, _ kept: IOBuffer.ByteStorage? = nil) {
     if count == 0 { unsafe first = segment } else { unsafe rest.append(segment) }
     count += segment.count
-    if let kept { storage.append(kept) }
+    guard let kept else { return }
+    storage.append(kept)
+    bounced += segment.count
   }
 
   var buffer: IOBuffer { unsafe IOBuffer(first: first, rest: rest, storage: storage) }

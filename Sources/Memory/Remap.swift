@@ -69,7 +69,10 @@ extension AddressSpace {
     more.start = 0
     more.end = count
     try checkLimits(adding: more)
-    guard !area.offset.addingReportingOverflow(area.count + count).overflow else { throw .invalidArgument }
+    // The last page of a file mapping must have an offset that the host can map.
+    guard area.object == nil || area.count + count <= UInt64(Int64.max) >> 12 - area.offset else {
+      throw .invalidArgument
+    }
   }
 
   private func canExtend(_ range: Range<PageNumber>) -> Bool {

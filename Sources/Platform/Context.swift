@@ -63,8 +63,11 @@ import LinuxABI
   }
 
   /// Fills in what a new thread needs before it starts: its signal stack.
-  func prepareHeader() {
+  ///
+  /// - Parameter isReused: the thread has run another guest, which may have changed its signal stack.
+  func prepareHeader(isReused: Bool = false) {
     setHeader(STUB_HEADER_TID, to: UInt32(0))
+    setHeader(STUB_HEADER_FRESH, to: UInt32(isReused ? 1 : 0))
     setHeader(STUB_HEADER_STACK, to: address)
     setHeader(STUB_HEADER_STACK + 8, to: UInt64(0))
     setHeader(STUB_HEADER_STACK + 16, to: UInt64(STUB_CONTEXT_STACK_SIZE))

@@ -72,8 +72,9 @@ extension FilterProgram {
   private static let x86_64: UInt32 = 0xc000_003e
   private static let allMemory: [SyscallNumber] = [.munmap, .mprotect, .madvise, .write, .exit_group]
 
-  /// The filter of guest threads. In strict mode a thread may wait, wake and return from its handler, and only from
-  /// within the stub; everything else traps. A trusted thread may also run memory operations there.
+  /// The filter of guest threads. In strict mode a thread may wait, wake, return from its handler and set its signal
+  /// stack (which it can with a return, too), and only from within the stub; everything else traps. A trusted thread may
+  /// also run memory operations there.
   static func guest(codeLength: UInt64, hasFSGSBase: Bool, trusted: Bool) -> FilterProgram {
     var program = FilterProgram()
     program.load(.architecture)
@@ -81,7 +82,8 @@ extension FilterProgram {
     program.load(.number)
     program.jump(ifEqual: .futex, to: "futex")
     program.jump(ifEqual: .rt_sigreturn, to: "stub")
-    if !hasFSGSBase { program.jump(ifEqual: .arch_prctl, to: "stub") }
+    program.jump(ifEqual: .sigaltstack, to: "stub")
+    if !hasFSGSBase { program.jump(ifEqual: .arch_prctl, to: "bases") }
     if trusted {
       for number in allMemory { program.jump(ifEqual: number, to: "stub") }
       program.jump(ifEqual: .mmap, to: "mmap")
@@ -92,6 +94,13 @@ extension FilterProgram {
     program.jump(ifEqual: 9, to: "stub")  // FUTEX_WAIT_BITSET
     program.jump(ifEqual: 10, to: "stub")  // FUTEX_WAKE_BITSET
     program.answer(.trap)
+    if !hasFSGSBase {
+      program.label("bases")
+      program.load(.argument(0))
+      program.jump(ifBelow: 0x1001, to: "trap")  // ARCH_SET_GS
+      program.jump(ifBelow: 0x1005, to: "stub")  // to ARCH_GET_GS
+      program.answer(.trap)
+    }
     if trusted {
       program.label("mmap")
       program.load(.argument(3))

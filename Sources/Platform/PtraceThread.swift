@@ -218,8 +218,7 @@ extension StubProcess {
     if thread.tracer == 0 { return id != 0 && !isDead }
     guard thread.tracer == Host.threadID, !isDead else { return false }
     var registers = TraceRegisters()
-    registers.rip = Stub.base + apus_stub_park_offset()
-    registers.rdi = thread.context.headerAddress
+    registers.rip = Stub.base + apus_stub_rest_offset()
     do throws(Errno) {
       thread.context.state.store(Stub.held)
       try Host.traceSetMask(.max, of: id)

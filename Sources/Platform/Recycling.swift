@@ -111,7 +111,7 @@ extension StubProcess {
         // Under ptrace the tracer itself has sent it there.
         guard platform.kind == .ptrace || ring.isParked(header: context.headerAddress) else { continue }
         context.clear(from: 0)
-        context.prepareHeader()
+        context.prepareHeader(isReused: true)
         context.state.store(platform.kind == .ptrace ? Stub.held | Stub.sleeps : Stub.trapped | Stub.sleeps)
         thread.deadline.store(0, ordering: .sequentiallyConsistent)
         thread.isPreemptionPending.store(false, ordering: .sequentiallyConsistent)

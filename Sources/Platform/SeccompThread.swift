@@ -6,8 +6,6 @@ import Synchronization
 /// A thread of a guest process. It outlives the guest threads that it runs one after the other.
 @safe final class HostThread: @unchecked Sendable {
   let context: Context
-  /// The first thread of a process starts before any guest code can have interfered with it.
-  let isFirst: Bool
   /// Its id on the host; 0 until it has trapped for the first time.
   let id = Atomic<Int32>(0)
   /// When an unanswered preemption ends the process (CLOCK_MONOTONIC, nanoseconds); 0: none is outstanding.
@@ -25,9 +23,8 @@ import Synchronization
   /// Its last trap was a page fault: what it takes to go on is counted for that.
   private(set) var isAtPageFault = false
 
-  init(context: Context, isFirst: Bool, isTraced: Bool) {
+  init(context: Context, isTraced: Bool) {
     self.context = context
-    self.isFirst = isFirst
     resumeWord = isTraced ? UInt64(STUB_HEADER_FLUSH) : 0
   }
 
@@ -90,7 +87,8 @@ import Synchronization
   /// Learns the thread's id from its context; the host says whether it can be true.
   func learnID(process: Int32) {
     let value: Int32 = context.header(STUB_HEADER_TID)
-    if value > 0, isFirst || Host.isThread(value, of: process) {
+    // Guest code has run, or its siblings have; the agent is none of its threads.
+    if value > 0, value != process, Host.isThread(value, of: process) {
       id.store(value, ordering: .sequentiallyConsistent)
     }
   }

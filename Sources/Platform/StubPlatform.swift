@@ -94,6 +94,7 @@ final class StubPlatform: Platform {
     var flags: UInt32 = 0
     if hasFSGSBase { flags |= UInt32(STUB_FLAG_FSGSBASE) }
     if trusted { flags |= UInt32(STUB_FLAG_SHARE_FILES) }
+    if kind == .ptrace { flags |= UInt32(STUB_FLAG_TRACED) }
     unsafe page.storeBytes(of: flags, toByteOffset: Int(STUB_CONSTANTS_FLAGS), as: UInt32.self)
     // struct sigaction as the kernel reads it; SA_SIGINFO | SA_ONSTACK | SA_RESTORER, all signals blocked.
     let action: (UInt64, UInt64, UInt64, UInt64) = (

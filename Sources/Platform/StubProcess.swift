@@ -61,8 +61,7 @@ final class StubProcess: GuestProcess {
       context.clear(from: platform.frameFloor)
       context.prepareHeader()
       context.state.store(Stub.held)
-      let thread = HostThread(
-        context: context, isFirst: ring.threads.isEmpty, isTraced: platform.kind == .ptrace)
+      let thread = HostThread(context: context, isTraced: platform.kind == .ptrace)
       ring.threads.append(thread)
       ring.starts.append(thread)
       platform.count(\.threadsCreated)

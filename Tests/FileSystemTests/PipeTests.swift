@@ -58,11 +58,10 @@ import Testing
 
   @Test func capacityIsAPowerOfTwoAndNotLessThanTheContents() throws {
     let pipe = try #require(writer.pipe)
-    #expect(try pipe.setCapacity(100_000, isPrivileged: false) == 131072)
+    #expect(try pipe.setCapacity(100_000) == 131072)
     _ = try writer.write([UInt8](repeating: 1, count: 20000))
-    #expect(throws: Errno.resourceBusy) { try pipe.setCapacity(4096, isPrivileged: false) }
-    #expect(throws: Errno.notPermitted) { try pipe.setCapacity(4 << 20, isPrivileged: false) }
-    #expect(try pipe.setCapacity(4 << 20, isPrivileged: true) == 4 << 20)
+    #expect(throws: Errno.resourceBusy) { try pipe.setCapacity(4096) }
+    #expect(throws: Errno.notPermitted) { try pipe.setCapacity(4 << 20) }
   }
 
   @Test func readersAreWokenByAWrite() throws {

@@ -30,6 +30,7 @@ uint64_t apus_stub_handler_offset(void);
 uint64_t apus_stub_restorer_offset(void);
 uint64_t apus_stub_park_offset(void);
 uint64_t apus_stub_park_site_offset(void);
+uint64_t apus_stub_rest_offset(void);
 
 // Atomic operations on words that are shared with guest processes, where Swift's `Atomic` cannot live.
 

@@ -38,6 +38,7 @@
 #define STUB_CONSTANTS_ZYGOTE_FILTER 1024
 #define STUB_FLAG_FSGSBASE 1
 #define STUB_FLAG_SHARE_FILES 2
+#define STUB_FLAG_TRACED 4
 
 // The zygote's page: shared between the zygote and Apus only.
 #define STUB_ZYGOTE_ACKS 0
@@ -81,6 +82,7 @@
 #define STUB_HEADER_SPIN 36   // how often the thread looks at its state before it sleeps
 #define STUB_HEADER_STACK 40
 #define STUB_HEADER_FLUSH 64  // the state word that a CPU thread waits on while the agent works
+#define STUB_HEADER_FRESH 68  // the thread has run another guest, which may have changed its signal stack
 
 // Bits of a context's state word.
 #define STUB_STATE_HELD 1     // the agent still has work to do before the thread may run

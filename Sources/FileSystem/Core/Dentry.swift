@@ -31,6 +31,13 @@ package final class Dentry {
     }
   }
 
+  /// The root of its file system.
+  var top: Dentry {
+    var top = self
+    while let parent = top.parent { top = parent }
+    return top
+  }
+
   /// This dentry is `other` or above it.
   func isAncestor(of other: Dentry) -> Bool {
     var dentry: Dentry? = other

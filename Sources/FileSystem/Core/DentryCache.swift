@@ -20,9 +20,26 @@ final class DentryCache {
   }
 
   func addRoot(_ root: Dentry) {
-    var top = root
-    while let parent = top.parent { top = parent }
+    let top = root.top
     if !roots.contains(where: { $0 === top }) { roots.append(top) }
+  }
+
+  /// A file system is mounted nowhere any more: its names are forgotten, and it goes when its last file is closed.
+  func removeRoot(_ root: Dentry) {
+    roots.removeAll { $0 === root }
+    count -= DentryCache.clear([root])
+  }
+
+  /// Forgets the children of dentries and of all below them; returns how many there were.
+  private static func clear(_ tops: [Dentry]) -> Int {
+    var pending = tops
+    var cleared = 0
+    while let directory = pending.popLast() {
+      for case let child? in directory.children.values { pending.append(child) }
+      cleared += directory.children.count
+      directory.children = [:]
+    }
+    return cleared
   }
 
   /// The child of that name; nil where there is none.
@@ -128,11 +145,7 @@ final class DentryCache {
 
   /// Forgets everything, so that nothing keeps the inodes alive.
   func removeAll() {
-    var pending = roots
-    while let directory = pending.popLast() {
-      for case let child? in directory.children.values { pending.append(child) }
-      directory.children = [:]
-    }
+    _ = DentryCache.clear(roots)
     roots = []
     count = 0
   }

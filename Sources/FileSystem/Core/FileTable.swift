@@ -103,12 +103,17 @@ package final class FileTable {
 
   /// One reference to a description is gone: a descriptor, or a place in a message (unix(7), `SCM_RIGHTS`).
   static func letGo(_ file: OpenFile) {
-    file.descriptorCount -= 1
-    guard file.descriptorCount == 0 else { return }
-    let locks = file.inode?.existingLocks
-    locks?.unlockWhole(file)
-    locks?.releaseAll(owner: .description(ObjectIdentifier(file)))
-    for item in file.epollItems { item.epoll?.forget(item) }
-    file.close()
+    // Sockets may wait in sockets, deeper than a stack.
+    var pending = [file]
+    while let file = pending.popLast() {
+      file.descriptorCount -= 1
+      guard file.descriptorCount == 0 else { continue }
+      let locks = file.inode?.existingLocks
+      locks?.unlockWhole(file)
+      locks?.releaseAll(owner: .description(ObjectIdentifier(file)))
+      for item in file.epollItems { item.epoll?.forget(item) }
+      file.close()
+      pending += file.takeUnreceivedFiles()
+    }
   }
 }

@@ -87,6 +87,8 @@ package class OpenFile {
   package func mappable() throws(Errno) -> any MappableObject { throw .operationNotSupportedByDevice }
   /// The last descriptor is gone.
   package func close() {}
+  /// The files that were on their way to a file that is closed now (unix(7), `SCM_RIGHTS`).
+  package func takeUnreceivedFiles() -> [OpenFile] { [] }
   /// A descriptor of one task is closed (flush of record locks is done by the caller).
   package func flush() {}
 }

@@ -87,12 +87,15 @@ package final class VFS {
       if let outer = inner.point?.mount, gone.contains(ObjectIdentifier(outer)) { gone.insert(ObjectIdentifier(inner)) }
     }
     if gone.count > 1, !detach { throw .resourceBusy }
-    for inner in mounts where gone.contains(ObjectIdentifier(inner)) {
+    let leaving = mounts.filter { gone.contains(ObjectIdentifier($0)) }
+    for inner in leaving {
       guard let point = inner.point else { continue }
       mounted[MountPoint(point)] = nil
       point.dentry.mountCount -= 1
     }
     mounts.removeAll { gone.contains(ObjectIdentifier($0)) }
+    let staying = Set(mounts.map { ObjectIdentifier($0.root.top) })
+    for inner in leaving where !staying.contains(ObjectIdentifier(inner.root.top)) { cache.removeRoot(inner.root.top) }
   }
 
   /// Changes whether a mount may be written (`MS_REMOUNT`).

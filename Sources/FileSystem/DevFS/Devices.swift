@@ -77,6 +77,8 @@ package final class MemoryDevice: OpenFile {
     case .null: return 0
     case .zero, .full: return buffer.fill(buffer.remaining)
     case .random:
+      // random(4): this much at once, here because the kernel lock is held meanwhile.
+      buffer.truncate(to: 32 << 20)
       var total = 0
       while let segment = unsafe buffer.pendingSegments.first(where: { $0.count > 0 }) {
         let count = try unsafe Host.Stream.randomBytes(segment)

@@ -21,7 +21,7 @@ package final class Pipe {
 
   /// Sixteen pages.
   package static let defaultCapacity = 65536
-  /// `fs.pipe-max-size`.
+  /// `fs.pipe-max-size`. It binds the guest's root too: the bytes lie in the memory of Apus.
   package static let maximumCapacity = 1 << 20
   /// `PIPE_BUF`: writes up to this size are not mixed with others.
   package static let atomicSize = 4096
@@ -116,11 +116,11 @@ package final class Pipe {
   }
 
   /// `F_SETPIPE_SZ`: returns the capacity, which is a power of two of at least a page.
-  package func setCapacity(_ wanted: UInt64, isPrivileged: Bool) throws(Errno) -> Int {
+  package func setCapacity(_ wanted: UInt64) throws(Errno) -> Int {
     guard wanted <= 1 << 31 else { throw .invalidArgument }
     var size = 4096
     while UInt64(size) < wanted { size *= 2 }
-    guard size <= Pipe.maximumCapacity || isPrivileged else { throw .notPermitted }
+    guard size <= Pipe.maximumCapacity else { throw .notPermitted }
     guard size >= ring.count else { throw .resourceBusy }
     let wasWritable = isWritable
     capacity = size

@@ -54,6 +54,7 @@ package final class PairSocket: OpenFile {
   package var passesCredentials = false
   private let queue = WaitQueue()
   private let number = AnonymousInode.next()
+  private let passed: PassedFiles
   private weak var peer: PairSocket?
   private var messages = Deque<Message>()
   private var queuedBytes = 0
@@ -71,18 +72,22 @@ package final class PairSocket: OpenFile {
   /// Bytes that wait to be received at most (`net.core.wmem_default`).
   package static let capacity = 212_992
 
-  private init(_ kind: Kind, flags: OpenFlags, owner: SenderCredentials) {
+  /// Files of messages that nobody will receive, which whoever closed this socket lets go of.
+  private var unreceived: [OpenFile] = []
+
+  private init(_ kind: Kind, flags: OpenFlags, owner: SenderCredentials, passed: PassedFiles) {
     self.kind = kind
     self.owner = owner
+    self.passed = passed
     super.init(flags: flags.intersection(.nonBlocking).union(.readWrite), location: nil)
   }
 
-  /// Makes a connected pair.
+  /// Makes a connected pair. `passed` counts the files that wait in all sockets.
   package static func makePair(
-    _ kind: Kind, flags: OpenFlags, owner: SenderCredentials
+    _ kind: Kind, flags: OpenFlags, owner: SenderCredentials, passed: PassedFiles = PassedFiles()
   ) -> (PairSocket, PairSocket) {
-    let first = PairSocket(kind, flags: flags, owner: owner)
-    let second = PairSocket(kind, flags: flags, owner: owner)
+    let first = PairSocket(kind, flags: flags, owner: owner, passed: passed)
+    let second = PairSocket(kind, flags: flags, owner: owner, passed: passed)
     first.peer = second
     second.peer = first
     return (first, second)
@@ -136,6 +141,7 @@ package final class PairSocket: OpenFile {
       received.isTruncated = kind.keepsBorders && received.count < received.fullCount
       return received
     }
+    passed.count -= message.files.count
     while true {
       let part = buffer.write(message.bytes[message.taken...])
       received.count += part
@@ -173,6 +179,7 @@ package final class PairSocket: OpenFile {
     guard !isWriteShut else { throw .brokenPipe }
     guard let peer, !peer.isReadShut else { throw kind == .datagram ? .connectionRefused : .brokenPipe }
     if kind == .stream, buffer.remaining == 0 { return 0 }
+    guard files.isEmpty || passed.count + files.count <= PassedFiles.limit else { throw .tooManyReferences }
     let room = PairSocket.capacity - peer.queuedBytes
     if kind.keepsBorders {
       guard buffer.remaining <= PairSocket.capacity else { throw .messageTooLong }
@@ -185,6 +192,7 @@ package final class PairSocket: OpenFile {
     peer.nesting = max(peer.nesting, nested)
     let bytes = buffer.read(min(buffer.remaining, kind.keepsBorders ? buffer.remaining : room))
     for file in files { file.descriptorCount += 1 }
+    passed.count += files.count
     peer.messages.append(Message(bytes: bytes, files: files, sender: sender))
     peer.queuedBytes += bytes.count
     if !peer.queue.isEmpty { peer.queue.wakeOne(.readable) }
@@ -239,6 +247,23 @@ package final class PairSocket: OpenFile {
       peer.queue.wake()
     }
     peer = nil
-    for message in left { PairSocket.drop(message.files) }
+    unreceived = left.flatMap(\.files)
+    passed.count -= unreceived.count
   }
+
+  package override func takeUnreceivedFiles() -> [OpenFile] {
+    defer { unreceived = [] }
+    return unreceived
+  }
+}
+
+/// Counts the files that were sent and not received yet.
+///
+/// Sockets that wait in each other's queues are never closed: Linux looks for them and frees them, here the limit
+/// bounds what they can hold.
+package final class PassedFiles {
+  fileprivate(set) var count = 0
+  /// As Linux's for a process with the usual `RLIMIT_NOFILE` (unix(7), `ETOOMANYREFS`).
+  static let limit = 1024
+  package init() {}
 }

@@ -21,7 +21,9 @@ package class TmpFileSystem: MountedFileSystem {
     self.source = source
     self.context = context
     deviceNumber = context.makeDeviceNumber()
-    usage = TmpUsage(byteLimit: size ?? .max, nodeLimit: nodeLimit)
+    // Inodes lie in the memory of Apus. Linux allows one for two pages of memory.
+    let mostNodes = max(1 << 16, context.services.physicalMemory.limit / 4096)
+    usage = TmpUsage(byteLimit: size ?? .max, nodeLimit: min(nodeLimit, mostNodes))
     nextNumber = firstNumber
   }
 

@@ -37,11 +37,11 @@ package class TmpInode: Inode {
     self.origin = origin
     stat = try origin.attributes()
     stat.device = fileSystem.deviceNumber
-    usage.nodes += 1
   }
 
   deinit {
-    usage.nodes -= 1
+    // Files that stand for one below are as many as the host has.
+    if origin == nil { usage.nodes -= 1 }
     if let table, let origin { table.drop(origin.key) }
   }
 

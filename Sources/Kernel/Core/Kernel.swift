@@ -29,6 +29,8 @@ package final class Kernel {
   package internal(set) weak var servedTask: Task?
 
   let futexes = FutexTable()
+  /// Files that wait in sockets.
+  let passedFiles = PassedFiles()
 
   // Processes
   package internal(set) var tasks: [Int32: Task] = [:]

@@ -129,7 +129,7 @@ extension Syscalls {
     case .getLease: return 2
     case .setPipeSize:
       guard let pipe = file.pipe else { throw .badFileDescriptor }
-      return try pipe.setCapacity(UInt64(a.uint(2)), isPrivileged: task.credentials.has(.sysResource))
+      return try pipe.setCapacity(UInt64(a.uint(2)))
     case .getPipeSize:
       guard let pipe = file.pipe else { throw .badFileDescriptor }
       return pipe.capacity

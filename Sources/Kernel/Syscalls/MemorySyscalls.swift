@@ -173,6 +173,8 @@ extension Syscalls {
   // MARK: Other processes
 
   private static let maximumVectors: UInt64 = 1024
+  /// Bytes that one call copies at most: the kernel lock is held meanwhile. Callers expect partial transfers.
+  private static let copyLimit = 64 << 20
 
   /// process_vm_readv(2).
   static func processVMReadv(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
@@ -194,7 +196,7 @@ extension Syscalls {
     guard other === task || task.mayAccess(other) else { throw .notPermitted }
     let (source, target) = isWrite ? (task.memory, other.memory) : (other.memory, task.memory)
     var done = 0
-    while done < Task.transferLimit, let count = VectorCursor.step(&local, &remote, limit: 64 << 10) {
+    while done < copyLimit, let count = VectorCursor.step(&local, &remote, limit: 64 << 10) {
       let from = isWrite ? local.address : remote.address
       let to = isWrite ? remote.address : local.address
       do throws(Errno) {

@@ -84,7 +84,7 @@ extension Syscalls {
     which: Int32, who: Int32, firstKind: Int32, _ task: Task
   ) throws(Errno) -> [Task] {
     let found: [Task]
-    switch which - firstKind {
+    switch which &- firstKind {
     case 0: found = who == 0 ? [task] : [task.kernel.tasks[who]].compactMap(\.self)
     case 1:
       let processGroup = who == 0 ? task.group.processGroup : who

@@ -34,7 +34,8 @@ extension Syscalls {
     let flags = try descriptorFlags(a.uint(1) & ~0xf)
     guard let kind = PairSocket.Kind(rawValue: a.int(1) & 0xf) else { throw .socketTypeNotSupported }
     guard a.int(2) == 0 || a.int(2) == unixFamily else { throw .protocolNotSupported }
-    let (first, second) = PairSocket.makePair(kind, flags: flags, owner: task.senderCredentials)
+    let (first, second) = PairSocket.makePair(
+      kind, flags: flags, owner: task.senderCredentials, passed: task.kernel.passedFiles)
     try task.addPair(first, second, closeOnExec: flags.contains(.closeOnExec), to: a[3])
     return 0
   }

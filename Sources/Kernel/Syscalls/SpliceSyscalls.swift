@@ -13,13 +13,15 @@ extension Syscalls {
 
   /// Bytes moved in one step.
   private static let chunk = 1 << 17
+  /// Bytes that sendfile(2) moves at most: the kernel lock is held meanwhile. Callers expect partial transfers.
+  private static let sendfileLimit = 16 << 20
   private static let nonBlock: UInt32 = 2
 
   /// sendfile(2).
   static func sendfile(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let output = try task.writableFile(a.int(0))
     let input = try task.readableFile(a.int(1))
-    let count = try Task.transferCount(a[3])
+    let count = min(try Task.transferCount(a[3]), sendfileLimit)
     guard !output.flags.contains(.append), !input.isPollable else { throw .invalidArgument }
     let start: UInt64
     if a[2] != 0 {
@@ -33,12 +35,14 @@ extension Syscalls {
     var waitsForInput = false
     while task.retry.transferred < count {
       do throws(Errno) {
-        let moved = try move(
+        let (moved, isShort) = try move(
           from: input, at: offset, to: output, limit: min(chunk, count - task.retry.transferred), &waitsForInput)
         if moved == 0 { break }
         task.retry.transferred += moved
         offset &+= UInt64(moved)
         if a[2] == 0 { _ = try input.seek(to: Int64(clamping: offset), whence: 0) }
+        // An eventfd(2) takes 8 bytes of each chunk.
+        if isShort && !output.writesFully { break }
       } catch {
         failure = error
         break
@@ -62,7 +66,7 @@ extension Syscalls {
   /// - Parameter waitsForInput: set where it is the input that would block (the host has to read it from disk).
   private static func move(
     from input: OpenFile, at offset: UInt64, to output: OpenFile, limit: Int, _ waitsForInput: inout Bool
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> (moved: Int, isShort: Bool) {
     var room = limit
     if let pipe = output.pipe {
       guard pipe.hasReaders else { throw .brokenPipe }
@@ -73,7 +77,7 @@ extension Syscalls {
     }
     var buffer = IOBuffer(collecting: room)
     do throws(Errno) {
-      guard try input.read(into: &buffer, at: offset) > 0 else { return 0 }
+      guard try input.read(into: &buffer, at: offset) > 0 else { return (0, true) }
     } catch {
       waitsForInput = error == .wouldBlock
       throw error
@@ -81,10 +85,11 @@ extension Syscalls {
     let bytes = buffer.collected
     if let pipe = output.pipe {
       pipe.append(bytes)
-      return bytes.count
+      return (bytes.count, false)
     }
     var source = IOBuffer(bytes: bytes)
-    return try output.write(from: &source, at: nil)
+    let written = try output.write(from: &source, at: nil)
+    return (written, written < bytes.count)
   }
 
   /// splice(2): at least one side is a pipe. The bytes are copied.

@@ -101,7 +101,9 @@ final class GroupTimers {
   /// The first expiry of an interval timer that is not past.
   static func next(after expiry: UInt64, interval: UInt64, now: UInt64) -> UInt64 {
     guard expiry <= now, interval > 0 else { return expiry }
-    return expiry &+ ((now - expiry) / interval &+ 1) &* interval
+    // An interval may be as long as all time: then there is no next expiry.
+    let (distance, overflow) = ((now - expiry) / interval).saturatingAdd(1).multipliedReportingOverflow(by: interval)
+    return overflow ? .max : expiry.saturatingAdd(distance)
   }
 
   // MARK: processor time

@@ -8,12 +8,16 @@ import Testing
   static let containing = Mode.tested.filter { $0 != .trusted }
 
   @Test(
-    arguments: ["jump", "sigreturn", "context", "entries", "control", "claims", "preemption", "signals"], containing)
+    arguments: [
+      "jump", "sigreturn", "context", "entries", "control", "claims", "preemption", "signals", "arguments", "hoarding",
+      "tenants", "identity", "untraced",
+    ], containing)
   func contained(_ program: String, _ mode: Mode) async throws {
     let directory = try TemporaryDirectory()
     let target = "\(directory.path)/reached"
     let bystander = try HostProcess(["/bin/sleep", "300"])
     defer { bystander.signal(SIGKILL) }
+    let allowedCPUs = ProcessTable.status("Cpus_allowed_list", of: bystander.id)
     let command = Command(
       name: program,
       arguments: [
@@ -27,6 +31,64 @@ import Testing
     #expect(directory.entries.isEmpty)
     #expect(["S", "R"].contains(ProcessTable.state(of: bystander.id) ?? "gone"))
     #expect(ProcessTable.status("TracerPid", of: bystander.id) == "0")
+    #expect(ProcessTable.status("Cpus_allowed_list", of: bystander.id) == allowedCPUs)
+  }
+
+  /// What a guest passes to system calls, and what it piles up in the kernel, is no weaker in the mode that trusts it.
+  @Test(arguments: ["arguments", "hoarding"])
+  func trustedCallsAreChecked(_ program: String) async throws {
+    guard Mode.tested.contains(.trusted) else { return }
+    let outcome = try await Runner.apus(
+      Command(name: program, arguments: [Programs.guest("hostile-\(program)"), "/x"], seconds: 120), mode: .trusted)
+    #expect(!outcome.timedOut)
+    #expect(outcome.status == 0, "\(outcome.text.suffix(500)) \(outcome.errorText.suffix(500))")
+  }
+
+  /// Modes, owners, times, names and contents of the host's files stay, whatever the sandbox's root changes.
+  @Test(arguments: Mode.tested)
+  func hostFilesStay(_ mode: Mode) async throws {
+    let directory = try TemporaryDirectory()
+    let file = try directory.write("file", String(repeating: "host\n", count: 2000), permissions: 0o640)
+    let shared = ["/", "/tmp", "/etc", "/var/tmp", "/dev/shm"].filter(FileManager.default.fileExists)
+    func state() throws -> [String] {
+      // Others make files in shared directories meanwhile, which changes their times.
+      try shared.map { try describe($0, withTime: false) } + [directory.path, file].map { try describe($0) }
+    }
+    let before = try state()
+    let command = Command(
+      name: "boundary", arguments: [Programs.guest("hostile-boundary"), directory.path, file], seconds: 60)
+    let outcome = try await Runner.apus(command, mode: mode, options: ["--hostname", "boundary-test"])
+    #expect(outcome.text == "all changes tried\n", "\(outcome.status) \(outcome.errorText)")
+    #expect(try state() == before)
+    #expect(directory.entries == ["file"])
+    #expect(try String(contentsOfFile: file, encoding: .utf8) == String(repeating: "host\n", count: 2000))
+  }
+
+  /// A single file as a volume is the guest's to change; what is around it is not.
+  @Test(arguments: Mode.tested)
+  func filesAroundAVolumeStay(_ mode: Mode) async throws {
+    let directory = try TemporaryDirectory()
+    let file = try directory.write("file", "shared")
+    try directory.write("other", "not shared")
+    let places = ["/", "/tmp", directory.path, "\(directory.path)/other"]
+    let before = try places.map { try describe($0, withTime: false) }
+    let command = Command(
+      name: "boundary", arguments: [Programs.guest("hostile-boundary"), "/mnt", "/mnt/file"], seconds: 60)
+    let outcome = try await Runner.apus(
+      command, mode: mode, options: ["--hostname", "boundary-test", "--volume", "\(file):/mnt/file"])
+    #expect(outcome.text == "all changes tried\n", "\(outcome.status) \(outcome.errorText)")
+    #expect(try places.map { try describe($0, withTime: false) } == before)
+    #expect(directory.entries == ["file", "other"])
+    // No file of the host becomes set-user-ID.
+    let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int ?? -1
+    #expect(mode & 0o6000 == 0)
+  }
+
+  private func describe(_ path: String, withTime: Bool = true) throws -> String {
+    let attributes = try FileManager.default.attributesOfItem(atPath: path)
+    let time = withTime ? (attributes[.modificationDate] as? Date)?.timeIntervalSince1970 : nil
+    return "\(path) \(attributes[.type] ?? "") \(attributes[.posixPermissions] ?? "") "
+      + "\(attributes[.ownerAccountID] ?? "") \(attributes[.groupOwnerAccountID] ?? "") \(time ?? 0)"
   }
 
   /// On one CPU a program that does not answer stands in everybody's way.

@@ -15,7 +15,7 @@ extension AddressSpace {
         offset: area.object == nil ? 0 : area.offset << 12, device: area.object?.object.mappingDevice ?? 0,
         inode: area.object?.object.mappingInode ?? 0,
         name: area.name.isEmpty ? area.object?.object.mappingName ?? "" : area.name,
-        residentBytes: resident << 12)
+        residentBytes: resident << 12, isLocked: area.flags.contains(.locked))
     }
   }
 
@@ -34,7 +34,7 @@ extension AddressSpace {
   /// Bytes of shared mappings and files.
   package var sharedBytes: UInt64 { sum { $0.object != nil } }
 
-  private func sum(_ condition: (VirtualArea) -> Bool) -> UInt64 {
+  func sum(_ condition: (VirtualArea) -> Bool) -> UInt64 {
     areas.areas.reduce(0) { $0 + (condition($1) ? $1.count : 0) } << 12
   }
 

@@ -31,6 +31,7 @@ struct VirtualArea {
     static let growsDown = Flags(rawValue: 2)
     static let dontFork = Flags(rawValue: 4)
     static let wipeOnFork = Flags(rawValue: 8)
+    static let locked = Flags(rawValue: 16)
   }
 
   var start: PageNumber
@@ -180,8 +181,9 @@ struct AreaMap {
     areas.insert(whole.clipped(to: page..<whole.end), at: index + 1)
   }
 
-  /// Takes areas out that no child gets.
+  /// Takes areas out that no child gets, and locks off.
   mutating func removeUnforked() {
+    for index in areas.indices where areas[index].flags.contains(.locked) { areas[index].flags.remove(.locked) }
     guard areas.contains(where: { $0.flags.contains(.dontFork) }) else { return }
     areas.removeAll { $0.flags.contains(.dontFork) }
     pages = areas.reduce(0) { $0 + $1.count }

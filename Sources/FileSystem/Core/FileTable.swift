@@ -37,7 +37,7 @@ package final class FileTable {
     guard UInt64(index) < limit else { throw .tooManyOpenFiles }
     while slots.count <= index { slots.append(nil) }
     slots[index] = Slot(file: file, closeOnExec: closeOnExec)
-    file.descriptorCount += 1
+    file.retainDescriptor()
     if Int(minimum) <= lowestFree { lowestFree = index + 1 }
     return Int32(index)
   }
@@ -49,7 +49,7 @@ package final class FileTable {
     while slots.count <= index { slots.append(nil) }
     let old = slots[index]
     slots[index] = Slot(file: file, closeOnExec: closeOnExec)
-    file.descriptorCount += 1
+    file.retainDescriptor()
     if let old { release(old.file) }
   }
 
@@ -73,7 +73,7 @@ package final class FileTable {
     let table = FileTable()
     table.slots = slots
     table.lowestFree = lowestFree
-    for slot in slots { slot?.file.descriptorCount += 1 }
+    for slot in slots { slot?.file.retainDescriptor() }
     return table
   }
 
@@ -103,8 +103,7 @@ package final class FileTable {
 
   /// One reference to a description is gone: a descriptor, or a place in a message (unix(7), `SCM_RIGHTS`).
   static func letGo(_ file: OpenFile) {
-    file.descriptorCount -= 1
-    guard file.descriptorCount == 0 else { return }
+    guard file.releaseDescriptor() else { return }
     let locks = file.inode?.existingLocks
     locks?.unlockWhole(file)
     locks?.releaseAll(owner: .description(ObjectIdentifier(file)))

@@ -177,7 +177,7 @@ package final class PairSocket: OpenFile {
       guard room > 0 else { throw .wouldBlock }
     }
     let bytes = buffer.read(min(buffer.remaining, kind.keepsBorders ? buffer.remaining : room))
-    for file in files { file.descriptorCount += 1 }
+    for file in files { file.retainDescriptor() }
     peer.messages.append(Message(bytes: bytes, files: files, sender: sender))
     peer.queuedBytes += bytes.count
     if !peer.queue.isEmpty { peer.queue.wakeOne(.readable) }

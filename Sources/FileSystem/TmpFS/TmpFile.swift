@@ -178,6 +178,9 @@ package final class TmpOpenFile: OpenFile {
 
   package override var inode: Inode? { file }
   package override var description: String { name ?? super.description }
+  package override func reopen(_ flags: OpenFlags) throws(Errno) -> OpenFile {
+    TmpOpenFile(file, flags: flags, location: nil, name: name)
+  }
 
   package override func read(into buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
     let count: Int

@@ -378,6 +378,16 @@ static void locking(void) {
 }
 
 static void sealing(void) {
+  char path[64];
+  const int first = memfd_create("reopened", 0);
+  snprintf(path, sizeof path, "/proc/self/fd/%d", first);
+  CHECK(write(first, "text", 4) == 4);
+  const int second = open(path, O_RDONLY);
+  guest_result("reopen", second >= 0 ? 0 : -1);
+  char text[5] = "";
+  CHECK(read(second, text, 4) == 4 && strcmp(text, "text") == 0);
+  guest_result("write what is read only", write(second, "x", 1));
+  CHECK(close(open(path, O_WRONLY | O_TRUNC)) == 0 && lseek(second, 0, SEEK_END) == 0);
   const int fd = memfd_create("sealed", MFD_ALLOW_SEALING);
   CHECK(fd >= 0 && ftruncate(fd, page) == 0);
   char *shared = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

@@ -194,6 +194,15 @@ static void *write_later(void *argument) {
   return NULL;
 }
 
+static void splicing(void) {
+  _Alignas(4096) static char data[1 << 17];
+  int ends[2];
+  CHECK(pipe(ends) == 0);
+  struct iovec vector = {data, sizeof data};
+  printf("what fits: %ld\n", (long)vmsplice(ends[1], &vector, 1, 0));
+  guest_result("full", vmsplice(ends[1], &vector, 1, SPLICE_F_NONBLOCK));
+}
+
 static void *wait_alone(void *argument) {
   struct epoll_event got;
   printf("exclusive waiter: %d\n", epoll_wait(*(int *)argument, &got, 1, 5000));
@@ -285,7 +294,7 @@ static void epolls(void) {
 int main(int argc, char **argv) {
   static const struct guest_case cases[] = {
       {"pipes", pipes}, {"pingpong", ping_pong}, {"polls", polls}, {"events", events}, {"epolls", epolls},
-      {"exclusive", exclusive}, {NULL, NULL},
+      {"exclusive", exclusive}, {"splicing", splicing}, {NULL, NULL},
   };
   return guest_main(argc, argv, cases);
 }

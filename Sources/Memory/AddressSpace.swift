@@ -37,6 +37,8 @@ package final class AddressSpace {
   var breakBase: UInt64 = 0
   var breakEnd: UInt64 = 0
   var isOver = false
+  /// New mappings are locked (mlockall(2), `MCL_FUTURE`).
+  package var locksMappings = false
   /// The most `totalBytes` has been.
   package internal(set) var peakTotalBytes: UInt64 = 0
 

@@ -37,6 +37,9 @@ extension AddressSpace {
   }
 
   private func advise(_ area: VirtualArea, _ advice: Int32) throws(Errno) {
+    if area.flags.contains(.locked), [Advice.dontNeed, Advice.free, Advice.remove].contains(advice) {
+      throw .invalidArgument
+    }
     switch advice {
     case Advice.dontNeed, Advice.dontNeedLocked:
       try drop(area)
@@ -60,7 +63,7 @@ extension AddressSpace {
     }
   }
 
-  private func setFlag(_ flag: VirtualArea.Flags, _ value: Bool, _ range: Range<PageNumber>) throws(Errno) {
+  func setFlag(_ flag: VirtualArea.Flags, _ value: Bool, _ range: Range<PageNumber>) throws(Errno) {
     guard hasRoom(for: 2) else { throw .noMemory }
     areas.split(at: range.lowerBound)
     areas.split(at: range.upperBound)
@@ -98,6 +101,9 @@ extension AddressSpace {
     guard address & Layout.pageMask == 0 else { throw .invalidArgument }
     guard let bytes = length.pageUp, !address.addingReportingOverflow(bytes).overflow else { throw .noMemory }
     let range = try pages(address, length)
+    if flags & 2 != 0, areas.parts(in: range).contains(where: { $0.flags.contains(.locked) }) {
+      throw .resourceBusy
+    }
     if flags & 4 != 0 {
       for area in areas.parts(in: range) where area.isShared {
         if case .hostFile(_, let descriptor)? = area.object?.backing { try MemoryFile.synchronize(descriptor) }

@@ -7,7 +7,7 @@ extension AddressSpace {
     let size = UInt64(unsafe vdso.bytes.count)
     let description = MappingDescription(
       start: vdso.address, end: vdso.address + size, protection: [.read, .execute], isShared: false, offset: 0,
-      device: 0, inode: 0, name: "[vdso]", residentBytes: size)
+      device: 0, inode: 0, name: "[vdso]", residentBytes: size, isLocked: false)
     return areaDescriptions + [description]
   }
 
@@ -24,7 +24,7 @@ extension AddressSpace {
         offset: area.object == nil ? 0 : area.offset << 12, device: area.object?.object.mappingDevice ?? 0,
         inode: area.object?.object.mappingInode ?? 0,
         name: area.name.isEmpty ? area.object?.object.mappingName ?? "" : area.name,
-        residentBytes: resident << 12)
+        residentBytes: resident << 12, isLocked: area.flags.contains(.locked))
     }
   }
 
@@ -43,7 +43,7 @@ extension AddressSpace {
   /// Bytes of shared mappings and files.
   package var sharedBytes: UInt64 { sum { $0.object != nil } }
 
-  private func sum(_ condition: (VirtualArea) -> Bool) -> UInt64 {
+  func sum(_ condition: (VirtualArea) -> Bool) -> UInt64 {
     areas.elements.reduce(0) { $0 + (condition($1) ? $1.count : 0) } << 12
   }
 

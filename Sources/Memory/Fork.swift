@@ -22,6 +22,10 @@ extension AddressSpace {
     // The areas' storage is shared until one of the two changes.
     child.areas = areas
     child.areas.removeAll { $0.flags.contains(.dontFork) }
+    // Locks are not inherited (mlock(2)).
+    for index in 0..<child.areas.count where child.areas[index].flags.contains(.locked) {
+      child.areas[index].flags.remove(.locked)
+    }
     child.peakTotalBytes = child.areas.pages << 12
     child.searchTop = .max
     var kept = ExtentMap()

@@ -220,6 +220,18 @@ package final class FrameStore {
     mappers[key] = Mapper(space: space)
   }
 
+  /// Whether a shared mapping may write to it (`F_SEAL_WRITE` of fcntl(2)).
+  package var isMappedForWriting: Bool {
+    mappers.values.contains { mapper in
+      mapper.space?.areas.elements.contains { area in
+        guard area.isShared, area.maximum.contains(.write), case .frames(let store)? = area.object?.backing else {
+          return false
+        }
+        return store === self
+      } ?? false
+    }
+  }
+
   func removeMapper(_ space: AddressSpace) { mappers[ObjectIdentifier(space)] = nil }
 }
 

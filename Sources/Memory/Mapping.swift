@@ -22,6 +22,7 @@ extension AddressSpace {
       start: 0, end: count, protection: request.protection.access,
       maximum: request.maximumProtection, flags: [], object: nil)
     if isShared { area.flags.insert(.shared) }
+    if flags.contains(.locked) { area.flags.insert(.locked) }
     if flags.contains(.growsDown) {
       guard !isShared, case .anonymous = request.source else { throw .invalidArgument }
       area.flags.insert(.growsDown)

@@ -76,6 +76,8 @@ package struct MappingDescription: Sendable {
   package var name: String
   /// Bytes with frames or file pages mapped (an upper bound of RSS).
   package var residentBytes: UInt64
+  /// mlock(2).
+  package var isLocked: Bool
 }
 
 /// A file, or a shared memory object, that can be mapped.

@@ -31,6 +31,7 @@ struct VirtualArea: PageRangeElement {
     static let growsDown = Flags(rawValue: 2)
     static let dontFork = Flags(rawValue: 4)
     static let wipeOnFork = Flags(rawValue: 8)
+    static let locked = Flags(rawValue: 16)
   }
 
   var start: PageNumber

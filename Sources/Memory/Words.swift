@@ -4,7 +4,7 @@ import Synchronization
 
 extension AddressSpace {
   /// What a futex at an address is known by (futex(2)).
-  /// - Throws: `EINVAL` for a misaligned address, `EFAULT` for one that isn't mapped.
+  /// - Throws: `EINVAL` for a misaligned address, `EFAULT` for a shared one that isn't mapped or can't be read.
   package func futexKey(_ address: UInt64, isPrivate: Bool) throws(Errno) -> FutexKey {
     guard address & 3 == 0 else { throw .invalidArgument }
     guard address < Layout.stubBase else { throw .badAddress }
@@ -12,6 +12,7 @@ extension AddressSpace {
       let page = PageNumber(holding: address)
       guard let index = areas.index(of: page) else { throw .badAddress }
       let area = areas[index]
+      guard area.protection.allows(.read) else { throw .badAddress }
       if area.isShared, let object = area.object {
         let offset = area.index(of: page) << 12 | address & Layout.pageMask
         if case .frames(let store) = object.backing {

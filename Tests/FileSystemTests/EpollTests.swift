@@ -163,7 +163,16 @@ import Testing
     let event = EpollEvent(events: 1 | EpollFlags.exclusive.rawValue)
     try epoll.control(.add, descriptor: 3, file: reader, event: event)
     try other.control(.add, descriptor: 3, file: reader, event: event)
+    let waiter = CountingWaiter()
+    epoll.waitQueue?.add(waiter)
     _ = try writer.write([1])
-    #expect(epoll.collect(limit: 1).count + other.collect(limit: 1).count == 1)
+    #expect(waiter.count == 1)
+    #expect(epoll.collect(limit: 1).count == 1)
+    #expect(other.collect(limit: 1).isEmpty)
+    // Nobody waits on the first any more: it takes note, and so does the next.
+    epoll.waitQueue?.remove(waiter)
+    _ = try writer.write([1])
+    #expect(waiter.count == 1)
+    #expect(epoll.collect(limit: 1).count + other.collect(limit: 1).count == 2)
   }
 }

@@ -40,9 +40,10 @@ final class FakeServices: KernelServices {
 final class CountingWaiter: Waiter {
   var count = 0
   var events: PollEvents = []
-  func wake(by queue: WaitQueue, events: PollEvents) {
+  func wake(by queue: WaitQueue, events: PollEvents) -> Bool {
     count += 1
     self.events.formUnion(events)
+    return true
   }
 }
 

@@ -169,6 +169,10 @@ import Testing
     #expect(throws: Errno.noData) { try inode.setExtendedAttribute("user.b", [], flags: 2) }
     #expect(try inode.extendedAttribute("user.a") == [1, 2])
     #expect(try inode.extendedAttributeNames() == ["user.a"])
+    // A value may be replaced where there is no room for another.
+    try inode.setExtendedAttribute("user.a", [UInt8](repeating: 1, count: 65530), flags: 0)
+    #expect(throws: Errno.noSpace) { try inode.setExtendedAttribute("user.b", [1], flags: 0) }
+    try inode.setExtendedAttribute("user.a", [1, 2], flags: 2)
     try inode.removeExtendedAttribute("user.a")
     #expect(try inode.extendedAttributeNames().isEmpty)
   }

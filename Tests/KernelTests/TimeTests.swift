@@ -69,8 +69,10 @@ import Testing
     for clock: UInt64 in [0, 1, 7, 11] {
       #expect(try machine.call(task, .clock_nanosleep, clock, 1, address, 0) == 0)
     }
-    #expect(try machine.call(task, .clock_nanosleep, 3, 0, address, 0) == invalid)
-    #expect(try machine.call(task, .clock_nanosleep, 4, 0, address, 0) == -Int(Errno.notSupportedOnSocket.rawValue))
+    for clock: UInt64 in [3, 4] {
+      #expect(
+        try machine.call(task, .clock_nanosleep, clock, 0, address, 0) == -Int(Errno.notSupportedOnSocket.rawValue))
+    }
   }
 
   @Test func clocksAgreeWithTheHost() throws {

@@ -37,7 +37,7 @@ package final class FileTable {
     guard UInt64(index) < limit else { throw .tooManyOpenFiles }
     while slots.count <= index { slots.append(nil) }
     slots[index] = Slot(file: file, closeOnExec: closeOnExec)
-    file.descriptorCount += 1
+    file.retainDescriptor()
     if Int(minimum) <= lowestFree { lowestFree = index + 1 }
     return Int32(index)
   }
@@ -49,7 +49,7 @@ package final class FileTable {
     while slots.count <= index { slots.append(nil) }
     let old = slots[index]
     slots[index] = Slot(file: file, closeOnExec: closeOnExec)
-    file.descriptorCount += 1
+    file.retainDescriptor()
     if let old { release(old.file) }
   }
 
@@ -73,7 +73,7 @@ package final class FileTable {
     let table = FileTable()
     table.slots = slots
     table.lowestFree = lowestFree
-    for slot in slots { slot?.file.descriptorCount += 1 }
+    for slot in slots { slot?.file.retainDescriptor() }
     return table
   }
 
@@ -106,8 +106,7 @@ package final class FileTable {
     // Sockets may wait in sockets, deeper than a stack.
     var pending = [file]
     while let file = pending.popLast() {
-      file.descriptorCount -= 1
-      guard file.descriptorCount == 0 else { continue }
+      guard file.releaseDescriptor() else { continue }
       let locks = file.inode?.existingLocks
       locks?.unlockWhole(file)
       locks?.releaseAll(owner: .description(ObjectIdentifier(file)))

@@ -11,6 +11,11 @@ package class Inode {
   /// What belongs to this file while it is open elsewhere: the pipe of a FIFO, the endpoint bound to a socket.
   package final var attachment: AnyObject?
 
+  /// Descriptions of this file that are open for writing, and processes that execute it: neither comes while there are
+  /// others (`ETXTBSY`).
+  package final var writers = 0
+  package final var executions = 0
+
   /// Type, owner, size and times as stat(2) shows them.
   package func attributes() throws(Errno) -> Stat { throw .noFunction }
   /// The file type; never changes.

@@ -13,7 +13,7 @@ package class OpenFile {
   /// Where it was opened; nil for pipes and other files without a path.
   package final let location: PathLocation?
   /// Descriptors that refer to this description, kept by `FileTable`.
-  package final var descriptorCount = 0
+  private(set) final var descriptorCount = 0
   /// Epoll instances that watch this description (epoll(7)); they forget it when it is closed.
   final var epollItems: [EpollItem] = []
   /// Owner for SIGIO, `F_SETOWN`.
@@ -24,6 +24,25 @@ package class OpenFile {
   package init(flags: OpenFlags, location: PathLocation?) {
     self.flags = flags
     self.location = location
+  }
+
+  /// One more descriptor, or place in a message, refers to this description.
+  final func retainDescriptor() {
+    if descriptorCount == 0 { writtenInode?.writers += 1 }
+    descriptorCount += 1
+  }
+
+  /// One reference less; true where it was the last.
+  final func releaseDescriptor() -> Bool {
+    descriptorCount -= 1
+    guard descriptorCount == 0 else { return false }
+    writtenInode?.writers -= 1
+    return true
+  }
+
+  /// What is written by its path; a memfd may be executed while it is open for writing.
+  private var writtenInode: Inode? {
+    flags.isWritable && !flags.contains(.path) ? location?.dentry.inode : nil
   }
 
   /// The inode, for fstat(2), mmap(2) and locks.

@@ -78,6 +78,7 @@ extension VFS {
     let file = try inode.permissionAttributes()
     try checkWritable(location.mount)
     try credentials.check(.write, file)
+    if inode.executions > 0 { throw .textFileBusy }
     var change = AttributeChange()
     change.size = size
     if !credentials.has(.fsetid) { change.permissions = PermissionRules.withoutPrivileges(file.mode) }

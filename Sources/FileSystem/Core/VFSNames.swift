@@ -14,7 +14,8 @@ extension VFS {
     return PathLocation(mount: directory.mount, dentry: cache.add(inode, to: parent, name))
   }
 
-  /// mknod(2): a regular file, FIFO, socket or device node. Device nodes need CAP_MKNOD, but for 0:0 (a whiteout).
+  /// mknod(2): a regular file, FIFO, socket or device node. Device nodes need CAP_MKNOD, but for a whiteout
+  /// (character device 0:0).
   @discardableResult
   package func makeNode(
     _ path: String, _ context: PathContext, mode: FileMode, device: UInt64 = 0
@@ -28,7 +29,8 @@ extension VFS {
     guard let kind else { throw .invalidArgument }
     let (directory, name) = try resolveForCreation(path, context, kind: kind)
     let isDevice = kind == .characterDevice || kind == .blockDevice
-    if isDevice && device != 0 && !context.credentials.has(.mknod) { throw .notPermitted }
+    let isWhiteout = kind == .characterDevice && device == 0
+    if isDevice && !isWhiteout && !context.credentials.has(.mknod) { throw .notPermitted }
     let parent = directory.dentry
     let (owner, permissions) = PermissionRules.inherit(
       try parent.inode.permissionAttributes(), kind: kind, permissions: mode.permissions & ~context.umask,

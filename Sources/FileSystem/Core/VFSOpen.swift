@@ -93,6 +93,7 @@ extension VFS {
     let attributes = try inode.permissionAttributes()
     try credentials.check(wanted, attributes)
     if writes && (kind == .regular || kind == .directory) { try checkWritable(location.mount) }
+    if writes && inode.executions > 0 { throw .textFileBusy }
     if flags.contains(.noAccessTime) && !credentials.owns(attributes) { throw .notPermitted }
     if flags.contains(.truncate) && kind == .regular {
       var change = AttributeChange()

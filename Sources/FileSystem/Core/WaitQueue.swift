@@ -25,7 +25,9 @@ public struct PollEvents: OptionSet, Sendable, BitwiseCopyable {
 /// Something that waits on wait queues: a parked task, or an epoll item.
 package protocol Waiter: AnyObject {
   /// A queue this waiter is registered on has news. The waiter stays registered until it is removed.
-  func wake(by queue: WaitQueue, events: PollEvents)
+  /// - Returns: whether anybody was woken who looks at the news.
+  @discardableResult
+  func wake(by queue: WaitQueue, events: PollEvents) -> Bool
 }
 
 /// The waiters of one object (wait queues of Linux). All calls are made with the kernel lock held.
@@ -60,16 +62,15 @@ package final class WaitQueue {
     }
   }
 
-  /// Wakes all non-exclusive waiters and the first exclusive one that wait for any of `events`.
+  /// Wakes all non-exclusive waiters that wait for any of `events`, and exclusive ones until one of them wakes somebody: an
+  /// epoll instance that nobody waits on takes note, and leaves the news to the next.
   package func wakeOne(_ events: PollEvents = .all) {
     guard !entries.isEmpty else { return }
     var woken = false
     for entry in entries where !entry.events.isDisjoint(with: events) {
-      if entry.exclusive {
-        if woken { continue }
-        woken = true
-      }
-      entry.waiter.wake(by: self, events: events)
+      if entry.exclusive && woken { continue }
+      let wakes = entry.waiter.wake(by: self, events: events)
+      if entry.exclusive && wakes { woken = true }
     }
   }
 }

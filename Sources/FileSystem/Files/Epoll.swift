@@ -87,13 +87,16 @@ package final class Epoll: AnonymousFile {
     item.detach()
   }
 
-  /// An item's file reported an event.
-  fileprivate func enqueue(_ item: EpollItem) {
+  /// An item's file reported an event. Returns whether anybody waits for it.
+  @discardableResult
+  fileprivate func enqueue(_ item: EpollItem) -> Bool {
     if !item.isQueued {
       item.isQueued = true
       ready.append(item)
     }
-    if !queue.isEmpty { queue.wake(.readable) }
+    guard !queue.isEmpty else { return false }
+    queue.wake(.readable)
+    return true
   }
 
   /// The events that are ready, at most `limit` (epoll_wait(2)).
@@ -210,9 +213,9 @@ final class EpollItem: Waiter {
 
   var isReady: Bool { isArmed && !file.readiness().isDisjoint(with: events) }
 
-  func wake(by queue: WaitQueue, events: PollEvents) {
-    guard isArmed, !events.isDisjoint(with: self.events) else { return }
-    epoll?.enqueue(self)
+  func wake(by queue: WaitQueue, events: PollEvents) -> Bool {
+    guard isArmed, !events.isDisjoint(with: self.events), let epoll else { return false }
+    return epoll.enqueue(self)
   }
 
   func detach() {

@@ -191,7 +191,7 @@ package final class PairSocket: OpenFile {
     guard nested <= PairSocket.maximumNesting else { throw .tooManyReferences }
     peer.nesting = max(peer.nesting, nested)
     let bytes = buffer.read(min(buffer.remaining, kind.keepsBorders ? buffer.remaining : room))
-    for file in files { file.descriptorCount += 1 }
+    for file in files { file.retainDescriptor() }
     passed.count += files.count
     peer.messages.append(Message(bytes: bytes, files: files, sender: sender))
     peer.queuedBytes += bytes.count

@@ -97,7 +97,7 @@ package class TmpFile: TmpInode, MappableObject {
   /// What the seals say of a write that ends at `end`.
   private final func checkWrite(upTo end: UInt64) throws(Errno) {
     guard let seals else { return }
-    if seals & (MemoryFileSeals.write | MemoryFileSeals.futureWrite) != 0 { throw .notPermitted }
+    if seals & MemoryFileSeals.anyWrite != 0 { throw .notPermitted }
     if seals & MemoryFileSeals.grow != 0 && end > store.size { throw .notPermitted }
   }
 
@@ -155,6 +155,7 @@ package enum MemoryFileSeals {
   package static let grow: UInt32 = 4
   package static let write: UInt32 = 8
   package static let futureWrite: UInt32 = 16
+  package static let anyWrite: UInt32 = 24
   package static let execute: UInt32 = 32
 }
 
@@ -178,6 +179,9 @@ package final class TmpOpenFile: OpenFile {
 
   package override var inode: Inode? { file }
   package override var description: String { name ?? super.description }
+  package override func reopen(_ flags: OpenFlags) throws(Errno) -> OpenFile {
+    TmpOpenFile(file, flags: flags, location: nil, name: name)
+  }
 
   package override func read(into buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
     let count: Int
@@ -250,6 +254,7 @@ package final class TmpOpenFile: OpenFile {
     guard let old = file.seals else { throw .invalidArgument }
     if seals & ~0x3F != 0 { throw .invalidArgument }
     if !flags.isWritable || old & MemoryFileSeals.seal != 0 { throw .notPermitted }
+    if seals & ~old & MemoryFileSeals.write != 0, file.store.isMappedForWriting { throw .resourceBusy }
     file.seals = old | seals
   }
 

@@ -113,8 +113,8 @@ package class TmpInode: Inode {
     // XATTR_CREATE, XATTR_REPLACE
     if flags & 1 != 0 && extended[name] != nil { throw .fileExists }
     if flags & 2 != 0 && extended[name] == nil { throw .noData }
-    let held = extended.reduce(0) { $0 + $1.key.utf8.count + $1.value.count }
-    if held + value.count > 1 << 16 { throw .noSpace }
+    let others = extended.reduce(0) { $1.key == name ? $0 : $0 + $1.key.utf8.count + $1.value.count }
+    if others + name.utf8.count + value.count > 1 << 16 { throw .noSpace }
     touchChangeTime()
     extended[name] = value
   }

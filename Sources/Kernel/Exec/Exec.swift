@@ -168,9 +168,11 @@ extension Kernel {
   ) throws(Errno) -> (OpenFile, PathLocation, Stat) {
     let location = try vfs.resolve(path, context, options)
     let attributes = try location.dentry.inode.attributes()
-    guard location.dentry.inode.kind == .regular else { throw .permissionDenied }
+    let kind = location.dentry.inode.kind
+    guard kind == .regular else { throw kind == .symbolicLink ? .tooManySymbolicLinkLevels : .permissionDenied }
     try vfs.checkAccess(location, .execute, context.credentials)
     guard attributes.mode & 0o111 != 0 else { throw .permissionDenied }
+    guard location.dentry.inode.writers == 0 else { throw .textFileBusy }
     let file = try location.dentry.inode.open([], at: location)
     return (file, location, attributes)
   }

@@ -22,7 +22,8 @@ package final class ProcFS: GeneratedDirectory {
   /// Makes the file system and its root, to be mounted on `/proc`.
   package static func make(for kernel: Kernel) -> (fileSystem: GeneratedFileSystem, root: Inode) {
     let proc = ProcFS(kernel)
-    proc.fixed = proc.links + proc.systemFiles + [("sys", proc.settings), ("net", proc.network)]
+    proc.fixed =
+      proc.links + proc.systemFiles + [("sys", proc.settings), ("net", proc.network), ("1", proc.initProcess)]
     let root = GeneratedInode(proc.fileSystem, .directory(proc), 0o555, 1, nil)
     return (proc.fileSystem, root)
   }
@@ -76,6 +77,28 @@ package final class ProcFS: GeneratedDirectory {
       + kernel.groups.keys.sorted().map { id in
         DirectoryEntry(inode: ProcessDirectory.number(id, 0), next: 0, kind: .directory, name: "\(id)")
       }
+  }
+
+  // MARK: /proc/1
+
+  /// Process 1 is Apus itself: it has the files that programs look for in an init, and no memory or descriptors to show.
+  private var initProcess: GeneratedInode {
+    let fields: [String] =
+      ["1", "(apus)", "S", "0", "1", "1", "0", "-1", "4194560"] + [String](repeating: "0", count: 8)
+      + ["20", "0", "1", "0", "0"] + [String](repeating: "0", count: 30)
+    let rows = [
+      ("Name", "apus"), ("Umask", "0022"), ("State", "S (sleeping)"), ("Tgid", "1"), ("Ngid", "0"), ("Pid", "1"),
+      ("PPid", "0"), ("TracerPid", "0"), ("Uid", "0\t0\t0\t0"), ("Gid", "0\t0\t0\t0"), ("Groups", ""),
+      ("Threads", "1"),
+    ]
+    func text(_ text: String, _ permissions: UInt32 = 0o444) -> GeneratedInode {
+      fileSystem.file(permissions: permissions) { () throws(Errno) in text }
+    }
+    return fileSystem.directory([
+      ("cgroup", text("0::/\n")), ("cmdline", text("apus\0")), ("comm", text("apus\n")), ("cwd", link { _ in "/" }),
+      ("environ", text("", 0o400)), ("root", link { _ in "/" }), ("stat", text(fields.joined(separator: " ") + "\n")),
+      ("statm", text("0 0 0 0 0 0 0\n")), ("status", text(rows.map { "\($0):\t\($1)\n" }.joined())),
+    ])
   }
 
   // MARK: /proc/net

@@ -26,6 +26,14 @@ final class ProcessDirectory: GeneratedDirectory {
     return (directory as? ProcessDirectory)?.weakTask === task
   }
 
+  /// The process of an inode that is `/proc/PID` and not of a thread; nil too once it was waited for.
+  static func process(of inode: Inode) -> ThreadGroup? {
+    guard case .directory(let directory)? = (inode as? GeneratedInode)?.content,
+      let directory = directory as? ProcessDirectory, !directory.isThread
+    else { return nil }
+    return directory.weakTask?.group
+  }
+
   /// Inode numbers: the id, and a number for each file.
   static func number(_ id: Int32, _ index: Int) -> UInt64 {
     UInt64(UInt32(bitPattern: id)) << 24 | UInt64(index) | 1 << 23

@@ -13,7 +13,7 @@ extension ProcessDirectory {
     try inspectable.memory.mappings.map { mapping in
       let sizes = [
         ("Size:", (mapping.end - mapping.start) >> 10), ("KernelPageSize:", 4), ("MMUPageSize:", 4),
-        ("Rss:", mapping.residentBytes >> 10),
+        ("Rss:", mapping.residentBytes >> 10), ("Locked:", mapping.isLocked ? mapping.residentBytes >> 10 : 0),
       ]
       return ProcessDirectory.line(mapping) + "\n"
         + sizes.map { Text.left($0, 16) + Text.right("\($1)", 8) + " kB\n" }.joined()

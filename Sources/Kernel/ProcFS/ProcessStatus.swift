@@ -90,7 +90,7 @@ extension ProcessDirectory {
     if let memory = ProcessDirectory.memory(of: task) {
       let resident = ProcessDirectory.resident(memory)
       let sizes: [(String, UInt64)] = [
-        ("VmPeak", memory.peakTotalBytes), ("VmSize", memory.totalBytes), ("VmLck", 0), ("VmPin", 0),
+        ("VmPeak", memory.peakTotalBytes), ("VmSize", memory.totalBytes), ("VmLck", memory.lockedBytes), ("VmPin", 0),
         ("VmHWM", max(group.usage.maximumResident, resident)), ("VmRSS", resident), ("VmData", memory.dataBytes),
         ("VmStk", memory.stackBytes), ("VmExe", memory.executableBytes), ("VmSwap", 0),
       ]

@@ -41,8 +41,8 @@ extension Syscalls {
     let request = ExecRequest(path: path, arguments: try strings(task, a[2]), environment: try strings(task, a[3]))
     if path.first != UInt8(ascii: "/"), a.int(0) != currentDirectory {
       let file = try task.files.file(a.int(0))
-      guard let location = file.location else { throw .permissionDenied }
-      request.base = location
+      // A memfd has no place but itself.
+      request.base = file.location ?? OpenFileInode.location(of: file, in: task.kernel.vfs.memoryFiles)
     }
     if flags & emptyPath != 0 { request.options.insert(.emptyPath) }
     if flags & symbolicLinkNoFollow != 0 { request.options.insert(.noFollow) }

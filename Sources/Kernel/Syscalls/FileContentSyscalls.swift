@@ -89,8 +89,10 @@ extension Syscalls {
     guard a.uint(3) & ~7 == 0, a.long(1) >= 0, a.long(2) >= 0,
       !a.long(1).addingReportingOverflow(a.long(2)).overflow
     else { throw .invalidArgument }
-    guard let inode = file.inode, inode.kind != .fifo, inode.kind != .socket else { throw .illegalSeek }
-    return 0
+    switch file.inode?.kind {
+    case .regular, .blockDevice, .directory, .symbolicLink: return 0
+    default: throw .illegalSeek
+    }
   }
 
   // MARK: advice

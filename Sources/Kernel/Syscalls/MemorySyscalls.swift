@@ -37,9 +37,11 @@ extension Syscalls {
 
   /// mmap(2). There are no huge pages: `MAP_HUGETLB` fails as on a host that has none.
   static func mmap(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let flags = MapFlags(rawValue: a.uint(3))
+    var flags = MapFlags(rawValue: a.uint(3))
     let offset = a[5]
-    guard offset & Layout.pageMask == 0, a[1] != 0 else { throw .invalidArgument }
+    guard offset & Layout.pageMask == 0 else { throw .invalidArgument }
+    let file = flags.contains(.anonymous) ? nil : try task.files.file(a.int(4))
+    guard a[1] != 0 else { throw .invalidArgument }
     let type = flags.intersection(.sharedValidate)
     guard !type.isEmpty else { throw .invalidArgument }
     if type == .sharedValidate, !flags.isSubset(of: knownMapFlags) { throw .notSupported }
@@ -48,16 +50,23 @@ extension Syscalls {
     guard let length = a[1].pageUp, length <= Layout.userEnd else { throw .noMemory }
     let (_, overflows) = offset.addingReportingOverflow(length)
     guard !overflows else { throw .overflow }
+    if task.memory.locksMappings { flags.insert(.locked) }
+    if flags.contains(.locked) {
+      try checkLockLimit(task, task.memory.lockedBytes.saturatingAdd(length), .resourceTemporarilyUnavailable)
+    }
     let protection = MemoryProtection(rawValue: a.uint(2)).intersection([.read, .write, .execute])
     var request = MapRequest(
       address: a[0], length: length, protection: protection, flags: flags, source: .anonymous)
-    if !flags.contains(.anonymous) {
-      let file = try task.files.file(a.int(4))
+    if let file {
       guard !file.flags.contains(.path) else { throw .badFileDescriptor }
       guard file.flags.isReadable else { throw .permissionDenied }
       if flags.contains(.shared), !file.flags.isWritable || file.flags.contains(.append) {
         guard !protection.contains(.write) else { throw .permissionDenied }
         request.maximumProtection = [.read, .execute]
+      }
+      if flags.contains(.shared), let seals = try? file.seals(), seals & MemoryFileSeals.anyWrite != 0 {
+        guard !protection.contains(.write) else { throw .notPermitted }
+        request.maximumProtection.remove(.write)
       }
       request.source = .file(try file.mappable(), offset: offset)
     }
@@ -123,52 +132,69 @@ extension Syscalls {
 
   // MARK: Locking
 
-  /// Guest memory is never paged out by Apus; locking checks its arguments and the limit, and holds nothing.
-  private static func lock(_ task: Task, _ address: UInt64, _ length: UInt64) throws(Errno) -> Int {
+  /// `RLIMIT_MEMLOCK`. - Throws: `EPERM` where nothing may be locked, `error` where `bytes` are too much.
+  private static func checkLockLimit(_ task: Task, _ bytes: UInt64, _ error: Errno) throws(Errno) {
+    guard !task.credentials.has(.ipcLock) else { return }
+    let limit = task.group.limits[.lockedMemory].current
+    guard limit > 0 else { throw .notPermitted }
+    guard bytes <= limit else { throw error }
+  }
+
+  /// The whole pages that an address and a length touch. - Throws: `ENOMEM` for more than there are.
+  private static func lockedPages(
+    _ task: Task, _ address: UInt64, _ length: UInt64
+  ) throws(Errno) -> (start: UInt64, length: UInt64) {
     guard let size = (length &+ (address & Layout.pageMask)).pageUp, size <= task.memory.totalBytes else {
       throw .noMemory
     }
-    let limit = task.group.limits[.lockedMemory].current
-    if !task.credentials.has(.ipcLock) {
-      guard limit > 0 else { throw .notPermitted }
-      guard size <= limit else { throw .noMemory }
-    }
-    if size > 0 { _ = try task.memory.isResident(address.pageDown, length: size) }
+    return (address.pageDown, size)
+  }
+
+  private static func lock(
+    _ task: Task, _ address: UInt64, _ length: UInt64, fills: Bool
+  ) throws(Errno) -> Int {
+    let range = try lockedPages(task, address, length)
+    try checkLockLimit(task, try task.memory.lockedBytes(adding: range.start, length: range.length), .noMemory)
+    try task.memory.setLocked(true, range.start, length: range.length, fills: fills)
     return 0
   }
 
   /// mlock(2).
-  static func mlock(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { try lock(task, a[0], a[1]) }
+  static func mlock(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    try lock(task, a[0], a[1], fills: true)
+  }
 
-  /// mlock2(2): `MLOCK_ONFAULT` is known.
+  /// mlock2(2).
   static func mlock2(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    // MLOCK_ONFAULT
     guard a[2] & ~1 == 0 else { throw .invalidArgument }
-    return try lock(task, a[0], a[1])
+    return try lock(task, a[0], a[1], fills: a[2] == 0)
   }
 
   /// munlock(2).
   static func munlock(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard let size = (a[1] &+ (a[0] & Layout.pageMask)).pageUp, size <= task.memory.totalBytes else {
-      throw .noMemory
-    }
-    if size > 0 { _ = try task.memory.isResident(a[0].pageDown, length: size) }
+    let range = try lockedPages(task, a[0], a[1])
+    try task.memory.setLocked(false, range.start, length: range.length, fills: false)
     return 0
   }
 
-  /// mlockall(2).
+  /// mlockall(2). With `MCL_ONFAULT`, mappings made later are not counted as locked.
   static func mlockall(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let flags = a.int(0)
     guard flags & ~7 == 0, flags & 3 != 0 else { throw .invalidArgument }
-    if !task.credentials.has(.ipcLock) {
-      let limit = task.group.limits[.lockedMemory].current
-      guard limit > 0 else { throw .notPermitted }
-      guard flags & 1 == 0 || task.memory.totalBytes <= limit else { throw .noMemory }
-    }
+    let isCurrent = flags & 1 != 0
+    try checkLockLimit(task, isCurrent ? task.memory.totalBytes : 0, .noMemory)
+    task.memory.locksMappings = flags & 6 == 2
+    if isCurrent { task.memory.setAllLocked(true, fills: flags & 4 == 0) }
     return 0
   }
 
   /// munlockall(2).
-  static func munlockall(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { 0 }
+  static func munlockall(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    task.memory.locksMappings = false
+    task.memory.setAllLocked(false, fills: false)
+    return 0
+  }
 
   // MARK: Other processes
 
@@ -187,9 +213,9 @@ extension Syscalls {
   }
 
   private static func transfer(_ task: Task, _ a: SyscallArguments, isWrite: Bool) throws(Errno) -> Int {
-    guard a[5] == 0, a[2] <= maximumVectors, a[4] <= maximumVectors else { throw .invalidArgument }
-    var local = VectorCursor(try task.memory.readArray(a[1], count: Int(a[2]) * 2, as: UInt64.self))
-    var remote = VectorCursor(try task.memory.readArray(a[3], count: Int(a[4]) * 2, as: UInt64.self))
+    guard a[5] == 0 else { throw .invalidArgument }
+    var local = try vectorCursor(task, a[1], count: a[2])
+    var remote = try vectorCursor(task, a[3], count: a[4])
     guard let other = task.kernel.tasks[a.int(0)], other.group.exitStatus == nil, other.state != .zombie else {
       throw .noSuchProcess
     }
@@ -210,6 +236,15 @@ extension Syscalls {
       done += count
     }
     return done
+  }
+
+  private static func vectorCursor(_ task: Task, _ address: UInt64, count: UInt64) throws(Errno) -> VectorCursor {
+    guard count <= maximumVectors else { throw .invalidArgument }
+    let words = try task.memory.readArray(address, count: Int(count) * 2, as: UInt64.self)
+    for index in stride(from: 1, to: words.count, by: 2) where words[index] > UInt64(Int64.max) {
+      throw .invalidArgument
+    }
+    return VectorCursor(words)
   }
 
   /// A position in an array of `struct iovec`.

@@ -133,13 +133,13 @@ extension Syscalls {
     return ready
   }
 
-  /// Writes the time left to the deadline to where the timeout came from, unless the task was parked. What can't be
-  /// written stays as it is, as in Linux.
+  /// Writes the time left to the deadline to where the timeout came from, unless the task was parked or wants it left
+  /// alone. What can't be written stays as it is, as in Linux.
   private static func returningTimeLeft(
     _ task: Task, _ address: UInt64, isTimeval: Bool, _ body: () throws(Errno) -> Int
   ) throws(Errno) -> Int {
     func report() {
-      guard address != 0, let deadline = task.retry.deadline else { return }
+      guard address != 0, let deadline = task.retry.deadline, !task.attributes.keepsTimeouts else { return }
       let now = task.kernel.monotonicTime
       var left = Timespec(nanoseconds: Int64(clamping: deadline > now ? deadline - now : 0))
       if isTimeval { left.nanoseconds /= 1000 }

@@ -39,7 +39,7 @@ extension Syscalls {
     case 26:
       guard a[1] == 1 else { throw .invalidArgument }
     case 29:  // PR_SET_TIMERSLACK
-      task.attributes.timerSlack = a[1] == 0 ? 50000 : a[1]
+      task.attributes.timerSlack = a[1] == 0 ? task.attributes.defaultTimerSlack : a[1]
     case 30: return Int(clamping: task.attributes.timerSlack)
     case 36:  // PR_SET_CHILD_SUBREAPER
       task.group.isSubreaper = a[1] != 0

@@ -7,7 +7,6 @@ extension Syscalls {
   static func recordLock(
     _ task: Task, _ file: OpenFile, _ command: FcntlCommand, _ address: UInt64
   ) throws(Errno) -> Int {
-    guard let locks = file.inode?.locks else { throw .badFileDescriptor }
     var request = try task.memory.readValue(address, as: RecordLock.self)
     let isDescription = [.getDescriptionLock, .setDescriptionLock, .setDescriptionLockWait].contains(command)
     if isDescription, request.processID != 0 { throw .invalidArgument }
@@ -16,6 +15,7 @@ extension Syscalls {
       isDescription ? .description(ObjectIdentifier(file)) : .process(ObjectIdentifier(task.files))
     let kind = FileLockKind(rawValue: request.type)
     guard kind != nil || request.type == RecordLock.unlocked else { throw .invalidArgument }
+    guard let locks = file.inode?.locks else { throw .badFileDescriptor }
 
     if command == .getLock || command == .getDescriptionLock {
       guard let kind else { throw .invalidArgument }
@@ -41,6 +41,9 @@ extension Syscalls {
       try locks.acquire(owner: owner, range: range, kind: kind, processID: isDescription ? -1 : task.group.id)
     } catch {
       guard error == .wouldBlock, command == .setLockWait || command == .setDescriptionLockWait else { throw error }
+      let wait = RecordLockWait(locks: locks, owner: owner, range: range, kind: kind)
+      if !isDescription, task.kernel.wouldDeadlock(wait) { throw .deadlock }
+      task.retry.object = wait
       throw task.wait(on: [locks.waitQueue])
     }
     return 0
@@ -64,6 +67,41 @@ extension Syscalls {
     if request.length > 0 { return start..<end }
     guard end >= 0 else { throw .invalidArgument }
     return end..<start
+  }
+}
+
+/// What a task in `F_SETLKW` waits for. It is the `retry.object` of its system call.
+private final class RecordLockWait {
+  let locks: FileLocks
+  let owner: FileLockOwner
+  let range: Range<Int64>
+  let kind: FileLockKind
+
+  init(locks: FileLocks, owner: FileLockOwner, range: Range<Int64>, kind: FileLockKind) {
+    self.locks = locks
+    self.owner = owner
+    self.range = range
+    self.kind = kind
+  }
+
+  /// Who holds a lock in the way.
+  var blocker: FileLockOwner? { locks.test(owner: owner, range: range, kind: kind)?.owner }
+}
+
+extension Kernel {
+  /// Owners in a row that are looked at, as in Linux.
+  private static let longestLockChain = 10
+
+  /// Whether whoever stands in the way of a wait waits, through others, for the one who is about to wait.
+  fileprivate func wouldDeadlock(_ wait: RecordLockWait) -> Bool {
+    let waits = tasks.values.compactMap { $0.isInSyscall ? $0.retry.object as? RecordLockWait : nil }
+    var blocker = wait.blocker
+    for _ in 0..<Kernel.longestLockChain {
+      guard let current = blocker, let next = waits.first(where: { $0.owner == current }) else { return false }
+      blocker = next.blocker
+      if blocker == wait.owner { return true }
+    }
+    return false
   }
 }
 

@@ -47,6 +47,7 @@ extension Syscalls {
   /// sched_getaffinity(2): the raw call returns the bytes it wrote.
   static func schedGetaffinity(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     guard a.uint(1) >= 8, a.uint(1) % 8 == 0 else { throw .invalidArgument }
+    guard a.int(0) >= 0 else { throw .noSuchProcess }
     let mask = try target(a.int(0), task).affinity & onlineCPUs(task)
     try task.memory.writeValue(a[2], mask)
     return 8
@@ -56,6 +57,7 @@ extension Syscalls {
   static func schedSetaffinity(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let bytes = try task.memory.read(a[2], count: Int(min(a.uint(1), 8)))
     let mask = bytes.reversed().reduce(0 as UInt64) { $0 << 8 | UInt64($1) } & onlineCPUs(task)
+    guard a.int(0) >= 0 else { throw .noSuchProcess }
     let target = try target(a.int(0), task)
     guard task.maySchedule(target) else { throw .notPermitted }
     guard mask != 0 else { throw .invalidArgument }

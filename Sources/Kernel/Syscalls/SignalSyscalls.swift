@@ -20,6 +20,7 @@ extension Syscalls {
     .init(.pause, pause, []),
     .init(.restart_syscall, restartSyscall, []),
     .init(.pidfd_open, pidfdOpen, [.pid, .hex]),
+    .init(.pidfd_getfd, pidfdGetfd, [.fd, .int, .hex]),
     .init(.pidfd_send_signal, pidfdSendSignal, [.fd, .signal, .pointer, .hex]),
   ]
 
@@ -250,12 +251,28 @@ extension Syscalls {
     return Int(try task.files.add(file, closeOnExec: true, limit: task.group.limits[.openFiles].current))
   }
 
+  /// pidfd_getfd(2).
+  static func pidfdGetfd(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    guard a.uint(2) == 0 else { throw .invalidArgument }
+    guard let group = (try task.openFile(a.int(0)) as? ProcessFile)?.process as? ThreadGroup else {
+      throw .badFileDescriptor
+    }
+    guard let owner = group.tasks.first, group.exitStatus == nil else { throw .noSuchProcess }
+    guard task.mayAccess(owner) else { throw .notPermitted }
+    return Int(try task.addFile(try owner.files.file(a.int(1)), closeOnExec: true))
+  }
+
+  /// The process of a descriptor: of pidfd_open(2), or of an open `/proc/PID`.
+  private static func process(_ file: OpenFile) throws(Errno) -> ThreadGroup {
+    if let file = file as? ProcessFile, let group = file.process as? ThreadGroup { return group }
+    if let inode = file.inode, let group = ProcessDirectory.process(of: inode) { return group }
+    throw .badFileDescriptor
+  }
+
   /// pidfd_send_signal(2).
   static func pidfdSendSignal(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     guard a.uint(3) == 0 else { throw .invalidArgument }
-    guard let group = (try task.files.file(a.int(0)) as? ProcessFile)?.process as? ThreadGroup else {
-      throw .badFileDescriptor
-    }
+    let group = try process(try task.files.file(a.int(0)))
     let signal = a.int(1)
     try checkSignal(signal)
     guard task.kernel.groups[group.id] === group else { throw .noSuchProcess }

@@ -186,14 +186,19 @@ extension Syscalls {
       task, source, input, target, output, count, mayWait: a.uint(3) & nonBlock == 0, keeps: true)
   }
 
-  /// vmsplice(2): memory to or from a pipe; the bytes are copied.
+  /// vmsplice(2): memory to or from a pipe; the bytes are copied. It waits for room, and gives what fits.
   static func vmsplice(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     guard a.uint(3) & ~0xf == 0 else { throw .invalidArgument }
     let file = try task.openFile(a.int(0))
     guard file.pipe != nil else { throw .badFileDescriptor }
     let vector = try task.readVector(a[1], count: a[2])
     let noWait = a.uint(3) & nonBlock != 0
-    if file.flags.isWritable { return try task.write(file, vector, noWait: noWait) }
-    return try task.read(file, vector, noWait: noWait)
+    guard file.flags.isWritable else { return try task.read(file, vector, noWait: noWait) }
+    do throws(Errno) {
+      return try task.write(file, vector, noWait: true)
+    } catch {
+      guard error == .wouldBlock, !noWait else { throw error }
+      throw task.waitError(file, .writable)
+    }
   }
 }

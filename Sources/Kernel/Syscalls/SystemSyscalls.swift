@@ -107,13 +107,10 @@ extension Syscalls {
     return 0
   }
 
-  /// personality(2): `PER_LINUX` and `PER_LINUX32` (which changes what uname(2) says); flags are kept and told back.
+  /// personality(2): `PER_LINUX32` changes what uname(2) says, `STICKY_TIMEOUTS` select(2); the rest is kept and told back.
   static func personality(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let old = task.attributes.personality
-    if a.uint(0) != .max {
-      guard a.uint(0) & 0xff == 0 || a.uint(0) & 0xff == 8 else { throw .invalidArgument }
-      task.attributes.personality = a.uint(0)
-    }
+    if a.uint(0) != .max { task.attributes.personality = a.uint(0) }
     return Int(old)
   }
 

@@ -41,7 +41,7 @@ extension Syscalls {
   static func clockNanosleep(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let isAbsolute = a.int(1) & absoluteTime != 0
     let clock = try Clock(id: a.int(0), for: task)
-    if case .thread = clock { throw .invalidArgument }
+    if case .thread = clock { throw a.int(0) >= 0 ? .notSupportedOnSocket : .invalidArgument }
     guard let timerClock = clock.timerClock else {
       if case .host = clock { throw .notSupportedOnSocket }
       return try sleep(task, on: clock, a[2], isAbsolute: isAbsolute)
@@ -223,6 +223,8 @@ extension Syscalls {
   static func timerCreate(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let clock = try Clock(id: a.int(0), for: task)
     if case .host = clock, clock.timerClock == nil { throw .notSupportedOnSocket }
+    // The alarm clocks need hardware that the host may not have.
+    if case .host = clock, (try? clock.now(task.kernel)) == nil { throw .notSupportedOnSocket }
     let event = a[1] == 0 ? nil : try task.memory.readValue(a[1], as: SignalEvent.self)
     var notification = PosixTimer.Notification.process
     if let event {
@@ -260,6 +262,7 @@ extension Syscalls {
 
   /// timer_settime(2).
   static func timerSettime(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    guard a[2] != 0 else { throw .invalidArgument }
     let timer = try timer(task, a)
     let new = try task.memory.readValue(a[2], as: TimerSetting.self)
     guard new.value.isValid, new.interval.isValid else { throw .invalidArgument }

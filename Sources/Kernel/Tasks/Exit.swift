@@ -68,6 +68,7 @@ extension Kernel {
   private func endProcess(_ group: ThreadGroup, status: WaitStatus) {
     group.exitStatus = status
     group.isZombie = true
+    group.executable = nil
     if let leader = group.leader { tracer?.taskEnded(leader, status) }
     stopTimers(of: group)
     group.endQueue.wake()
@@ -81,7 +82,8 @@ extension Kernel {
     if group.exitSignal == Signal.chld,
       action.handler == SignalAction.ignoreHandler || action.flags & SignalAction.noChildWait != 0
     {
-      reap(group)
+      // What nobody waits for is not counted as the children's (getrusage(2)).
+      reap(group, isWaitedFor: false)
     }
     parent.childQueue.wake()
   }
@@ -103,11 +105,13 @@ extension Kernel {
     send(info, to: parent)
   }
 
-  /// Forgets a zombie that was waited for.
-  func reap(_ group: ThreadGroup) {
+  /// Forgets a zombie.
+  func reap(_ group: ThreadGroup, isWaitedFor: Bool = true) {
     if let parent = group.parent {
-      parent.childUsage.add(group.usage)
-      parent.childUsage.add(group.childUsage)
+      if isWaitedFor {
+        parent.childUsage.add(group.usage)
+        parent.childUsage.add(group.childUsage)
+      }
       parent.children.removeAll { $0 === group }
     } else {
       orphanUsage.add(group.usage)

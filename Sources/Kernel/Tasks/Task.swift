@@ -142,7 +142,10 @@ package final class Task: Waiter {
     }
   }
 
-  package func wake(by queue: WaitQueue, events: PollEvents) { wakeUp() }
+  package func wake(by queue: WaitQueue, events: PollEvents) -> Bool {
+    wakeUp()
+    return true
+  }
 
   /// Makes a waiting task runnable; it runs its system call again.
   package func wakeUp() {

@@ -9,8 +9,12 @@ package struct TaskAttributes: Sendable {
   package var ioPriority: Int32 = 0
   /// `PR_SET_TIMERSLACK`, nanoseconds.
   package var timerSlack: UInt64 = 50000
+  /// What `PR_SET_TIMERSLACK` goes back to: the slack of who made the task.
+  package var defaultTimerSlack: UInt64 = 50000
   package var disablesHugePages = false
   package var personality: UInt32 = 0
+  /// `STICKY_TIMEOUTS`.
+  var keepsTimeouts: Bool { personality & 0x400_0000 != 0 }
   package var ioFlusher = false
   /// `PR_SET_MDWE`.
   package var memoryDenyWriteExecute: UInt64 = 0
@@ -19,6 +23,7 @@ package struct TaskAttributes: Sendable {
   /// What a child starts with.
   func inherited() -> TaskAttributes {
     var child = self
+    child.defaultTimerSlack = timerSlack
     if resetsSchedulingOnFork {
       child.schedulingPolicy = 0
       child.resetsSchedulingOnFork = false

@@ -14,7 +14,13 @@ package final class ThreadGroup {
   package var processGroup: Int32
   package var session: Int32
   package var hasExecuted = false
-  package var executable: PathLocation?
+  /// What execve(2) runs; nil before, and after the end.
+  package var executable: PathLocation? {
+    didSet {
+      oldValue?.dentry.inode.executions -= 1
+      executable?.dentry.inode.executions += 1
+    }
+  }
   package var limits = ResourceLimits()
   package var signals: GroupSignals
   /// Woken with `.readable` when a signal becomes pending for a task of the group or for the group (signalfd(2)).
@@ -60,6 +66,8 @@ package final class ThreadGroup {
     self.session = session
     self.signals = signals
   }
+
+  deinit { executable?.dentry.inode.executions -= 1 }
 
   /// getppid(2): 1 for children of Apus.
   package var parentID: Int32 { parent?.id ?? 1 }

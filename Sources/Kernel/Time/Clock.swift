@@ -82,7 +82,8 @@ extension Kernel {
     case .bootTime, .bootTimeAlarm:
       clockNow = (try? Host.time(ofClock: clock.rawValue)).map { UInt64(clamping: $0.totalNanoseconds) } ?? now
     }
-    return now.saturatingAdd(value > clockNow ? value - clockNow : 0)
+    // Times gone by stay so: periods since then are counted.
+    return value >= clockNow ? now.saturatingAdd(value - clockNow) : now - min(now, clockNow - value)
   }
 }
 

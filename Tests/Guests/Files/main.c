@@ -416,6 +416,25 @@ static void locks(void) {
   lock = (struct flock){.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0};
   CHECK(fcntl(fd, F_SETLK, &lock) == 0);
   CHECK(guest_wait(child) == 0);
+  // Two who wait for each other: the second is told.
+  lock = (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+  CHECK(fcntl(fd, F_SETLK, &lock) == 0);
+  const pid_t rival = fork();
+  if (rival == 0) {
+    struct flock other = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 1, .l_len = 1};
+    CHECK(fcntl(fd, F_SETLK, &other) == 0);
+    CHECK(write(ready[1], "r", 1) == 1);
+    other.l_start = 0;
+    CHECK(fcntl(fd, F_SETLKW, &other) == 0);
+    _exit(0);
+  }
+  CHECK(read(ready[0], &byte, 1) == 1);
+  guest_sleep_ms(100);
+  lock.l_start = 1;
+  guest_result("deadlock", fcntl(fd, F_SETLKW, &lock));
+  lock = (struct flock){.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0};
+  CHECK(fcntl(fd, F_SETLK, &lock) == 0 && guest_wait(rival) == 0);
+  guest_result("bad lock of a pipe", fcntl(ready[0], F_SETLK, &(struct flock){.l_type = F_RDLCK, .l_whence = 77}));
   // flock belongs to the open file description, not to the process.
   CHECK(flock(fd, LOCK_EX) == 0);
   const int second = open("a", O_RDWR);
@@ -464,6 +483,9 @@ static void fifos(void) {
 }
 
 static void special_files(void) {
+  const int null = open("/dev/null", O_RDWR);
+  guest_result("sync_file_range", sync_file_range(null, 0, 1, SYNC_FILE_RANGE_WRITE));
+  CHECK(close(null) == 0);
   char buffer[64];
   memset(buffer, 1, sizeof buffer);
   int fd = open("/dev/zero", O_RDWR);

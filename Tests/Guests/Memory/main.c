@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 enum { page = 4096 };
@@ -333,10 +334,93 @@ static void large(void) {
   printf("%d mappings\n", count);
 }
 
+/// What `/proc/self/status` says is locked, in pages.
+static long locked_pages(void) {
+  char line[256];
+  long kilobytes = -1;
+  FILE *status = fopen("/proc/self/status", "r");
+  CHECK(status != NULL);
+  while (fgets(line, sizeof line, status)) (void)sscanf(line, "VmLck: %ld", &kilobytes);
+  fclose(status);
+  return kilobytes / 4;
+}
+
+static void locking(void) {
+  char *p = anonymous(8 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+  guest_result("lock", mlock(p + page + 1, page));
+  printf("locked: %ld\n", locked_pages());
+  unsigned char resident[8];
+  CHECK(mincore(p, 8 * page, resident) == 0);
+  printf("resident: %d %d\n", resident[1] & 1, resident[2] & 1);
+  guest_result("drop locked", madvise(p, 8 * page, MADV_DONTNEED));
+  guest_result("free locked", madvise(p + page, page, MADV_FREE));
+  guest_result("invalidate locked", msync(p, 8 * page, MS_INVALIDATE));
+  guest_result("invalidate others", msync(p + 4 * page, page, MS_INVALIDATE));
+  guest_result("lock on fault", mlock2(p + 4 * page, page, MLOCK_ONFAULT));
+  guest_result("lock again", mlock(p + page, 2 * page));
+  printf("locked: %ld\n", locked_pages());
+  printf("child: %d\n", IN_CHILD(_exit((int)locked_pages())));
+  guest_result("unlock", munlock(p + page, page));
+  printf("locked: %ld\n", locked_pages());
+  guest_result("drop unlocked", madvise(p + page, page, MADV_DONTNEED));
+  CHECK(munmap(p + 3 * page, page) == 0);
+  guest_result("hole", mlock(p, 8 * page));
+  CHECK(munlock(p, 3 * page) == 0 && munlock(p + 4 * page, 4 * page) == 0);
+  guest_result("lock what comes", mlockall(MCL_FUTURE));
+  CHECK(locked_pages() == 0);
+  char *later = anonymous(2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+  printf("locked: %ld\n", locked_pages());
+  CHECK(munmap(later, 2 * page) == 0);
+  guest_result("unlock all", munlockall());
+  printf("locked: %ld\n", locked_pages());
+  guest_result("bad flags", mlockall(64));
+  guest_result("bad lock flags", mlock2(p, page, 64));
+}
+
+static void sealing(void) {
+  char path[64];
+  const int first = memfd_create("reopened", 0);
+  snprintf(path, sizeof path, "/proc/self/fd/%d", first);
+  CHECK(write(first, "text", 4) == 4);
+  const int second = open(path, O_RDONLY);
+  guest_result("reopen", second >= 0 ? 0 : -1);
+  char text[5] = "";
+  CHECK(read(second, text, 4) == 4 && strcmp(text, "text") == 0);
+  guest_result("write what is read only", write(second, "x", 1));
+  CHECK(close(open(path, O_WRONLY | O_TRUNC)) == 0 && lseek(second, 0, SEEK_END) == 0);
+  const int fd = memfd_create("sealed", MFD_ALLOW_SEALING);
+  CHECK(fd >= 0 && ftruncate(fd, page) == 0);
+  char *shared = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  CHECK(shared != MAP_FAILED);
+  guest_result("seal what is mapped", fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE));
+  guest_result("seal against the future", fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE));
+  shared[0] = 'x';
+  guest_result("map to write", (long)mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+  char *seen = mmap(NULL, page, PROT_READ, MAP_SHARED, fd, 0);
+  CHECK(seen != MAP_FAILED && seen[0] == 'x');
+  guest_result("make writable", mprotect(seen, page, PROT_READ | PROT_WRITE));
+  char *own = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+  CHECK(own != MAP_FAILED && (own[0] = 'y') == 'y' && seen[0] == 'x');
+  CHECK(munmap(shared, page) == 0);
+  guest_result("seal what is seen", fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE));
+  guest_result("write", write(fd, "z", 1));
+}
+
+static void other_processes(void) {
+  char from[16] = "0123456789abcde", to[16] = "";
+  struct iovec local = {to, 8}, remote = {from, 16};
+  printf("read: %ld %s\n", (long)process_vm_readv(getpid(), &local, 1, &remote, 1, 0), to);
+  local.iov_len = (size_t)-1;
+  guest_result("negative length", process_vm_readv(getpid(), &local, 1, &remote, 1, 0));
+  guest_result("flags", process_vm_readv(getpid(), &local, 1, &remote, 1, 1));
+  guest_result("bad descriptor comes first", (long)mmap(NULL, 0, PROT_READ, MAP_SHARED, 999, 0));
+}
+
 int main(int argc, char **argv) {
   static const struct guest_case cases[] = {
       {"mapping", mapping}, {"protection", protection}, {"sharing", sharing}, {"files", files}, {"remapping", remapping},
-      {"heap", heap},       {"advice", advice},         {"stack", stack},     {"large", large}, {NULL, NULL},
+      {"heap", heap},       {"advice", advice},         {"stack", stack},     {"large", large},
+      {"locking", locking}, {"sealing", sealing}, {"others", other_processes}, {NULL, NULL},
   };
   return guest_main(argc, argv, cases);
 }

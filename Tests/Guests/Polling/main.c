@@ -194,6 +194,36 @@ static void *write_later(void *argument) {
   return NULL;
 }
 
+static void splicing(void) {
+  _Alignas(4096) static char data[1 << 17];
+  int ends[2];
+  CHECK(pipe(ends) == 0);
+  struct iovec vector = {data, sizeof data};
+  printf("what fits: %ld\n", (long)vmsplice(ends[1], &vector, 1, 0));
+  guest_result("full", vmsplice(ends[1], &vector, 1, SPLICE_F_NONBLOCK));
+}
+
+static void *wait_alone(void *argument) {
+  struct epoll_event got;
+  printf("exclusive waiter: %d\n", epoll_wait(*(int *)argument, &got, 1, 5000));
+  return NULL;
+}
+
+/// Of those that watch a file exclusively, one that nobody waits on does not swallow an event.
+static void exclusive(void) {
+  int ends[2], idle = epoll_create1(0), busy = epoll_create1(0);
+  CHECK(idle >= 0 && busy >= 0 && pipe(ends) == 0);
+  struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE}, got;
+  CHECK(epoll_ctl(idle, EPOLL_CTL_ADD, ends[0], &event) == 0);
+  CHECK(epoll_ctl(busy, EPOLL_CTL_ADD, ends[0], &event) == 0);
+  pthread_t thread;
+  CHECK(pthread_create(&thread, NULL, wait_alone, &busy) == 0);
+  guest_sleep_ms(50);
+  CHECK(write(ends[1], "x", 1) == 1);
+  CHECK(pthread_join(thread, NULL) == 0);
+  printf("idle: %d\n", epoll_wait(idle, &got, 1, 0));
+}
+
 static void epolls(void) {
   const int set = epoll_create1(EPOLL_CLOEXEC);
   int ends[2];
@@ -263,7 +293,8 @@ static void epolls(void) {
 
 int main(int argc, char **argv) {
   static const struct guest_case cases[] = {
-      {"pipes", pipes}, {"pingpong", ping_pong}, {"polls", polls}, {"events", events}, {"epolls", epolls}, {NULL, NULL},
+      {"pipes", pipes}, {"pingpong", ping_pong}, {"polls", polls}, {"events", events}, {"epolls", epolls},
+      {"exclusive", exclusive}, {"splicing", splicing}, {NULL, NULL},
   };
   return guest_main(argc, argv, cases);
 }

@@ -7,8 +7,10 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -299,6 +301,53 @@ static int inspect(const char *pid) {
   return 12;
 }
 
+/// Copies `/bin/sleep` into a file that is open already.
+static void copy_program(int to) {
+  char buffer[4096];
+  const int from = open("/bin/sleep", O_RDONLY);
+  CHECK(from >= 0);
+  for (ssize_t count; (count = read(from, buffer, sizeof buffer)) > 0;) CHECK(write(to, buffer, (size_t)count) == count);
+  close(from);
+}
+
+static void busy_programs(void) {
+  guest_scratch();
+  char *arguments[] = {"sleep", "0", NULL};
+  int fd = open("program", O_CREAT | O_RDWR, 0700);
+  CHECK(fd >= 0);
+  copy_program(fd);
+  guest_result("execute what is written", execv("./program", arguments));
+  CHECK(close(fd) == 0);
+  printf("execute what was written: %d\n", IN_CHILD(execv("./program", arguments)));
+  int ends[2];
+  CHECK(pipe2(ends, O_CLOEXEC) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    char *longer[] = {"sleep", "30", NULL};
+    execv("./program", longer);
+    _exit(1);
+  }
+  close(ends[1]);
+  char byte;
+  CHECK(read(ends[0], &byte, 1) == 0);
+  guest_result("write what runs", open("program", O_WRONLY));
+  guest_result("truncate what runs", truncate("program", 0));
+  fd = open("program", O_RDONLY);
+  CHECK(fd >= 0 && close(fd) == 0);
+  CHECK(kill(child, SIGKILL) == 0 && guest_wait(child) == 1009);
+  fd = open("program", O_WRONLY);
+  guest_result("write what ended", fd);
+  close(fd);
+  CHECK(symlink("program", "link") == 0);
+  guest_result("link", syscall(SYS_execveat, AT_FDCWD, "link", arguments, environ, AT_SYMLINK_NOFOLLOW));
+  const int memory = memfd_create("program", MFD_CLOEXEC);
+  copy_program(memory);
+  printf("memory file: %d\n", IN_CHILD({
+           fexecve(memory, arguments, environ);
+           guest_result("fexecve", -1);
+         }));
+}
+
 static void groups(void) {
   CHECK(IN_CHILD({
           CHECK(setsid() == getpid());
@@ -342,6 +391,53 @@ static void groups(void) {
          }));
 }
 
+static void process_descriptors(void) {
+  const int own = (int)syscall(SYS_pidfd_open, getpid(), 0);
+  CHECK(own >= 0);
+  int ends[2];
+  CHECK(pipe(ends) == 0);
+  const int copy = (int)syscall(SYS_pidfd_getfd, own, ends[1], 0);
+  CHECK(copy >= 0 && (fcntl(copy, F_GETFD) & FD_CLOEXEC) != 0);
+  char byte = 0;
+  CHECK(write(copy, "x", 1) == 1 && read(ends[0], &byte, 1) == 1);
+  printf("through a copied descriptor: %c\n", byte);
+  guest_result("getfd closed", syscall(SYS_pidfd_getfd, own, 999, 0));
+  guest_result("getfd of a pipe", syscall(SYS_pidfd_getfd, ends[0], 0, 0));
+  guest_result("getfd flags", syscall(SYS_pidfd_getfd, own, ends[1], 1));
+  // A directory of /proc is a process descriptor, too.
+  const int directory = open("/proc/self", O_RDONLY | O_DIRECTORY);
+  guest_result("signal through /proc", syscall(SYS_pidfd_send_signal, directory, 0, NULL, 0));
+  guest_result("signal through another file", syscall(SYS_pidfd_send_signal, ends[0], 0, NULL, 0));
+  // Process 1 can be looked at.
+  CHECK(access("/proc/1/status", R_OK) == 0 && access("/proc/1/comm", R_OK) == 0);
+  int id = 0;
+  FILE *stat = fopen("/proc/1/stat", "r");
+  CHECK(stat != NULL && fscanf(stat, "%d (", &id) == 1);
+  printf("process %d\n", id);
+}
+
+static void inherited_options(void) {
+  CHECK(prctl(PR_SET_TIMERSLACK, 70000) == 0);
+  printf("slack: %d", prctl(PR_GET_TIMERSLACK));
+  fflush(stdout);
+  CHECK(IN_CHILD({
+          CHECK(prctl(PR_SET_TIMERSLACK, 90000) == 0);
+          printf(" %d", prctl(PR_GET_TIMERSLACK));
+          CHECK(prctl(PR_SET_TIMERSLACK, 0) == 0);
+          printf(" %d\n", prctl(PR_GET_TIMERSLACK));
+        }) == 0);
+  struct timeval time = {0, 20000};
+  CHECK(select(0, NULL, NULL, NULL, &time) == 0);
+  printf("time left: %ld\n", (long)time.tv_usec);
+  CHECK(personality(STICKY_TIMEOUTS | PER_BSD) == 0);
+  printf("personality: %x\n", personality(0xffffffff));
+  time.tv_usec = 20000;
+  CHECK(select(0, NULL, NULL, NULL, &time) == 0);
+  printf("time left: %ld\n", (long)time.tv_usec);
+  cpu_set_t set;
+  guest_result("affinity of nobody", sched_getaffinity(-1, sizeof set, &set));
+}
+
 static void many(void) {
   for (int round = 0; round < 5; round++) {
     for (int i = 0; i < 40; i++) {
@@ -376,7 +472,8 @@ static void many(void) {
 int main(int argc, char **argv) {
   static const struct guest_case cases[] = {
       {"exit", exit_statuses}, {"wait", waiting},  {"orphans", orphans}, {"clone", cloning},
-      {"exec", executing},     {"groups", groups}, {"many", many},       {NULL, NULL},
+      {"exec", executing},     {"groups", groups}, {"busy", busy_programs}, {"many", many},
+      {"descriptors", process_descriptors}, {"options", inherited_options}, {NULL, NULL},
   };
   if (argc == 3 && strcmp(argv[1], "--inspect") == 0) return inspect(argv[2]);
   return guest_main(argc, argv, cases);

@@ -297,6 +297,8 @@ static void futexes(void) {
   guest_result("bad time-out", syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 7, &(struct timespec){0, 2000000000}, NULL, 0));
   static uint32_t other;
   guest_result("cmp_requeue differs", syscall(SYS_futex, &word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)1, &other, 8));
+  void *closed = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  guest_result("requeue to nowhere", syscall(SYS_futex, &word, FUTEX_CMP_REQUEUE, 1, (void *)1, closed, 7));
   printf("requeue nobody: %ld\n", syscall(SYS_futex, &word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)1, &other, 7));
   struct timespec absolute;
   clock_gettime(CLOCK_MONOTONIC, &absolute);

@@ -66,6 +66,7 @@ static void sleeps(void) {
   CHECK(guest_now() - start >= 29000000);
   printf("past: %d\n", clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &(struct timespec){0, 0}, NULL));
   printf("bad clock: %d\n", clock_nanosleep(77, 0, &brief, NULL) == EINVAL);
+  guest_result("own thread's time", syscall(SYS_clock_nanosleep, CLOCK_THREAD_CPUTIME_ID, 0, &brief, NULL));
   // Many sleepers at once wake in order.
   int ends[2];
   CHECK(pipe(ends) == 0);
@@ -138,6 +139,16 @@ static void posix_timers(void) {
   printf("after deletion: %d\n", (int)alarms);
   guest_result("settime deleted", syscall(SYS_timer_settime, 1234, 0, &time, NULL));
   guest_result("bad clock", timer_create(77, &event, &timer));
+  // Periods that went by before the timer was set are counted.
+  CHECK(timer_create(CLOCK_REALTIME, &event, &timer) == 0);
+  guest_result("no setting", syscall(SYS_timer_settime, *(int *)&timer, 0, NULL, NULL));
+  struct timespec past;
+  CHECK(clock_gettime(CLOCK_REALTIME, &past) == 0);
+  past.tv_sec -= 100;
+  CHECK(timer_settime(timer, TIMER_ABSTIME, &(struct itimerspec){{10, 0}, past}, NULL) == 0);
+  while (alarms < 1) pause();
+  printf("overruns: %d\n", timer_getoverrun(timer));
+  CHECK(timer_delete(timer) == 0);
   event.sigev_notify = SIGEV_NONE;
   CHECK(timer_create(CLOCK_REALTIME, &event, &timer) == 0);
   CHECK(timer_settime(timer, 0, &(struct itimerspec){{0, 0}, {100, 0}}, NULL) == 0);

@@ -1,0 +1,39 @@
+import LinuxABI
+
+/// Locked memory (mlock(2)). Apus never pages memory out: a lock gives pages their frames before they are touched, counts,
+/// and keeps `madvise` from dropping them.
+extension AddressSpace {
+  /// Bytes that are locked.
+  package var lockedBytes: UInt64 { sum { $0.flags.contains(.locked) } }
+
+  /// Bytes that would be locked if a range were too.
+  package func lockedBytes(adding address: UInt64, length: UInt64) throws(Errno) -> UInt64 {
+    let range = try pages(address, length)
+    let already = areas.parts(in: range).reduce(0) { $0 + ($1.flags.contains(.locked) ? $1.count : 0) }
+    return lockedBytes + (UInt64(range.count) - already) << 12
+  }
+
+  /// Locks or unlocks a range; `fills` gives what is locked its frames at once.
+  /// - Throws: `ENOMEM` where not all of the range is mapped.
+  package func setLocked(_ isLocked: Bool, _ address: UInt64, length: UInt64, fills: Bool) throws(Errno) {
+    let range = try pages(address, length)
+    guard !range.isEmpty else { return }
+    guard areas.covers(range) else { throw .noMemory }
+    try setFlag(.locked, isLocked, range)
+    if isLocked && fills { fillAccessible(range) }
+  }
+
+  /// mlockall(2) and munlockall(2) for what is mapped now.
+  package func setAllLocked(_ isLocked: Bool, fills: Bool) {
+    for index in 0..<areas.count {
+      if isLocked { areas[index].flags.insert(.locked) } else { areas[index].flags.remove(.locked) }
+    }
+    let whole = 0..<AddressSpace.endPage
+    areas.join(around: whole)
+    if isLocked && fills { fillAccessible(whole) }
+  }
+
+  private func fillAccessible(_ range: Range<PageNumber>) {
+    for part in areas.parts(in: range) where !part.protection.isEmpty { fill(part.range, populate: true) }
+  }
+}

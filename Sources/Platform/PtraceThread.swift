@@ -140,12 +140,15 @@ import Synchronization
   /// Attaches to the thread, which sleeps in the stub or is on its way there.
   private func attach() throws(Errno) {
     var attempts = 0
+    let limit = Host.monotonicTime &+ HostThread.startPatience(process.platform.gracePeriod)
     while id == 0 && !process.isDead {
       host.learnID(process: process.hostPID)
       if id != 0 { break }
       Host.sleep(nanoseconds: 20_000)
       attempts += 1
-      if attempts % 1000 == 0, Host.hasEnded(process.hostPID) { process.noteEnd() }
+      guard attempts % 1000 == 0 else { continue }
+      if Host.hasEnded(process.hostPID) { process.noteEnd() }
+      if Host.monotonicTime >= limit { process.die(.unresponsive) }
     }
     guard id != 0, id != process.hostPID else { throw .noSuchProcess }
     try Host.traceSeize(id)

@@ -76,13 +76,23 @@ import Synchronization
 
   /// Sends the pending preemption if there is one and the thread's id is known.
   func sendPendingPreemption(process: Int32, gracePeriod: UInt64) {
+    guard isPreemptionPending.load(ordering: .sequentiallyConsistent) else { return }
+    // One that is outstanding keeps its deadline: the scheduler asks again with each slice.
+    _ = deadline.compareExchange(expected: 0, desired: newDeadline(gracePeriod), ordering: .sequentiallyConsistent)
     let number = id.load(ordering: .sequentiallyConsistent)
     guard number != 0, isPreemptionPending.exchange(false, ordering: .sequentiallyConsistent) else { return }
-    // One that is outstanding keeps its deadline: the scheduler asks again with each slice.
-    _ = deadline.compareExchange(
-      expected: 0, desired: Host.monotonicTime &+ gracePeriod, ordering: .sequentiallyConsistent)
     Host.kill(process, thread: number, signal: Stub.preemptSignal)
   }
+
+  /// When a preemption that is sent now is unanswered.
+  func newDeadline(_ gracePeriod: UInt64) -> UInt64 {
+    let isKnown = id.load(ordering: .sequentiallyConsistent) != 0
+    return Host.monotonicTime &+ (isKnown ? gracePeriod : HostThread.startPatience(gracePeriod))
+  }
+
+  /// How long it may take until a new thread has told its id: on a busy host it starts late, and guest code can keep its
+  /// siblings from ever telling theirs.
+  static func startPatience(_ gracePeriod: UInt64) -> UInt64 { gracePeriod &* 4 }
 
   /// Learns the thread's id from its context; the host says whether it can be true.
   func learnID(process: Int32) {
@@ -112,7 +122,7 @@ import Synchronization
   func run(on placement: Placement) -> Trap {
     let context = host.context
     if host.deadline.load(ordering: .relaxed) != 0 {
-      host.deadline.store(Host.monotonicTime &+ process.platform.gracePeriod, ordering: .sequentiallyConsistent)
+      host.deadline.store(host.newDeadline(process.platform.gracePeriod), ordering: .sequentiallyConsistent)
     }
     host.place(placement)
     frame.writeRegisters(registers, to: context)
@@ -147,8 +157,7 @@ import Synchronization
       let value = state.load()
       if value & Stub.trapped != 0 { return true }
       var deadline: UInt64?
-      let isPending = host.isPreemptionPending.load(ordering: .sequentiallyConsistent)
-      if isPending {
+      if host.isPreemptionPending.load(ordering: .sequentiallyConsistent) {
         if host.id.load(ordering: .relaxed) == 0 { host.learnID(process: process.hostPID) }
         host.sendPendingPreemption(process: process.hostPID, gracePeriod: process.platform.gracePeriod)
       }
@@ -159,8 +168,8 @@ import Synchronization
           return false
         }
         deadline = limit
-      } else if isPending {
-        deadline = Host.monotonicTime &+ 1_000_000
+        // Still pending: the id is to be asked for again.
+        if host.isPreemptionPending.load(ordering: .relaxed) { deadline = min(limit, Host.monotonicTime &+ 1_000_000) }
       }
       if value & Stub.waits == 0, !state.replace(value, by: value | Stub.waits) { continue }
       state.wait(expected: value | Stub.waits, bitset: Stub.wakeApus, deadline: deadline)

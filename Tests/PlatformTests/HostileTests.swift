@@ -234,6 +234,29 @@ import Testing
     process.kill()
   }
 
+  @Test("A thread whose id is never told is ended as one that does not answer", arguments: Setup.all)
+  func hiddenID(setup: Setup) throws {
+    let guest = try TestGuest(setup, gracePeriod: 100_000_000, code: Code.make { $0.spin() })
+    let process = try guest.makeProcess()
+    let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
+    let stub = try #require(process as? StubProcess)
+    let context = try #require(stub.ring.withLock { $0.threads.first?.context })
+    let isOver = Flag()
+    // As a sibling's guest code could.
+    try Host.startThread { while !isOver.isSet { context.setHeader(STUB_HEADER_TID, to: Int32(-1)) } }
+    try Host.startThread {
+      while !isOver.isSet {
+        Host.sleep(nanoseconds: 10_000_000)
+        thread.preempt()
+      }
+    }
+    // Its id may slip out in between; then it can be preempted.
+    let trap = thread.run(on: .anywhere)
+    #expect(trap == .died(reason: .unresponsive) || trap == .preempted)
+    isOver.set()
+    process.kill()
+  }
+
   @Test("A thread that fills another's context with noise harms its own process alone")
   func noise() throws {
     let guest = try TestGuest(

@@ -6,19 +6,6 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
-/// The frame at the stack pointer when rt_sigreturn is called (arch/x86 `struct rt_sigframe` without its first word).
-struct frame {
-  uint64_t flags;
-  void *link;
-  stack_t stack;
-  uint64_t registers[23];
-  void *fpstate;
-  uint64_t reserved[8];
-  uint64_t mask;
-  siginfo_t info;
-} __attribute__((aligned(64)));
-
-enum { RDI = 8, RAX = 13, RSP = 15, RIP, FLAGS, SEGMENTS };
 enum { claimed_status = 7, claimed_offset = 0x5000 };
 
 static uintptr_t handler;
@@ -35,23 +22,23 @@ static _Noreturn void claim_trap(void) {
 
 static void poison(const void *argument) {
   (void)argument;
-  static struct frame frame;
+  static struct hostile_frame frame;
   static char stack[16384];
   const uintptr_t stub_sigreturn = hostile_find_syscall(SYS_rt_sigreturn);
-  struct frame *claimed = (struct frame *)(STUB_CONTEXTS + claimed_offset);
+  struct hostile_frame *claimed = (struct hostile_frame *)(STUB_CONTEXTS + claimed_offset);
   memset(stack, 1, sizeof stack);
   memset(&frame, 0, sizeof frame);
-  frame.registers[RSP] = (((uintptr_t)stack + sizeof stack - 256) & ~15ul) - 8;
-  frame.registers[RIP] = (uintptr_t)claim_trap;
-  frame.registers[FLAGS] = 0x202;
-  frame.registers[SEGMENTS] = 0x002b000000000033;
+  frame.registers[frame_rsp] = (((uintptr_t)stack + sizeof stack - 256) & ~15ul) - 8;
+  frame.registers[frame_rip] = (uintptr_t)claim_trap;
+  frame.registers[frame_flags] = 0x202;
+  frame.registers[frame_segments] = 0x002b000000000033;
   frame.stack = (stack_t){(void *)0x10000, 0, STUB_USER_END - 0x10000};
   frame.mask = ~0ul;
   // What Apus will read: exit_group(7), trapped by the filter.
   *claimed = frame;
   memset(&claimed->info, 0, sizeof claimed->info);
-  claimed->registers[RAX] = SYS_exit_group;
-  claimed->registers[RDI] = claimed_status;
+  claimed->registers[frame_rax] = SYS_exit_group;
+  claimed->registers[frame_rdi] = claimed_status;
   claimed->info.si_code = 1;  // SYS_SECCOMP
   claimed->info.si_syscall = SYS_exit_group;
   claimed->info.si_arch = 0xc000003e;

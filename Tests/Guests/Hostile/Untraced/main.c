@@ -6,19 +6,6 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
-/// As in `Sigreturn`.
-struct frame {
-  uint64_t flags;
-  void *link;
-  stack_t stack;
-  uint64_t registers[23];
-  void *fpstate;
-  uint64_t reserved[8];
-  uint64_t mask;
-  siginfo_t info;
-} __attribute__((aligned(64)));
-
-enum { RDI = 8, RSI, RDX = 12, RAX, RSP = 15, RIP, FLAGS, SEGMENTS };
 enum { contexts = 4 };
 
 static volatile bool is_over;
@@ -33,15 +20,15 @@ static void *sleep_a_little(void *argument) {
 
 /// The thread that gets out begins with the stub's mprotect.
 static void *release(void *argument) {
-  static struct frame frame;
-  frame.registers[RIP] = *(const uintptr_t *)argument;
-  frame.registers[RSP] = (uintptr_t)stack + sizeof stack - 256;
-  frame.registers[RAX] = SYS_mprotect;
-  frame.registers[RDI] = STUB_CONTROL;
-  frame.registers[RSI] = STUB_CONTROL_SIZE;
-  frame.registers[RDX] = 3;
-  frame.registers[FLAGS] = 0x202;
-  frame.registers[SEGMENTS] = 0x002b000000000033;
+  static struct hostile_frame frame;
+  frame.registers[frame_rip] = *(const uintptr_t *)argument;
+  frame.registers[frame_rsp] = (uintptr_t)stack + sizeof stack - 256;
+  frame.registers[frame_rax] = SYS_mprotect;
+  frame.registers[frame_rdi] = STUB_CONTROL;
+  frame.registers[frame_rsi] = STUB_CONTROL_SIZE;
+  frame.registers[frame_rdx] = 3;
+  frame.registers[frame_flags] = 0x202;
+  frame.registers[frame_segments] = 0x002b000000000033;
   frame.stack.ss_flags = SS_DISABLE;
   while (!is_over)
     for (uintptr_t i = 1; i < contexts; i++) {

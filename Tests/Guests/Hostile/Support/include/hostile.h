@@ -44,7 +44,7 @@ struct hostile_frame {
 } __attribute__((aligned(64)));
 
 /// Some of a frame's registers (`struct sigcontext`).
-enum { frame_rsp = 15, frame_rip, frame_flags, frame_segments };
+enum { frame_rdi = 8, frame_rsi, frame_rdx = 12, frame_rax, frame_rsp = 15, frame_rip, frame_flags, frame_segments };
 
 /// Makes a well-formed frame that goes on in `function`, on a small stack of its own.
 void hostile_forge(struct hostile_frame *frame, void (*function)(void));

@@ -80,6 +80,7 @@ package.targets += [
   guest("credentials", path: "Credentials"),
   guest("floating-point", path: "FloatingPoint"),
   guest("limits", path: "Limits"),
+  guest("lacking-host", path: "LackingHost"),
   .target(name: "HostileSupport", dependencies: ["GuestSupport", "CStub"], path: "Tests/Guests/Hostile/Support"),
   hostileGuest("arguments", path: "Arguments"),
   hostileGuest("boundary", path: "Boundary"),

@@ -67,14 +67,6 @@ extension Host {
 
 /// What the host allows.
 extension Host {
-  /// seccomp(2) knows filters that trap (`SECCOMP_GET_ACTION_AVAIL`). Some other rule may still forbid them.
-  package static var hasSeccompTraps: Bool {
-    var action: UInt32 = 0x0003_0000
-    return unsafe withUnsafeMutablePointer(to: &action) { pointer in
-      (try? call(.seccomp, 2, 0, Int(bitPattern: pointer))) != nil
-    }
-  }
-
   /// `RLIMIT_NPROC` of this process; nil where there is no limit (getrlimit(2)).
   package static var processLimit: UInt64? {
     var limits: (current: UInt64, maximum: UInt64) = (.max, .max)

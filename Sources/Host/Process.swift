@@ -164,6 +164,14 @@ extension Host {
     }
   }
 
+  /// The ids of a process's threads (proc(5), `/proc/PID/task`).
+  package static func threads(of process: Int32) -> [Int32] {
+    guard let directory = try? openForReading("/proc/\(process)/task") else { return [] }
+    defer { close(directory) }
+    let entries = (try? readDirectory(directory)) ?? []
+    return entries.compactMap { Int32(String(decoding: $0.name, as: UTF8.self)) }
+  }
+
   /// Tells whether a thread belongs to a process (tgkill(2) with signal 0).
   package static func isThread(_ thread: Int32, of process: Int32) -> Bool {
     apus_syscall(234, Int(process), Int(thread), 0, 0, 0, 0) == 0

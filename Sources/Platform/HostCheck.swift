@@ -28,15 +28,11 @@ package struct HostCheck: Sendable {
 package enum HostChecks {
   /// The platform to start with, from what a few calls tell. A host that refuses more than it says fails when the
   /// platform starts.
-  package static var likelyPlatform: PlatformKind { Host.hasSeccompTraps ? .seccomp : .ptrace }
+  package static var likelyPlatform: PlatformKind { Host.canTrapSystemCalls ? .seccomp : .ptrace }
 
   package static func run() -> [HostCheck] {
     [
-      HostCheck(
-        name: "seccomp filter", outcome: probe(APUS_PROBE_SECCOMP_FILTER),
-        meaning: "guest threads trap their system calls through a filter",
-        remedy: "use a kernel with CONFIG_SECCOMP_FILTER, or leave the container that forbids seccomp(2)",
-        requiredBy: [.seccomp]),
+      seccompFilter,
       HostCheck(
         name: "SIGSYS delivery", outcome: probe(APUS_PROBE_SIGSYS_STATE),
         meaning: "a trap shows all registers and FP state, and takes changes of them",
@@ -59,13 +55,36 @@ package enum HostChecks {
         outcome: apus_auxiliary(26) & 2 != 0 ? .passed("available") : .failed("not available"),
         meaning: "thread pointers are read and set without a system call",
         remedy: "optional; needs Linux 5.9 and a processor that has the instructions", requiredBy: []),
-      HostCheck(
-        name: "ptrace SYSEMU", outcome: probe(APUS_PROBE_PTRACE_SYSEMU),
-        meaning: "the ptrace platform takes system calls of guests",
-        remedy: "set kernel.yama.ptrace_scope to 0 or 1, or leave the container that forbids ptrace(2)",
-        requiredBy: [.ptrace]),
-      processLimit, mappingLimit, processors,
+      ptrace, processLimit, mappingLimit, processors,
     ]
+  }
+
+  /// What a platform is based on and the host does not have, of that which would show only when the first guest dies.
+  static func missing(for kind: PlatformKind) -> HostCheck? {
+    switch kind {
+    case .seccomp:
+      // The probe takes as long as half a start.
+      return Host.canTrapSystemCalls ? nil : seccompFilter
+    case .ptrace:
+      let check = ptrace
+      return check.outcome.isPassed ? nil : check
+    }
+  }
+
+  private static var seccompFilter: HostCheck {
+    HostCheck(
+      name: "seccomp filter", outcome: probe(APUS_PROBE_SECCOMP_FILTER),
+      meaning: "guest threads trap their system calls through a filter",
+      remedy: "use a kernel with CONFIG_SECCOMP_FILTER, or leave the container that forbids seccomp(2)",
+      requiredBy: [.seccomp])
+  }
+
+  private static var ptrace: HostCheck {
+    HostCheck(
+      name: "ptrace SYSEMU", outcome: probe(APUS_PROBE_PTRACE_SYSEMU),
+      meaning: "the ptrace platform takes system calls of guests",
+      remedy: "set kernel.yama.ptrace_scope to 0 or 1, or leave the container that forbids ptrace(2)",
+      requiredBy: [.ptrace])
   }
 
   private static func probe(_ kind: apus_probe_kind) -> HostCheck.Outcome {

@@ -52,5 +52,10 @@ package struct PlatformError: Error, Sendable, CustomStringConvertible {
 
 /// Starts a platform: forks the zygote and maps what Apus shares with guest processes.
 package func makePlatform(_ configuration: PlatformConfiguration) throws(PlatformError) -> any Platform {
-  try StubPlatform(configuration)
+  if let check = HostChecks.missing(for: configuration.kind) {
+    throw PlatformError(
+      cause: "The \(configuration.kind) platform needs what this host lacks: \(check.name): \(check.outcome.text)",
+      remedy: check.remedy)
+  }
+  return try StubPlatform(configuration)
 }

@@ -208,7 +208,7 @@ extension StubProcess {
       return true
     }
     if posted {
-      waitForAgent(word)
+      if !waitForAgent(word, patience: platform.gracePeriod &* 2), !isDead { die(.unresponsive) }
       ring.withLock { $0.settle(thread.settles) }
     }
     return !isDead

@@ -76,18 +76,16 @@ import Synchronization
 
   /// Sends the pending preemption if there is one and the thread's id is known.
   func sendPendingPreemption(process: Int32, gracePeriod: UInt64) {
-    guard isPreemptionPending.load(ordering: .sequentiallyConsistent) else { return }
-    // One that is outstanding keeps its deadline: the scheduler asks again with each slice.
-    _ = deadline.compareExchange(expected: 0, desired: newDeadline(gracePeriod), ordering: .sequentiallyConsistent)
     let number = id.load(ordering: .sequentiallyConsistent)
     guard number != 0, isPreemptionPending.exchange(false, ordering: .sequentiallyConsistent) else { return }
+    expectTrap(within: gracePeriod)
     Host.kill(process, thread: number, signal: Stub.preemptSignal)
   }
 
-  /// When a preemption that is sent now is unanswered.
-  func newDeadline(_ gracePeriod: UInt64) -> UInt64 {
-    let isKnown = id.load(ordering: .sequentiallyConsistent) != 0
-    return Host.monotonicTime &+ (isKnown ? gracePeriod : HostThread.startPatience(gracePeriod))
+  /// Sets the deadline of a preemption. One that is outstanding keeps its own: the scheduler asks again with each slice.
+  func expectTrap(within time: UInt64) {
+    _ = deadline.compareExchange(
+      expected: 0, desired: Host.monotonicTime &+ time, ordering: .sequentiallyConsistent)
   }
 
   /// How long it may take until a new thread has told its id: on a busy host it starts late, and guest code can keep its
@@ -122,7 +120,7 @@ import Synchronization
   func run(on placement: Placement) -> Trap {
     let context = host.context
     if host.deadline.load(ordering: .relaxed) != 0 {
-      host.deadline.store(host.newDeadline(process.platform.gracePeriod), ordering: .sequentiallyConsistent)
+      host.deadline.store(Host.monotonicTime &+ process.platform.gracePeriod, ordering: .sequentiallyConsistent)
     }
     host.place(placement)
     frame.writeRegisters(registers, to: context)
@@ -149,7 +147,7 @@ import Synchronization
   private func waitForTrap() -> Bool {
     let state = host.context.state
     if host.spins {
-      if host.settles != 0 { process.waitForAgent(host.context.flushWord) }
+      if host.settles != 0 { process.waitForAgent(host.context.flushWord, patience: 10_000_000) }
       host.spin()
     }
     while true {
@@ -159,6 +157,7 @@ import Synchronization
       var deadline: UInt64?
       if host.isPreemptionPending.load(ordering: .sequentiallyConsistent) {
         if host.id.load(ordering: .relaxed) == 0 { host.learnID(process: process.hostPID) }
+        if host.id.load(ordering: .relaxed) == 0 { preemptUnknown() }
         host.sendPendingPreemption(process: process.hostPID, gracePeriod: process.platform.gracePeriod)
       }
       let limit = host.deadline.load(ordering: .sequentiallyConsistent)
@@ -174,6 +173,13 @@ import Synchronization
       if value & Stub.waits == 0, !state.replace(value, by: value | Stub.waits) { continue }
       state.wait(expected: value | Stub.waits, bitset: Stub.wakeApus, deadline: deadline)
     }
+  }
+
+  /// Preempts a thread that has not told its id, or whose claim is false: it is among those that the host knows.
+  private func preemptUnknown() {
+    let gracePeriod = process.platform.gracePeriod
+    host.expectTrap(
+      within: process.preemptUnknownThreads() ? gracePeriod : HostThread.startPatience(gracePeriod))
   }
 
   var waitedForAgent: Bool { host.settles != 0 }

@@ -108,18 +108,32 @@ final class StubProcess: GuestProcess {
     return !isDead
   }
 
-  /// Sleeps until the agent has let go of a thread's flush word.
-  func waitForAgent(_ word: SharedWord) {
-    // The guest can write the word: one that it keeps held must not keep the CPU thread waiting for ever.
-    let limit = Host.monotonicTime &+ platform.gracePeriod &* 2
+  /// Sleeps until the agent has let go of a thread's flush word, but no longer than for `patience` nanoseconds: the guest
+  /// can write the word, too, and keep it held.
+  /// - Returns: false if the agent has not let go.
+  @discardableResult
+  func waitForAgent(_ word: SharedWord, patience: UInt64) -> Bool {
+    let limit = Host.monotonicTime &+ patience
     while !isDead {
       let value = word.load()
-      if value & Stub.held == 0 { break }
-      word.wait(expected: value, bitset: Stub.wakeGuest, deadline: Host.monotonicTime &+ 100_000_000)
+      if value & Stub.held == 0 { return true }
+      word.wait(
+        expected: value, bitset: Stub.wakeGuest, deadline: min(limit, Host.monotonicTime &+ 100_000_000))
       // The pidfd of a traced process tells nothing before its tracers have taken notice.
       if platform.kind == .ptrace, word.load() == value, Host.hasEnded(hostPID) { noteEnd() }
-      if Host.monotonicTime >= limit { die(.unresponsive) }
+      if Host.monotonicTime >= limit { return false }
     }
+    return false
+  }
+
+  /// Sends the preemption signal to all guest threads whose ids Apus does not know. Who does not run guest code now
+  /// takes it when it next does.
+  /// - Returns: true if there are any.
+  func preemptUnknownThreads() -> Bool {
+    let known = ring.withLock { $0.threads.map { $0.id.load(ordering: .sequentiallyConsistent) } }
+    let unknown = Host.threads(of: hostPID).filter { $0 != hostPID && !known.contains($0) }
+    for thread in unknown { Host.kill(hostPID, thread: thread, signal: Stub.preemptSignal) }
+    return !unknown.isEmpty
   }
 
   /// A thread has come back from the guest (or died there).

@@ -293,14 +293,6 @@ extension Host {
     }
   }
 
-  /// pread(2) of up to `count` bytes.
-  package static func read(_ descriptor: FileDescriptor, count: Int, at offset: UInt64) throws(Errno) -> [UInt8] {
-    guard let position = Int(exactly: offset) else { throw .invalidArgument }
-    return try array(count) { (buffer) throws(Errno) in
-      try call(.pread64, number(descriptor), buffer, count, position)
-    }
-  }
-
   /// lseek(2).
   package static func seek(_ descriptor: FileDescriptor, _ offset: Int64, whence: Int32) throws(Errno) -> UInt64 {
     UInt64(try call(.lseek, number(descriptor), Int(offset), Int(whence)))

@@ -21,13 +21,12 @@ package final class Dentry {
     self.inode = inode
   }
 
-  /// Releases the directories above one by one, not by recursion: guests nest them deeper than stacks reach.
   deinit {
     var above = parent
     parent = nil
-    while isKnownUniquelyReferenced(&above), let dentry = above {
-      above = dentry.parent
-      dentry.parent = nil
+    releaseChain(&above) { dentry in
+      defer { dentry.parent = nil }
+      return dentry.parent
     }
   }
 
@@ -66,13 +65,12 @@ package final class Mount {
     self.isReadOnly = isReadOnly
   }
 
-  /// Releases the mounts that it is mounted in one by one, as `Dentry` does.
   deinit {
     var above = point?.mount
     point = nil
-    while isKnownUniquelyReferenced(&above), let mount = above {
-      above = mount.point?.mount
-      mount.point = nil
+    releaseChain(&above) { mount in
+      defer { mount.point = nil }
+      return mount.point?.mount
     }
   }
 }
@@ -139,4 +137,10 @@ package struct FileSystemStatistics: Sendable {
   package var nameLength: Int64 = 255
   package var flags: Int64 = 0
   package init() {}
+}
+
+/// Releases objects that keep each other alive, as far as nothing else does: one by one, not by recursion, because guests
+/// nest them deeper than stacks reach. `detach` takes the next from one.
+func releaseChain<Node: AnyObject>(_ first: inout Node?, detach: (Node) -> Node?) {
+  while isKnownUniquelyReferenced(&first), let node = first { first = detach(node) }
 }

@@ -36,12 +36,11 @@ package final class HostInode: Inode {
   deinit {
     closeDescriptor()
     if let created { Host.close(created) }
-    // Not by recursion, as in `Dentry`.
     var above = parent
     parent = nil
-    while isKnownUniquelyReferenced(&above), let inode = above {
-      above = inode.parent
-      inode.parent = nil
+    releaseChain(&above) { inode in
+      defer { inode.parent = nil }
+      return inode.parent
     }
   }
 

@@ -5,16 +5,17 @@ import Memory
 /// Copies the data of a host file into memory.
 enum OverlayCopy {
   private static let chunk = 1 << 18
-  /// The most that one call copies for a write: others want the kernel too.
+  /// The most that is copied at once where others want the kernel too.
   private static let part = 2 << 20
 
-  /// Copies on from `offset`, of a file of `size` bytes, what the host has in its page cache, and no more than one part.
-  /// - Throws: `.wouldBlock` where there is more; the reader's wait queue is woken when it may go on. `ENOSPC` where
-  ///   memory is out.
-  static func copyPart(
-    _ reader: HostReader, from offset: inout UInt64, size: UInt64, to store: FrameStore
+  /// Copies on from `offset`, of a file of `size` bytes; holes of the host file stay holes. With `inParts` it copies what
+  /// the host has in its page cache, and no more than one part.
+  /// - Throws: `ENOSPC` where memory is out. In parts, `.wouldBlock` where there is more; the reader's wait queue is woken
+  ///   when it may go on.
+  static func copy(
+    _ reader: HostReader, from offset: inout UInt64, size: UInt64, to store: FrameStore, inParts: Bool
   ) throws(Errno) {
-    var left = part
+    var left = inParts ? part : Int.max
     while offset < size {
       guard let data = try nextData(reader.descriptor, from: offset), data < size else { break }
       offset = data
@@ -23,29 +24,10 @@ enum OverlayCopy {
         throw .wouldBlock
       }
       var target = IOBuffer(collecting: min(chunk, Int(size - offset)))
-      if try reader.read(into: &target, at: offset, size: size, waits: false) == 0 { break }
+      if try reader.read(into: &target, at: offset, size: size, waits: !inParts) == 0 { break }
       var buffer = IOBuffer(bytes: target.collected)
       left -= buffer.remaining
       while buffer.remaining > 0 { offset += UInt64(try store.write(from: &buffer, at: offset)) }
-    }
-    store.size = size
-  }
-
-  /// Copies `size` bytes; holes of the host file stay holes. - Throws: `ENOSPC` where memory is out.
-  static func copy(_ source: FileDescriptor, size: UInt64, to store: FrameStore) throws(Errno) {
-    var offset: UInt64 = 0
-    do throws(Errno) {
-      while offset < size {
-        guard let data = try nextData(source, from: offset), data < size else { break }
-        offset = data
-        let bytes = try Host.read(source, count: min(chunk, Int(size - offset)), at: offset)
-        if bytes.isEmpty { break }
-        var buffer = IOBuffer(bytes: bytes)
-        while buffer.remaining > 0 { offset += UInt64(try store.write(from: &buffer, at: offset)) }
-      }
-    } catch {
-      store.size = 0
-      throw error
     }
     store.size = size
   }
@@ -60,6 +42,4 @@ enum OverlayCopy {
       return offset
     }
   }
-
-  static func close(_ file: FileDescriptor) { Host.close(file) }
 }

@@ -103,7 +103,7 @@ final class OverlayDirectory: TmpDirectory {
 /// of attributes copies nothing.
 final class OverlayFile: TmpFile {
   private var isCopied = false
-  /// How far writes have copied the data.
+  /// How far the data has been copied.
   private var copied: UInt64 = 0
 
   override var hasOwnData: Bool { isCopied }
@@ -112,17 +112,16 @@ final class OverlayFile: TmpFile {
 
   override func copyUp() throws(Errno) {
     guard !isCopied, let origin else { return }
-    let lower = try origin.openRegular([])
-    defer { OverlayCopy.close(lower) }
-    try OverlayCopy.copy(lower, size: UInt64(clamping: stat.size), to: store)
-    isCopied = true
-    fileSystem.keep(self)
+    try copyUp(through: HostReader(origin, try origin.openRegular([])), inParts: false)
   }
 
-  override func copyUp(through reader: HostReader) throws(Errno) {
+  override func copyUp(through reader: HostReader) throws(Errno) { try copyUp(through: reader, inParts: true) }
+
+  private func copyUp(through reader: HostReader, inParts: Bool) throws(Errno) {
     guard !isCopied else { return }
     do throws(Errno) {
-      try OverlayCopy.copyPart(reader, from: &copied, size: UInt64(clamping: stat.size), to: store)
+      try OverlayCopy.copy(
+        reader, from: &copied, size: UInt64(clamping: stat.size), to: store, inParts: inParts)
     } catch {
       if error != .wouldBlock {
         store.size = 0

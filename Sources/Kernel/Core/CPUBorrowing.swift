@@ -1,5 +1,3 @@
-import Host
-import LinuxABI
 import Platform
 
 /// Guest code on a host CPU of its own.

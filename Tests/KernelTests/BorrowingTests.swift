@@ -43,6 +43,16 @@ import Testing
     #expect(placement(after: 100, waitsOf: 1000) == apart)
   }
 
+  @Test func waitsOfTheKernelAloneEndIt() {
+    #expect(placement(after: 100, waitsOf: 1000) == apart)
+    // A guest that sleeps on its CPU is slow to wake; the kernel that it waits for is not.
+    for _ in 0..<3 {
+      task.pace.note(wait: 60_000)
+      task.pace.note(wait: 1000)
+    }
+    #expect(placement(after: 0, waitsOf: 0) == together)
+  }
+
   @Test func memoryOperationsEndIt() {
     #expect(placement(after: 100, waitsOf: 1000) == apart)
     for _ in 0..<20 { task.pace.noteAgent() }

@@ -240,13 +240,10 @@ import Testing
     #expect(Int64(bitPattern: try machine.frame(of: task).context.machine.registers.rax) == -4)
   }
 
-  @Test func nothingPendingCostsNothing() throws {
+  @Test func nothingPendingChangesNothing() throws {
     machine.enter(task)
     task.isInGuest = false
-    let clock = ContinuousClock()
-    let time = clock.measure { for _ in 0..<100_000 { machine.kernel.deliverSignals(to: task) } }
-    // Far below a microsecond even in a debug build on a busy machine.
-    #expect(time < .milliseconds(500))
+    machine.kernel.deliverSignals(to: task)
     #expect(task.thread.registers.rip == TestMachine.code)
   }
 }

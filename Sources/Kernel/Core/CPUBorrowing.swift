@@ -40,7 +40,8 @@ struct TrapPace {
   mutating func raiseThreshold() { threshold = min(threshold * 2, 2_000_000) }
 
   var isGaining: Bool { balance >= threshold }
-  var isLosing: Bool { balance == 0 }
+  /// The account is empty, but for the gain of the kernel's own side, which is noted last.
+  var isLosing: Bool { balance <= TrapPace.gain }
 }
 
 extension CPU {

@@ -55,7 +55,7 @@ import Testing
       let process = try HostProcess(Runner.commandLine(["/bin/sh", "-c", script], mode: mode))
       #expect(await process.waitForOutput("ready"))
       process.signal(signal)
-      return await process.wait(seconds: 20)
+      return await process.wait()
     }
     #expect(outcome.text == "ready\ncaught\n")
     #expect(outcome.status == 5)
@@ -67,7 +67,7 @@ import Testing
         Runner.commandLine(["/bin/sh", "-c", "echo ready; exec sleep 100"], mode: .strict))
       #expect(await process.waitForOutput("ready"))
       process.signal(SIGTERM)
-      return await process.wait(seconds: 20)
+      return await process.wait()
     }
     #expect(outcome.status == 128 + SIGTERM)
   }
@@ -87,10 +87,10 @@ import Testing
     let family = ProcessTable.family(of: process.id)
     #expect(family.count > 3)
     process.signal(signal)
-    let outcome = await process.wait(seconds: 20)
+    let outcome = await process.wait()
     #expect(!outcome.timedOut)
     var survivors = family.filter(ProcessTable.isAlive)
-    for _ in 0..<100 where !survivors.isEmpty {
+    for _ in 0..<1000 where !survivors.isEmpty {
       try await Task.sleep(for: .milliseconds(20))
       survivors = family.filter(ProcessTable.isAlive)
     }
@@ -108,10 +108,10 @@ import Testing
     func zombies() -> [Int32] {
       ProcessTable.children(of: process.id).filter { ProcessTable.state(of: $0) == "Z" }
     }
-    for _ in 0..<100 where !zombies().isEmpty { try await Task.sleep(for: .milliseconds(10)) }
+    for _ in 0..<2000 where !zombies().isEmpty { try await Task.sleep(for: .milliseconds(10)) }
     #expect(zombies().isEmpty)
     process.signal(SIGTERM)
-    _ = await process.wait(seconds: 20)
+    _ = await process.wait()
     await Gate.shared.leave()
   }
 

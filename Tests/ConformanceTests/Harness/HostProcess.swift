@@ -8,7 +8,6 @@ struct Outcome: Sendable, Equatable {
   var status: Int32 = -1
   /// Killed by the harness.
   var timedOut = false
-  var seconds = 0.0
 
   var text: String { String(decoding: output, as: UTF8.self) }
   var errorText: String { String(decoding: errors, as: UTF8.self) }
@@ -16,6 +15,9 @@ struct Outcome: Sendable, Equatable {
 
 /// A program that runs on the host, with its streams connected to the test.
 final class HostProcess: @unchecked Sendable {
+  /// How long anything may take, in seconds. It only ends what hangs: hosts can be slow, and stall.
+  static let patience = 300.0
+
   private let process = Process()
   private let input = Pipe()
   private let output = Pipe()
@@ -23,7 +25,6 @@ final class HostProcess: @unchecked Sendable {
   private let readers = DispatchGroup()
   private let lock = NSLock()
   private var outcome = Outcome()
-  private let start = Date()
 
   var id: Int32 { process.processIdentifier }
 
@@ -78,20 +79,23 @@ final class HostProcess: @unchecked Sendable {
   /// What the program has written to stdout so far.
   var outputSoFar: String { lock.withLock { outcome.text } }
 
-  /// Waits until stdout contains a text; false if that does not happen in time.
-  func waitForOutput(_ text: String, seconds: Double = 20) async -> Bool {
-    for _ in 0..<Int(seconds * 100) {
-      if outputSoFar.contains(text) { return true }
+  /// Waits until stdout contains a text; false if the program ends without it, or hangs.
+  func waitForOutput(_ text: String) async -> Bool {
+    var deadline = Date().addingTimeInterval(Self.patience)
+    while !outputSoFar.contains(text) {
+      if Date() > deadline { return false }
+      // What it wrote last may not be here yet.
+      if !process.isRunning { deadline = min(deadline, Date().addingTimeInterval(5)) }
       try? await Task.sleep(for: .milliseconds(10))
     }
-    return outputSoFar.contains(text)
+    return true
   }
 
   /// Waits for the program to end; kills it after a while.
-  func wait(seconds: Double) async -> Outcome {
+  func wait() async -> Outcome {
     await withCheckedContinuation { (done: CheckedContinuation<Outcome, Never>) in
       Thread.detachNewThread { [self] in
-        let deadline = Date().addingTimeInterval(seconds)
+        let deadline = Date().addingTimeInterval(Self.patience)
         var timedOut = false
         while process.isRunning {
           if Date() > deadline {
@@ -103,10 +107,9 @@ final class HostProcess: @unchecked Sendable {
         }
         process.waitUntilExit()
         // Streams stay open if someone else still holds them.
-        _ = readers.wait(timeout: .now() + 5)
+        _ = readers.wait(timeout: .now() + 30)
         var result = lock.withLock { outcome }
         result.timedOut = timedOut
-        result.seconds = Date().timeIntervalSince(start)
         result.status = process.terminationStatus + (process.terminationReason == .uncaughtSignal ? 128 : 0)
         done.resume(returning: result)
       }

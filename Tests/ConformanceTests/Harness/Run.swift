@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// How many programs run at once: the tests measure nothing, but time-outs must not depend on the test framework.
+/// How many programs run at once: the tests measure nothing, but many at once would only wait for each other.
 actor Gate {
   static let shared = Gate(width: 2)
   private var free: Int
@@ -38,13 +38,12 @@ actor Gate {
   }
 }
 
-/// A program to run: a command, what it reads, how long it may take.
+/// A program to run: a command, and what it reads.
 struct Command: Sendable, Hashable, CustomStringConvertible {
   var name: String
   var arguments: [String]
   var input = ""
   var directory = "/"
-  var seconds = 60.0
 
   var description: String { name }
 
@@ -59,7 +58,7 @@ enum Runner {
   static func native(_ command: Command) async throws -> Outcome {
     try await Gate.shared.pass {
       try await HostProcess(command.arguments, directory: command.directory, input: Data(command.input.utf8))
-        .wait(seconds: command.seconds)
+        .wait()
     }
   }
 
@@ -74,18 +73,18 @@ enum Runner {
       try await HostProcess(
         commandLine(command.arguments, mode: mode, options: options), directory: command.directory,
         input: Data(command.input.utf8)
-      ).wait(seconds: command.seconds)
+      ).wait()
     }
   }
 
   /// Runs any command line on the host.
   static func host(
     _ command: [String], environment: [String: String] = Programs.environment, directory: String = "/",
-    input: String = "", seconds: Double = 30
+    input: String = ""
   ) async throws -> Outcome {
     try await Gate.shared.pass {
       try await HostProcess(command, environment: environment, directory: directory, input: Data(input.utf8))
-        .wait(seconds: seconds)
+        .wait()
     }
   }
 }

@@ -67,7 +67,8 @@ final class Terminal {
   func read(until text: String) async -> String {
     var all: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4096)
-    for _ in 0..<2000 {
+    let deadline = Date().addingTimeInterval(HostProcess.patience)
+    while Date() < deadline {
       let count = unsafe Foundation.read(master, &buffer, buffer.count)
       if count > 0 { all += buffer[..<count] }
       if String(decoding: all, as: UTF8.self).contains(text) { break }
@@ -78,10 +79,10 @@ final class Terminal {
 
   /// Waits for the program to end, and kills it after a while; its exit status, 128+n for a signal.
   func wait() async -> Int32 {
+    let deadline = Date().addingTimeInterval(HostProcess.patience)
     var status: Int32 = 0
-    for round in 0... {
-      if unsafe waitpid(program, &status, WNOHANG) == program { break }
-      if round == 3000 { kill(program, SIGKILL) }
+    while unsafe waitpid(program, &status, WNOHANG) != program {
+      if Date() > deadline { kill(program, SIGKILL) }
       try? await Task.sleep(for: .milliseconds(10))
     }
     return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + (status & 0x7f)

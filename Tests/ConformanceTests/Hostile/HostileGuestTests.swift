@@ -22,7 +22,7 @@ import Testing
       name: program,
       arguments: [
         Programs.guest("hostile-watch"), Programs.guest("hostile-\(program)"), target, "\(bystander.id)",
-      ], seconds: 120)
+      ])
     let outcome = try await Runner.apus(command, mode: mode)
     #expect(!outcome.timedOut, "\(outcome.text.suffix(500)) \(outcome.errorText.suffix(500))")
     #expect(outcome.status == 0, "\(outcome.text.suffix(500)) \(outcome.errorText.suffix(500))")
@@ -39,7 +39,7 @@ import Testing
   func trustedCallsAreChecked(_ program: String) async throws {
     guard Mode.tested.contains(.trusted) else { return }
     let outcome = try await Runner.apus(
-      Command(name: program, arguments: [Programs.guest("hostile-\(program)"), "/x"], seconds: 120), mode: .trusted)
+      Command(name: program, arguments: [Programs.guest("hostile-\(program)"), "/x"]), mode: .trusted)
     #expect(!outcome.timedOut)
     #expect(outcome.status == 0, "\(outcome.text.suffix(500)) \(outcome.errorText.suffix(500))")
   }
@@ -56,7 +56,7 @@ import Testing
     }
     let before = try state()
     let command = Command(
-      name: "boundary", arguments: [Programs.guest("hostile-boundary"), directory.path, file], seconds: 60)
+      name: "boundary", arguments: [Programs.guest("hostile-boundary"), directory.path, file])
     let outcome = try await Runner.apus(command, mode: mode, options: ["--hostname", "boundary-test"])
     #expect(outcome.text == "all changes tried\n", "\(outcome.status) \(outcome.errorText)")
     #expect(try state() == before)
@@ -73,7 +73,7 @@ import Testing
     let places = ["/", "/tmp", directory.path, "\(directory.path)/other"]
     let before = try places.map { try describe($0, withTime: false) }
     let command = Command(
-      name: "boundary", arguments: [Programs.guest("hostile-boundary"), "/mnt", "/mnt/file"], seconds: 60)
+      name: "boundary", arguments: [Programs.guest("hostile-boundary"), "/mnt", "/mnt/file"])
     let outcome = try await Runner.apus(
       command, mode: mode, options: ["--hostname", "boundary-test", "--volume", "\(file):/mnt/file"])
     #expect(outcome.text == "all changes tried\n", "\(outcome.status) \(outcome.errorText)")
@@ -96,8 +96,7 @@ import Testing
   func containedOnOneCPU(_ program: String, _ mode: Mode) async throws {
     let command = Command(
       name: program,
-      arguments: [Programs.guest("hostile-watch"), Programs.guest("hostile-\(program)"), "/x", "999999999"],
-      seconds: 120)
+      arguments: [Programs.guest("hostile-watch"), Programs.guest("hostile-\(program)"), "/x", "999999999"])
     let outcome = try await Runner.apus(command, mode: mode, options: ["--cpus", "1"])
     #expect(!outcome.timedOut)
     #expect(outcome.status == 0, "\(outcome.text.suffix(500)) \(outcome.errorText.suffix(500))")
@@ -134,7 +133,7 @@ import Testing
       let expected = Array(repeating: "killed by 9\n", count: round).joined()
       #expect(await process.waitForOutput("ready\n" + expected), "\(process.outputSoFar)")
     }
-    let outcome = await process.wait(seconds: 20)
+    let outcome = await process.wait()
     await Gate.shared.leave()
     #expect(outcome.status == 0, "\(outcome.errorText)")
     #expect(outcome.text == "ready\nkilled by 9\nkilled by 9\nkilled by 9\nstill working: 3\n")

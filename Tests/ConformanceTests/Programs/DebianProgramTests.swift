@@ -66,7 +66,7 @@ import Testing
     .shell(
       "procps",
       """
-      sleep 1 & until [ "$(cat /proc/$!/comm)" = sleep ]; do :; done; ps -o comm= -p $! -p $$; cat /proc/self/status | grep -E '^(Name|State|Threads|Uid)'
+      sleep 100 & until [ "$(cat /proc/$!/comm)" = sleep ]; do :; done; ps -o comm= -p $! -p $$; cat /proc/self/status | grep -E '^(Name|State|Threads|Uid)'
       cat /proc/$$/cmdline | tr '\\0' ' '; echo; ls /proc/self/fd | head -n 3; kill $!
       cat /proc/self/maps | grep -c stack; test -r /proc/meminfo && grep -c MemTotal /proc/meminfo
       head -c 5 /proc/uptime | wc -c; cat /proc/self/stat | cut -d' ' -f2
@@ -189,7 +189,7 @@ import Testing
       b = threading.Barrier(4); out = []
       ts = [threading.Thread(target=lambda: out.append(b.wait() >= 0)) for _ in range(4)]
       [t.start() for t in ts]; [t.join() for t in ts]; print(out)
-      signal.signal(signal.SIGALRM, lambda *a: print('alarm')); signal.setitimer(signal.ITIMER_REAL, 0.05); time.sleep(0.2)
+      signal.signal(signal.SIGALRM, lambda *a: print('alarm')); signal.setitimer(signal.ITIMER_REAL, 0.05); time.sleep(2)
       loc = threading.local(); loc.x = 1; print(threading.active_count(), loc.x)
       """),
     python(
@@ -246,7 +246,7 @@ import Testing
         xz -1 -T2 -c /tmp/xz.$$ | xz -dc -T2 | cmp - /tmp/xz.$$ && xz -1 -T2 --block-size=8MiB -c /tmp/xz.$$ | md5sum
         rm /tmp/xz.$$
         """,
-      ], seconds: 180)
+      ])
     try await expectSame(command, mode)
   }
 

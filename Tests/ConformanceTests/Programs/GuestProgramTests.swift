@@ -30,7 +30,7 @@ import Testing
   @Test(arguments: ["bomb", "wild-bomb"], Mode.tested)
   func forkBomb(_ kind: String, _ mode: Mode) async throws {
     let command = Command(
-      name: kind, arguments: [Programs.guest("limits"), "--in-sandbox", kind], seconds: 120)
+      name: kind, arguments: [Programs.guest("limits"), "--in-sandbox", kind])
     let outcome = try await Runner.apus(command, mode: mode)
     #expect(!outcome.timedOut)
     #expect(outcome.status == 0, "\(outcome.errorText)")

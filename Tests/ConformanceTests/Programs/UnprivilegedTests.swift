@@ -19,7 +19,7 @@ struct UnprivilegedTests {
     let command = Command(name: program, arguments: [guest])
     let native = try await Runner.native(command)
     let inside = try await Runner.host(
-      Self.dropped + [apus, "run", "--env-host"] + mode.options + ["--", guest], seconds: 60)
+      Self.dropped + [apus, "run", "--env-host"] + mode.options + ["--", guest])
     expect(inside, isLike: native, name: "\(program) without privilege on \(mode)")
   }
 
@@ -34,7 +34,7 @@ struct UnprivilegedTests {
     let directory = try TemporaryDirectory()
     let apus = try directory.copy(executable: Programs.apus)
     let outcome = try await Runner.host(
-      Self.dropped + [apus, "run"] + mode.options + ["--", "/bin/sh", "-c", script], seconds: 60)
+      Self.dropped + [apus, "run"] + mode.options + ["--", "/bin/sh", "-c", script])
     let expected = [
       "0\nx\n2\n4\n1\n", "/created\n/etc/created\ngone\n", "refused\n",
     ]

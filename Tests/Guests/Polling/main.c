@@ -205,7 +205,7 @@ static void splicing(void) {
 
 static void *wait_alone(void *argument) {
   struct epoll_event got;
-  printf("exclusive waiter: %d\n", epoll_wait(*(int *)argument, &got, 1, 5000));
+  printf("exclusive waiter: %d\n", epoll_wait(*(int *)argument, &got, 1, 100000));
   return NULL;
 }
 

@@ -142,7 +142,7 @@ static void orphans(void) {
             prctl(PR_SET_PDEATHSIG, SIGUSR1);
             if (getppid() != middle) _exit(1);
             CHECK(write(ends[1], &middle, sizeof middle) == sizeof middle);
-            guest_sleep_ms(5000);
+            guest_sleep_ms(100000);
             _exit(2);
           }
           CHECK(read(ends[0], &parent, sizeof parent) == sizeof parent);
@@ -355,6 +355,9 @@ static void groups(void) {
           guest_result("setsid again", setsid());
           guest_result("leader changes group", setpgid(0, 0));
           fflush(stdout);
+          int done[2];
+          char byte;
+          CHECK(pipe(done) == 0);
           const pid_t child = fork();
           if (child == 0) {
             CHECK(getsid(0) == getppid() && getpgrp() == getppid());
@@ -362,10 +365,10 @@ static void groups(void) {
             CHECK(getpgrp() == getpid());
             guest_result("group that does not exist", setpgid(0, 12345678));
             fflush(stdout);
+            CHECK(write(done[1], "d", 1) == 1);
             pause();
           }
-          while (getpgid(child) != child) guest_sleep_ms(1);
-          guest_sleep_ms(20);
+          CHECK(read(done[0], &byte, 1) == 1 && getpgid(child) == child);
           CHECK(kill(-child, SIGTERM) == 0);
           printf("killed by group: %d\n", guest_wait(child));
           guest_result("kill empty group", kill(-child, 0));

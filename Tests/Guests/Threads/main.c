@@ -185,11 +185,13 @@ static void note_thread(int signal) {
 }
 
 static volatile pid_t worker_tid;
+static volatile int is_awake;
 
 static void *sleeping_worker(void *argument) {
   worker_tid = (pid_t)syscall(SYS_gettid);
-  struct timespec forever = {10, 0};
+  struct timespec forever = {1000, 0};
   const int result = nanosleep(&forever, NULL);
+  is_awake = 1;
   return result == -1 && errno == EINTR ? argument : NULL;
 }
 
@@ -209,8 +211,11 @@ static void signals(void) {
   void *result;
   CHECK(pthread_create(&thread, NULL, sleeping_worker, "interrupted") == 0);
   while (worker_tid == 0) sched_yield();
-  guest_sleep_ms(20);
-  CHECK(pthread_kill(thread, SIGUSR1) == 0);
+  // The first may come before it sleeps.
+  while (!is_awake) {
+    guest_sleep_ms(20);
+    CHECK(pthread_kill(thread, SIGUSR1) == 0);
+  }
   CHECK(pthread_join(thread, &result) == 0);
   CHECK(handled_by == worker_tid);
   printf("directed: %s\n", result ? (char *)result : "not interrupted");

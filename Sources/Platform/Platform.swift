@@ -74,9 +74,7 @@ package enum MemoryOperation: Sendable, Equatable {
 package protocol Platform: AnyObject, Sendable {
   /// Number of host mappings that one guest process may have.
   var mappingLimit: Int { get }
-  /// Address of the vDSO's ELF header in every guest process; nil where there is none.
-  var vdsoAddress: UInt64? { get }
-  /// The vDSO's code as Apus has it, for system calls that read from it; nil where there is none.
+  /// The vDSO's code in every guest process, as Apus has it too; nil where there is none.
   var vdsoImage: VDSOImage? { get }
   /// Takes an empty guest process from the pool, or makes one.
   /// - Throws: `EAGAIN` where the host refuses another process.
@@ -109,10 +107,6 @@ package struct PlatformStatistics: Sendable {
   package var threadsCreated = 0
   package var threadsReused = 0
   package init() {}
-}
-
-extension Platform {
-  package var vdsoImage: VDSOImage? { nil }
 }
 
 /// The vDSO's code: the same bytes in guest processes and in Apus.

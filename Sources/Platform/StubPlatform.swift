@@ -126,7 +126,6 @@ final class StubPlatform: Platform {
     unsafe page.storeBytes(of: Stub.constants + UInt64(offset), toByteOffset: Int(program) + 8, as: UInt64.self)
   }
 
-  var vdsoAddress: UInt64? { zygote.vdsoImage?.address }
   var vdsoImage: VDSOImage? { zygote.vdsoImage }
 
   // MARK: Processes

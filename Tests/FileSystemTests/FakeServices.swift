@@ -65,7 +65,7 @@ func bytes(of value: UInt64) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded
 /// A platform without processes.
 final class FakePlatform: Platform {
   let mappingLimit = 65530
-  let vdsoAddress: UInt64? = nil
+  var vdsoImage: VDSOImage? { nil }
   let statistics = PlatformStatistics()
   func makeProcess() throws(Errno) -> any GuestProcess { throw .resourceTemporarilyUnavailable }
   func register(file: FileDescriptor) throws(Errno) -> MappableFile { MappableFile(number: file.rawValue) }

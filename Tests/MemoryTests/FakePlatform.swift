@@ -6,7 +6,7 @@ import Platform
 final class FakePlatform: Platform, @unchecked Sendable {
   var mappingLimit = 65530
   var threadsAreBoundToCPUThreads: Bool { false }
-  var vdsoAddress: UInt64? { nil }
+  var vdsoImage: VDSOImage? { nil }
   var files: [Int32: FileDescriptor] = [:]
   var processes: [FakeProcess] = []
 

@@ -73,7 +73,7 @@ import Testing
     let process = try guest.makeProcess()
     let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
     var addresses = [Stub.base, Stub.constants, Stub.control, Stub.control + 64]
-    if let vdso = guest.platform.vdsoAddress { addresses.append(vdso) }
+    if let vdso = guest.platform.vdsoImage { addresses.append(vdso.address) }
     for address in addresses {
       thread.registers = TestGuest.start
       thread.registers.rdi = address

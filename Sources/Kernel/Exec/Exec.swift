@@ -217,7 +217,7 @@ extension Kernel {
       memory, isExecutable: image.hasExecutableStack, limit: task.group.limits[.stack].current)
     let credentials = credentials(of: task, executing: program)
     let auxiliary: [(AuxiliaryKey, UInt64)] = [
-      (.vdso, platform.vdsoAddress ?? 0),
+      (.vdso, platform.vdsoImage?.address ?? 0),
       (.hardwareCapabilities, Host.auxiliaryValue(.hardwareCapabilities)),
       (.pageSize, Layout.pageSize),
       (.clockTicks, 100),

@@ -7,7 +7,7 @@ final class FakePlatform: Platform, @unchecked Sendable {
   var mappingLimit = 65530
   private(set) var processes: [FakeProcess] = []
   var threadsAreBoundToCPUThreads: Bool { false }
-  var vdsoAddress: UInt64? { nil }
+  var vdsoImage: VDSOImage? { nil }
   func makeProcess() throws(Errno) -> any GuestProcess {
     let process = try FakeProcess()
     processes.append(process)

@@ -117,7 +117,7 @@ import Testing
     start.rsp = TestGuest.data
     start.rip = Stub.base + apus_stub_restorer_offset()
     let thread = try process.makeThread(registers: start, extendedStateOf: nil)
-    try Host.startThread {
+    try guest.startThread {
       Host.sleep(nanoseconds: 20_000_000)
       thread.preempt()
     }
@@ -148,7 +148,7 @@ import Testing
     let thread = try process.makeThread(registers: start, extendedStateOf: nil)
     let stub = try #require(process as? StubProcess)
     let context = try #require(stub.ring.withLock { $0.threads.first?.context })
-    try Host.startThread {
+    try guest.startThread {
       // The guest could wake Apus itself.
       for _ in 0..<1000 {
         Host.sleep(nanoseconds: 1_000_000)
@@ -192,15 +192,16 @@ import Testing
     let thread = try process.makeThread(registers: start, extendedStateOf: nil)
     let stub = try #require(process as? StubProcess)
     let context = try #require(stub.ring.withLock { $0.threads.first?.context })
-    let waker = Flag()
-    try Host.startThread {
-      while !waker.isSet {
+    let isOver = Flag()
+    defer { isOver.set() }
+    try guest.startThread {
+      while !isOver.isSet {
         Host.sleep(nanoseconds: 1_000_000)
         context.state.wake(bitset: Stub.wakeApus)
       }
     }
     _ = thread.run(on: .anywhere)
-    waker.set()
+    isOver.set()
     process.recycle()
     let next = try guest.makeProcess()
     #expect(next.hostPID != pid)
@@ -224,7 +225,7 @@ import Testing
     start.rdi = HostileTests.header
     start.rsi = UInt64(value)
     let thread = try process.makeThread(registers: start, extendedStateOf: nil)
-    try Host.startThread {
+    try guest.startThread {
       Host.sleep(nanoseconds: 10_000_000)
       thread.preempt()
     }
@@ -242,9 +243,10 @@ import Testing
     let stub = try #require(process as? StubProcess)
     let context = try #require(stub.ring.withLock { $0.threads.first?.context })
     let isOver = Flag()
+    defer { isOver.set() }
     // As a sibling's guest code could.
-    try Host.startThread { while !isOver.isSet { context.setHeader(STUB_HEADER_TID, to: Int32(-1)) } }
-    try Host.startThread {
+    try guest.startThread { while !isOver.isSet { context.setHeader(STUB_HEADER_TID, to: Int32(-1)) } }
+    try guest.startThread {
       while !isOver.isSet {
         Host.sleep(nanoseconds: 10_000_000)
         thread.preempt()
@@ -253,7 +255,6 @@ import Testing
     // Its id may slip out in between; then it can be preempted.
     let trap = thread.run(on: .anywhere)
     #expect(trap == .died(reason: .unresponsive) || trap == .preempted)
-    isOver.set()
     process.kill()
   }
 
@@ -286,13 +287,13 @@ import Testing
     let attacker = try process.makeThread(registers: start, extendedStateOf: nil)
     let watcher = DeathWatcher(process)
     let over = Flag()
-    try Host.startThread {
+    try guest.startThread {
       while true {
         if case .died = attacker.run(on: .anywhere) { break }
       }
       over.set()
     }
-    try Host.startThread {
+    try guest.startThread {
       for _ in 0..<20 {
         Host.sleep(nanoseconds: 10_000_000)
         victim.preempt()

@@ -30,7 +30,7 @@ import Testing
       #expect(thread.registers.rdi == TestGuest.data)
       guest.map(into: process)
       #expect(thread.run(on: .anywhere) == .syscall)
-      try Host.startThread {
+      try guest.startThread {
         Host.sleep(nanoseconds: 2_000_000)
         thread.preempt()
       }

@@ -1,3 +1,4 @@
+import Dispatch
 import Host
 import LinuxABI
 
@@ -29,6 +30,7 @@ struct Setup: Sendable, CustomStringConvertible {
   let platform: any Platform
   let memory: SharedMapping
   private let file: FileDescriptor
+  private let helpers = DispatchGroup()
 
   init(_ setup: Setup, gracePeriod: UInt64 = 2_000_000_000, code: [UInt8]) throws {
     file = try Host.makeMemoryFile(name: "test-memory", size: 64 << 20)
@@ -40,9 +42,24 @@ struct Setup: Sendable, CustomStringConvertible {
   }
 
   deinit {
+    helpers.wait()
     platform.shutdown()
     memory.unmap()
     Host.close(file)
+  }
+
+  /// Starts a thread that helps the test. What belongs to the platform stays until it has ended.
+  func startThread(_ body: @escaping @Sendable () -> Void) throws {
+    helpers.enter()
+    do {
+      try Host.startThread { [helpers] in
+        body()
+        helpers.leave()
+      }
+    } catch {
+      helpers.leave()
+      throw error
+    }
   }
 
   func write(_ bytes: [UInt8], at offset: Int) {

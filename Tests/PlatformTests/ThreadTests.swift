@@ -34,7 +34,7 @@ final class Traps: Sendable {
     start.rbx = 42
     let thread = try process.makeThread(registers: start, extendedStateOf: nil)
     for _ in 0..<3 {
-      try Host.startThread {
+      try guest.startThread {
         Host.sleep(nanoseconds: 5_000_000)
         thread.preempt()
       }
@@ -76,7 +76,7 @@ final class Traps: Sendable {
       thread.registers.rip = TestGuest.code
       #expect(thread.run(on: apart) == .syscall)
     }
-    try Host.startThread {
+    try guest.startThread {
       Host.sleep(nanoseconds: 5_000_000)
       thread.preempt()
     }
@@ -90,7 +90,7 @@ final class Traps: Sendable {
     let process = try guest.makeProcess()
     let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
     let watcher = DeathWatcher(process)
-    try Host.startThread {
+    try guest.startThread {
       Host.sleep(nanoseconds: 5_000_000)
       Host.kill(process.hostPID, signal: 9)
     }
@@ -101,7 +101,7 @@ final class Traps: Sendable {
     process.kill()
     let other = try guest.makeProcess()
     let second = try other.makeThread(registers: TestGuest.start, extendedStateOf: nil)
-    try Host.startThread {
+    try guest.startThread {
       Host.sleep(nanoseconds: 5_000_000)
       second.preempt()
     }
@@ -162,7 +162,7 @@ final class Traps: Sendable {
     for _ in 0..<4 { threads.append(try process.makeThread(registers: start, extendedStateOf: nil)) }
     let shared = Traps()
     for thread in threads.dropFirst() {
-      try Host.startThread {
+      try guest.startThread {
         let trap = thread.run(on: .anywhere)
         shared.list.withLock { $0.append(trap) }
         // A tracer that ends takes the process with it.

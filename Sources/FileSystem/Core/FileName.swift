@@ -61,10 +61,10 @@ struct NameKey: Hashable {
   init(_ string: String) { self.string = string }
 
   static func == (a: NameKey, b: NameKey) -> Bool {
-    var (a, b) = (a.string, b.string)
-    return a.withUTF8 { a in
-      b.withUTF8 { b in unsafe a.elementsEqual(b) }
-    }
+    let (a, b) = (a.string.utf8.span, b.string.utf8.span)
+    guard a.count == b.count else { return false }
+    for index in a.indices where a[index] != b[index] { return false }
+    return true
   }
 
   func hash(into hasher: inout Hasher) {

@@ -53,7 +53,7 @@ struct PathWalk {
   /// Symbolic links that may still be followed.
   private var linksLeft = 40
 
-  init(_ vfs: VFS, _ context: PathContext, _ options: ResolveOptions) {
+  init(_ vfs: VFS, _ context: consuming PathContext, _ options: ResolveOptions) {
     self.vfs = vfs
     credentials = context.credentials
     self.options = options
@@ -67,34 +67,40 @@ struct PathWalk {
   /// Walks all components but the last. The walk is then in the directory that holds (or would hold) the last one, and
   /// which may be searched.
   mutating func walkToLast(_ path: String) throws(Errno) -> (last: Last, mustBeDirectory: Bool) {
-    var rest = path.utf8[...]
-    if rest.first == PathWalk.slash {
+    let bytes = path.utf8.span
+    var position = 0
+    if !bytes.isEmpty, bytes[0] == PathWalk.slash {
       if options.contains(.beneath) { throw .improperLink }
       if options.contains(.noCrossing) && location.mount !== root.mount { throw .improperLink }
       location = root
-      while rest.first == PathWalk.slash { rest.removeFirst() }
+      position = PathWalk.skipSlashes(bytes, from: 0)
     }
-    if rest.isEmpty { return (.none, true) }
+    if position == bytes.count { return (.none, true) }
     while true {
       try checkSearch()
-      let end = rest.firstIndex(of: PathWalk.slash) ?? rest.endIndex
-      let component = rest[..<end]
-      var next = rest[end...]
-      let hasSlash = !next.isEmpty
-      while next.first == PathWalk.slash { next.removeFirst() }
-      let last: Last
-      let dots = component.first == PathWalk.dot && component.last == PathWalk.dot ? component.count : 0
-      if dots == 1 {
-        last = .dot
-      } else if dots == 2 {
-        last = .dotDot
-      } else {
-        last = .name(String(Substring(component)))
-      }
-      if next.isEmpty { return (last, hasSlash) }
+      let begin = position
+      while position < bytes.count, bytes[position] != PathWalk.slash { position += 1 }
+      let last = PathWalk.component(bytes.extracting(begin..<position))
+      let end = position
+      position = PathWalk.skipSlashes(bytes, from: end)
+      if position == bytes.count { return (last, position > end) }
       try take(last, following: true)
-      rest = next
     }
+  }
+
+  private static func skipSlashes(_ bytes: Span<UInt8>, from start: Int) -> Int {
+    var position = start
+    while position < bytes.count, bytes[position] == slash { position += 1 }
+    return position
+  }
+
+  private static func component(_ bytes: Span<UInt8>) -> Last {
+    if bytes[0] == dot {
+      if bytes.count == 1 { return .dot }
+      if bytes.count == 2, bytes[1] == dot { return .dotDot }
+    }
+    // What lies between slashes of a string is a string.
+    return .name(String(copying: unsafe UTF8Span(unchecked: bytes)))
   }
 
   /// Walks a whole path.

@@ -121,7 +121,7 @@ package final class VFS {
 
   /// Finds what a path names. - Throws: `ENOENT`, `ENOTDIR`, `ELOOP`, `EACCES`, `ENAMETOOLONG`.
   package func resolve(
-    _ path: String, _ context: PathContext, _ options: ResolveOptions = []
+    _ path: String, _ context: consuming PathContext, _ options: ResolveOptions = []
   ) throws(Errno) -> PathLocation {
     var walk = PathWalk(self, context, options)
     if path.isEmpty {

@@ -59,16 +59,15 @@ package final class OverlayFileSystem: TmpFileSystem {
 /// The inodes of an overlay that stand for host files.
 final class OverlayTable {
   struct Entry {
-    weak var inode: TmpInode?
+    /// It removes its entry when it goes. (A weak reference would make every use of the inode slower.)
+    unowned let inode: TmpInode
     /// The same, once it differs from the host file.
     var kept: TmpInode?
   }
   var entries: [HostFileKey: Entry] = [:]
 
   /// An inode is gone.
-  func drop(_ key: HostFileKey) {
-    if entries[key]?.inode == nil { entries[key] = nil }
-  }
+  func drop(_ key: HostFileKey) { entries[key] = nil }
 }
 
 /// A directory of an overlay: names that were made, moved or removed, over those of a host directory.

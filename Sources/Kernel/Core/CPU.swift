@@ -4,14 +4,14 @@ import LinuxABI
 import Platform
 
 /// One virtual CPU: a run queue, and the host thread that serves it. Touched with the kernel lock held.
-package final class CPU {
-  package let index: Int
+final class CPU {
+  let index: Int
   /// The host CPU that its thread is pinned to; nil where threads are not pinned.
-  package let hostCPU: Int?
+  let hostCPU: Int?
   /// Runnable tasks that wait for this CPU.
   var queue = Deque<Task>()
   /// The task this CPU runs.
-  package internal(set) var current: Task?
+  var current: Task?
   /// Its thread sleeps, or is about to.
   var isIdle = false
   /// Up to when the time of this CPU has been charged to a task.

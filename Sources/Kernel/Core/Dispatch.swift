@@ -40,7 +40,7 @@ extension Kernel {
     let arguments = SyscallArguments(task.syscallRegisters)
     let entry = Syscalls.entry(number)
     let begin = statistics.collectsTimes ? Host.monotonicTime : 0
-    servedTask = task
+    if servedTask !== task { servedTask = task }
     let outcome: Result<Int, Errno>
     if let entry {
       if let tracer, entry.isShownAtBegin, !task.retry.isRetry {
@@ -186,13 +186,15 @@ extension Kernel {
 
   /// The vsyscall page's three calls, for old static programs (`arch/x86/entry/vsyscall` of Linux).
   private func emulateVsyscall(_ task: Task) {
-    let calls: [UInt64: SyscallNumber] = [
-      0xffff_ffff_ff60_0000: .gettimeofday, 0xffff_ffff_ff60_0400: .time, 0xffff_ffff_ff60_0800: .getcpu,
-    ]
     var registers = task.thread.registers
-    guard let number = calls[registers.rip],
-      let target = try? task.memory.readValue(registers.rsp, as: UInt64.self)
-    else {
+    let number: SyscallNumber? =
+      switch registers.rip {
+      case 0xffff_ffff_ff60_0000: .gettimeofday
+      case 0xffff_ffff_ff60_0400: .time
+      case 0xffff_ffff_ff60_0800: .getcpu
+      default: nil
+      }
+    guard let number, let target = try? task.memory.readValue(registers.rsp, as: UInt64.self) else {
       var info = SignalInfo(signal: Signal.segv, code: SignalInfo.segvMapError)
       info.address = registers.rip
       return forceSignal(info, on: task)

@@ -7,38 +7,38 @@ import Platform
 /// The kernel of one sandbox: the root of its object graph. Everything in it is touched only with the lock of its
 /// `Machine` held, and nothing in it blocks.
 package final class Kernel {
-  package let services: HostServices
-  package let configuration: KernelConfiguration
+  let services: HostServices
+  let configuration: KernelConfiguration
   package let scheduler: Scheduler
   /// The path walk and the mounts.
-  package let vfs: VFS
+  let vfs: VFS
   package let statistics = KernelStatistics()
-  package let startTime: UInt64
-  package var hostName: String
+  let startTime: UInt64
+  var hostName: String
   /// What `/proc/sys/kernel/random/boot_id` says.
   lazy var bootID = UUIDText.random()
-  package var domainName = "(none)"
+  var domainName = "(none)"
   /// Shows system calls as they end; nil when not tracing.
-  package var tracer: (any SyscallTracer)?
+  package var tracer: TraceWriter?
 
   /// The caller's terminal, where there is one. Set before the first process starts.
-  package var console: Terminal?
+  var console: Terminal?
   /// Usage of processes that Apus itself, as process 1, has reaped.
   var orphanUsage = ResourceUsage()
-  /// The task whose system call is served, or was last.
-  package internal(set) weak var servedTask: Task?
+  /// The task whose system call is served, or was last; nil once that one has ended.
+  var servedTask: Task?
 
   let futexes = FutexTable()
   /// Files that wait in sockets.
   let passedFiles = PassedFiles()
 
   // Processes
-  package internal(set) var tasks: [Int32: Task] = [:]
-  package internal(set) var groups: [Int32: ThreadGroup] = [:]
+  var tasks: [Int32: Task] = [:]
+  var groups: [Int32: ThreadGroup] = [:]
   private var lastID: Int32 = 1
   private var idsWrapped = false
   /// The first process: its end is the end of the sandbox.
-  package internal(set) var firstGroup: ThreadGroup?
+  var firstGroup: ThreadGroup?
   /// Why the first process could not execute its program.
   package internal(set) var startError: Errno?
   /// The end of the sandbox; CPU threads stop once it is set.
@@ -62,10 +62,10 @@ package final class Kernel {
 
   package var physicalMemory: PhysicalMemory { services.physicalMemory }
   package var platform: any Platform { services.platform }
-  package var monotonicTime: UInt64 { Host.monotonicTime }
-  package var realTime: UInt64 { Host.realTime }
-  package func arm(_ timer: KernelTimer, deadline: UInt64) { timers.arm(timer, deadline: deadline) }
-  package func disarm(_ timer: KernelTimer) { timers.disarm(timer) }
+  var monotonicTime: UInt64 { Host.monotonicTime }
+  var realTime: UInt64 { Host.realTime }
+  func arm(_ timer: KernelTimer, deadline: UInt64) { timers.arm(timer, deadline: deadline) }
+  func disarm(_ timer: KernelTimer) { timers.disarm(timer) }
   var timers: TimerQueue { services.timers }
   var interrupts: InterruptController { services.interrupts }
 
@@ -98,7 +98,7 @@ package final class Kernel {
   }
 
   /// `/proc/sys/kernel/pid_max` − 1.
-  package static let maximumID: Int32 = 4_194_303
+  static let maximumID: Int32 = 4_194_303
 
   private func isSessionOrGroup(_ id: Int32) -> Bool {
     groups.values.contains { $0.processGroup == id || $0.session == id }

@@ -5,7 +5,7 @@ import Synchronization
 
 /// Reads host files into the host's page cache on a thread of its own, so that a slow disk holds up only the task that
 /// waits for it.
-package final class ReadAheadWorker {
+final class ReadAheadWorker {
   private let shared = Shared()
   private let interrupts: InterruptController
   private var waiting: [UInt64: WaitQueue] = [:]

@@ -7,7 +7,7 @@ import LinuxABI
 /// Tasks stay on their CPU, because handing them over between host CPUs is dear (see the architecture). While any task
 /// waits for a CPU, a tick every `slice` preempts what has run its slice and offers waiting tasks to idle CPUs.
 package final class Scheduler {
-  package let cpus: [CPU]
+  let cpus: [CPU]
   /// How long a task may run while others wait, nanoseconds.
   static let slice: UInt64 = 3_000_000
   /// Tasks are bound to the CPU they started on (platforms whose threads have an owner).

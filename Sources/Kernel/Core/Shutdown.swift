@@ -30,6 +30,7 @@ extension Kernel {
     tasks = [:]
     groups = [:]
     firstGroup = nil
+    servedTask = nil
     tracer = nil
     report = nil
     vfs.shutdown()

@@ -4,12 +4,12 @@ import Memory
 
 /// What the sandbox runs first.
 package struct FirstProcess {
-  package var path: String
-  package var arguments: [String]
-  package var environment: [String]
-  package var files: FileTable
-  package var fs: TaskFileSystem
-  package var credentials: Credentials
+  var path: String
+  var arguments: [String]
+  var environment: [String]
+  var files: FileTable
+  var fs: TaskFileSystem
+  var credentials: Credentials
   package init(
     path: String, arguments: [String], environment: [String], files: FileTable, fs: TaskFileSystem,
     credentials: Credentials

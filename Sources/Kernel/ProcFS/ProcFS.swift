@@ -4,13 +4,13 @@ import LinuxABI
 import Memory
 
 /// The inodes of file systems, not swift-system's inode numbers.
-package typealias Inode = FileSystem.Inode
+typealias Inode = FileSystem.Inode
 
 /// `/proc` (proc(5)): what programs read of the kernel's state. Texts are made when they are read, from the kernel's own
 /// data; what Apus does not count has no file.
-package final class ProcFS: GeneratedDirectory {
+final class ProcFS: GeneratedDirectory {
   unowned let kernel: Kernel
-  package let fileSystem: GeneratedFileSystem
+  let fileSystem: GeneratedFileSystem
   private var fixed: [(name: String, inode: Inode)] = []
 
   private init(_ kernel: Kernel) {
@@ -20,7 +20,7 @@ package final class ProcFS: GeneratedDirectory {
   }
 
   /// Makes the file system and its root, to be mounted on `/proc`.
-  package static func make(for kernel: Kernel) -> (fileSystem: GeneratedFileSystem, root: Inode) {
+  static func make(for kernel: Kernel) -> (fileSystem: GeneratedFileSystem, root: Inode) {
     let proc = ProcFS(kernel)
     proc.fixed =
       proc.links + proc.systemFiles + [("sys", proc.settings), ("net", proc.network), ("1", proc.initProcess)]
@@ -51,15 +51,15 @@ package final class ProcFS: GeneratedDirectory {
 
   // MARK: The root directory
 
-  package var isVolatile: Bool { true }
+  var isVolatile: Bool { true }
 
-  package func child(_ name: String) throws(Errno) -> Inode? {
+  func child(_ name: String) throws(Errno) -> Inode? {
     if let known = fixed.first(where: { $0.name == name }) { return known.inode }
     guard let task = task(named: name) else { return nil }
     return ProcessDirectory.make(self, task, isThread: false)
   }
 
-  package func isCurrent(_ name: String, _ inode: Inode) -> Bool {
+  func isCurrent(_ name: String, _ inode: Inode) -> Bool {
     guard let task = task(named: name) else { return fixed.contains { $0.name == name } }
     return ProcessDirectory.isDirectory(inode, of: task)
   }
@@ -69,7 +69,7 @@ package final class ProcFS: GeneratedDirectory {
     return kernel.tasks[id]
   }
 
-  package func entries() throws(Errno) -> [DirectoryEntry] {
+  func entries() throws(Errno) -> [DirectoryEntry] {
     fixed.map { entry in
       DirectoryEntry(
         inode: (entry.inode as? GeneratedInode)?.number ?? 0, next: 0, kind: entry.inode.kind, name: entry.name)

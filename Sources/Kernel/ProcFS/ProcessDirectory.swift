@@ -5,14 +5,15 @@ import Memory
 /// `/proc/PID`, and `/proc/PID/task/TID`.
 final class ProcessDirectory: GeneratedDirectory {
   unowned let proc: ProcFS
-  private weak var weakTask: Task?
   let id: Int32
+  /// Tells the task from a later one with the same id.
+  private let startTime: UInt64
   private let isThread: Bool
 
   private init(_ proc: ProcFS, _ task: Task, isThread: Bool) {
     self.proc = proc
-    weakTask = task
     id = task.id
+    startTime = task.startTime
     self.isThread = isThread
   }
 
@@ -23,7 +24,7 @@ final class ProcessDirectory: GeneratedDirectory {
 
   static func isDirectory(_ inode: Inode, of task: Task) -> Bool {
     guard case .directory(let directory)? = (inode as? GeneratedInode)?.content else { return false }
-    return (directory as? ProcessDirectory)?.weakTask === task
+    return (directory as? ProcessDirectory)?.found === task
   }
 
   /// The process of an inode that is `/proc/PID` and not of a thread; nil too once it was waited for.
@@ -31,7 +32,7 @@ final class ProcessDirectory: GeneratedDirectory {
     guard case .directory(let directory)? = (inode as? GeneratedInode)?.content,
       let directory = directory as? ProcessDirectory, !directory.isThread
     else { return nil }
-    return directory.weakTask?.group
+    return directory.found?.group
   }
 
   /// Inode numbers: the id, and a number for each file.
@@ -42,14 +43,20 @@ final class ProcessDirectory: GeneratedDirectory {
   func inode(_ content: GeneratedInode.Content, _ permissions: UInt32, _ index: Int) -> GeneratedInode {
     GeneratedInode(
       proc.fileSystem, content, permissions, ProcessDirectory.number(id, index),
-      { [weak weakTask] in (weakTask?.credentials.euid ?? 0, weakTask?.credentials.egid ?? 0) })
+      { [self] in (found?.credentials.euid ?? 0, found?.credentials.egid ?? 0) })
+  }
+
+  /// The task while there is one. (A weak reference would make every use of the task slower.)
+  private var found: Task? {
+    guard let task = proc.kernel.tasks[id], task.startTime == startTime else { return nil }
+    return task
   }
 
   /// The task. - Throws: `ESRCH` once it has ended and was waited for.
   var task: Task {
     get throws(Errno) {
-      guard let weakTask, weakTask.state != .dead else { throw .noSuchProcess }
-      return weakTask
+      guard let found, found.state != .dead else { throw .noSuchProcess }
+      return found
     }
   }
 
@@ -118,7 +125,7 @@ final class ProcessDirectory: GeneratedDirectory {
   ]
 
   var isVolatile: Bool { true }
-  func isCurrent(_ name: String, _ inode: Inode) -> Bool { weakTask != nil && weakTask?.state != .dead }
+  func isCurrent(_ name: String, _ inode: Inode) -> Bool { (try? task) != nil }
 
   func entries() throws(Errno) -> [DirectoryEntry] {
     _ = try task

@@ -193,9 +193,9 @@ extension Kernel {
 }
 
 /// Bytes and calls of the read(2) and write(2) families, for `/proc/PID/io`.
-package struct TransferCounts: Sendable {
-  package var bytesRead: UInt64 = 0
-  package var bytesWritten: UInt64 = 0
-  package var reads: UInt64 = 0
-  package var writes: UInt64 = 0
+struct TransferCounts: Sendable {
+  var bytesRead: UInt64 = 0
+  var bytesWritten: UInt64 = 0
+  var reads: UInt64 = 0
+  var writes: UInt64 = 0
 }

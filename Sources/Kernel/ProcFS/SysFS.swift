@@ -2,9 +2,9 @@ import FileSystem
 import LinuxABI
 
 /// A small `/sys` (sysfs(5)): the CPUs, and what memory allocators ask for.
-package enum SysFS {
+enum SysFS {
   /// Makes the file system and its root, to be mounted on `/sys`.
-  package static func make(for kernel: Kernel) -> (fileSystem: GeneratedFileSystem, root: Inode) {
+  static func make(for kernel: Kernel) -> (fileSystem: GeneratedFileSystem, root: Inode) {
     let system = GeneratedFileSystem(
       typeName: "sysfs", magic: 0x6265_6572, deviceNumber: DeviceNumber.make(0, 0x16), fileSize: 4096,
       time: kernel.realTime)

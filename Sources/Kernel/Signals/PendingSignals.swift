@@ -4,13 +4,13 @@ import LinuxABI
 /// Signals that wait to be delivered to a task or a process (signal(7)).
 ///
 /// A standard signal is kept once; real-time signals queue, and come out in the order they were sent.
-package struct PendingSignals {
+struct PendingSignals {
   /// The signals that are pending.
-  package private(set) var set = SignalSet()
+  private(set) var set = SignalSet()
   private var queue = Deque<SignalInfo>()
 
   /// Signals that are kept with what came with them: what `RLIMIT_SIGPENDING` counts.
-  package var count: Int { queue.count }
+  var count: Int { queue.count }
 
   /// Adds a signal. Without `keepsInfo` only its number is kept: who sent it is lost.
   mutating func add(_ info: SignalInfo, keepsInfo: Bool = true) {

@@ -100,7 +100,7 @@ extension Kernel {
   }
 
   /// The stack that a signal frame needs at most, for `AT_MINSIGSTKSZ` (getauxval(3)).
-  package func minimumSignalStack(of thread: any GuestThread) -> UInt64 {
+  func minimumSignalStack(of thread: any GuestThread) -> UInt64 {
     let size = SignalFrame.size + UInt64(thread.extendedState().count)
     return (size + 63 + 15 + 15) & ~15
   }

@@ -1,7 +1,7 @@
 import LinuxABI
 
 /// What became of a signal that was sent.
-package enum SignalOutcome: Sendable {
+enum SignalOutcome: Sendable {
   case queued
   /// It had no effect: ignored, or its process is at its end.
   case ignored
@@ -15,19 +15,19 @@ package enum SignalOutcome: Sendable {
 extension Kernel {
   /// Queues a signal for a process: any of its tasks that does not block it takes it (kill(2)).
   @discardableResult
-  package func send(_ info: SignalInfo, to group: ThreadGroup) -> SignalOutcome {
+  func send(_ info: SignalInfo, to group: ThreadGroup) -> SignalOutcome {
     guard let receiver = group.leader else { return .ignored }
     return send(info, to: group, receiver: receiver, isPrivate: false)
   }
 
   /// Queues a signal for one task (tgkill(2)).
   @discardableResult
-  package func send(_ info: SignalInfo, to task: Task) -> SignalOutcome {
+  func send(_ info: SignalInfo, to task: Task) -> SignalOutcome {
     send(info, to: task.group, receiver: task, isPrivate: true)
   }
 
   /// The task causes a signal itself: SIGPIPE, SIGXFSZ (write(2)).
-  package func raise(_ signal: Int32, on task: Task) {
+  func raise(_ signal: Int32, on task: Task) {
     var info = SignalInfo(signal: signal, code: SignalInfo.siUser)
     info.pid = task.group.id
     info.uid = task.credentials.uid

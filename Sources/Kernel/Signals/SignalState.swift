@@ -2,10 +2,10 @@ import FileSystem
 import LinuxABI
 
 /// Pending signals and the alternate stack of one task.
-package struct TaskSignals {
-  package internal(set) var pending = PendingSignals()
-  package var pendingSet: SignalSet { pending.set }
-  package internal(set) var alternateStack = AlternateStack()
+struct TaskSignals {
+  var pending = PendingSignals()
+  var pendingSet: SignalSet { pending.set }
+  var alternateStack = AlternateStack()
   /// The last fault, which signal frames show (`mcontext` of x86-64).
   var fault = FaultRecord()
 
@@ -14,19 +14,19 @@ package struct TaskSignals {
     var errorCode: UInt64 = 0
     var address: UInt64 = 0
   }
-  package init() {}
+  init() {}
 }
 
 /// The handlers of a process; `CLONE_SIGHAND` shares them.
-package final class SignalHandlers {
+final class SignalHandlers {
   /// By signal number; index 0 is unused.
   private var actions = [SignalAction](repeating: SignalAction(), count: Int(Signal.maximum) + 1)
-  package init() {}
+  init() {}
 
-  package init(copying other: SignalHandlers) { actions = other.actions }
+  init(copying other: SignalHandlers) { actions = other.actions }
 
   /// The action of a signal; the default for a number that is none.
-  package subscript(signal: Int32) -> SignalAction {
+  subscript(signal: Int32) -> SignalAction {
     get { (1...Signal.maximum).contains(signal) ? actions[Int(signal)] : SignalAction() }
     set { if (1...Signal.maximum).contains(signal) { actions[Int(signal)] = newValue } }
   }
@@ -41,14 +41,14 @@ package final class SignalHandlers {
   }
 
   /// The signals that the process ignores, and those it handles (`/proc/PID/status`).
-  package var ignoredSet: SignalSet { signals { $0.handler == SignalAction.ignoreHandler } }
-  package var caughtSet: SignalSet { signals { $0.handler > SignalAction.ignoreHandler } }
+  var ignoredSet: SignalSet { signals { $0.handler == SignalAction.ignoreHandler } }
+  var caughtSet: SignalSet { signals { $0.handler > SignalAction.ignoreHandler } }
   private func signals(where matches: (SignalAction) -> Bool) -> SignalSet {
     (1...Signal.maximum).reduce(into: []) { if matches(self[$1]) { $0.formUnion(SignalSet($1)) } }
   }
 
   /// Sets every signal that has a handler to the default action; ignored signals stay ignored (execve(2)).
-  package func reset() {
+  func reset() {
     for index in actions.indices {
       let isIgnored = actions[index].handler == SignalAction.ignoreHandler
       actions[index] = SignalAction()
@@ -58,19 +58,19 @@ package final class SignalHandlers {
 }
 
 /// Handlers and pending signals of a process, and where it is in being stopped.
-package final class GroupSignals {
-  package internal(set) var handlers: SignalHandlers
-  package internal(set) var pending = PendingSignals()
-  package var pendingSet: SignalSet { pending.set }
+final class GroupSignals {
+  var handlers: SignalHandlers
+  var pending = PendingSignals()
+  var pendingSet: SignalSet { pending.set }
   /// The signal that stopped the process.
   var stopSignal: Int32 = 0
   /// The parent was told of the stop: all tasks have reached it.
   var isStopAnnounced = false
 
-  package init() { handlers = SignalHandlers() }
-  package init(sharingHandlersOf other: GroupSignals) { handlers = other.handlers }
+  init() { handlers = SignalHandlers() }
+  init(sharingHandlersOf other: GroupSignals) { handlers = other.handlers }
   /// A copy of the handlers; `clearing` sets those that are not ignored to the default (`CLONE_CLEAR_SIGHAND`).
-  package init(copyingHandlersOf other: GroupSignals, clearing: Bool) {
+  init(copyingHandlersOf other: GroupSignals, clearing: Bool) {
     handlers = SignalHandlers(copying: other.handlers)
     if clearing { handlers.reset() }
   }
@@ -78,17 +78,17 @@ package final class GroupSignals {
 
 extension Task {
   /// The signals that wait for this task.
-  package var pendingSignals: SignalSet { signals.pendingSet.union(group.signals.pendingSet) }
+  var pendingSignals: SignalSet { signals.pendingSet.union(group.signals.pendingSet) }
 
   /// A signal is pending that is not blocked and has an effect, or the task must stop or end: interrupts waiting system
   /// calls.
-  package var hasDeliverableSignal: Bool {
+  var hasDeliverableSignal: Bool {
     group.exitStatus != nil || mustExit || group.isStopped || !pendingSignals.isSubset(of: signalMask)
   }
 
   /// Blocks these signals until the system call ends, or the handler that interrupts it returns (sigsuspend(2),
   /// ppoll(2)). A call that is run again keeps its mask.
-  package func setTemporaryMask(_ mask: SignalSet) {
+  func setTemporaryMask(_ mask: SignalSet) {
     if maskToRestore == nil { maskToRestore = signalMask }
     signalMask = mask.subtracting(.unblockable)
   }
@@ -103,9 +103,9 @@ extension Task {
 }
 
 extension Task: SignalSource {
-  package var signalQueue: WaitQueue { group.signalQueue }
-  package func hasPending(_ set: SignalSet) -> Bool { !pendingSignals.isDisjoint(with: set) }
-  package func takePending(_ set: SignalSet) -> SignalInfo? {
+  var signalQueue: WaitQueue { group.signalQueue }
+  func hasPending(_ set: SignalSet) -> Bool { !pendingSignals.isDisjoint(with: set) }
+  func takePending(_ set: SignalSet) -> SignalInfo? {
     kernel.takeSignal(of: self, set.subtracting(.unblockable))
   }
 }

@@ -288,6 +288,6 @@ extension Syscalls {
 }
 
 extension ThreadGroup: ProcessHandle {
-  package var processID: Int32 { id }
-  package var hasEnded: Bool { isZombie }
+  var processID: Int32 { id }
+  var hasEnded: Bool { isZombie }
 }

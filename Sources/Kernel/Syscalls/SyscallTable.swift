@@ -1,30 +1,30 @@
 import LinuxABI
 
 /// The six argument registers of a system call (syscall(2)).
-package struct SyscallArguments: Sendable {
+struct SyscallArguments: Sendable {
   private var words: InlineArray<6, UInt64>
 
   /// The arguments in a trap's registers.
-  package init(_ registers: Registers) {
+  init(_ registers: Registers) {
     words = [registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9]
   }
-  package init(_ values: UInt64...) {
+  init(_ values: UInt64...) {
     words = InlineArray(repeating: 0)
     for (index, value) in values.prefix(6).enumerated() { words[index] = value }
   }
 
   /// Argument `index` (0…5) as it is in the register.
-  package subscript(index: Int) -> UInt64 { words[index] }
+  subscript(index: Int) -> UInt64 { words[index] }
   /// As a C `int`.
-  package func int(_ index: Int) -> Int32 { Int32(truncatingIfNeeded: words[index]) }
+  func int(_ index: Int) -> Int32 { Int32(truncatingIfNeeded: words[index]) }
   /// As a C `unsigned int`.
-  package func uint(_ index: Int) -> UInt32 { UInt32(truncatingIfNeeded: words[index]) }
+  func uint(_ index: Int) -> UInt32 { UInt32(truncatingIfNeeded: words[index]) }
   /// As a C `long`.
-  package func long(_ index: Int) -> Int64 { Int64(bitPattern: words[index]) }
+  func long(_ index: Int) -> Int64 { Int64(bitPattern: words[index]) }
 }
 
 /// How an argument is shown by `--trace`, as strace(1) decodes it.
-package enum ArgumentKind: Sendable {
+enum ArgumentKind: Sendable {
   case int, uint, long, hex, octal, pointer
   case fd
   /// A directory descriptor (`AT_FDCWD` by name).
@@ -48,10 +48,10 @@ package enum ArgumentKind: Sendable {
   case ioctl, fcntl, stringArray, socketFamily, prctl, archPrctl, uid, pid, fdPair, pipeFlags, eventFlags
   case flags([FlagName])
   /// A named bit for `.flags`.
-  package struct FlagName: Sendable {
-    package let name: StaticString
-    package let bits: UInt64
-    package init(_ name: StaticString, _ bits: UInt64) {
+  struct FlagName: Sendable {
+    let name: StaticString
+    let bits: UInt64
+    init(_ name: StaticString, _ bits: UInt64) {
       self.name = name
       self.bits = bits
     }
@@ -59,16 +59,16 @@ package enum ArgumentKind: Sendable {
 }
 
 /// One row of the system call table.
-package struct SyscallEntry: Sendable {
-  package typealias Function = @Sendable (Task, SyscallArguments) throws(Errno) -> Int
-  package let number: SyscallNumber
-  package let function: Function
-  package let arguments: [ArgumentKind]
+struct SyscallEntry: Sendable {
+  typealias Function = @Sendable (Task, SyscallArguments) throws(Errno) -> Int
+  let number: SyscallNumber
+  let function: Function
+  let arguments: [ArgumentKind]
   /// The call does not return where it succeeds.
-  package var neverReturns: Bool { number == .exit || number == .exit_group }
+  var neverReturns: Bool { number == .exit || number == .exit_group }
   /// Tracing has to look at the arguments before the call: it does not return, or replaces what they point to.
-  package var isShownAtBegin: Bool { neverReturns || number == .execve || number == .execveat }
-  package init(_ number: SyscallNumber, _ function: @escaping Function, _ arguments: [ArgumentKind]) {
+  var isShownAtBegin: Bool { neverReturns || number == .execve || number == .execveat }
+  init(_ number: SyscallNumber, _ function: @escaping Function, _ arguments: [ArgumentKind]) {
     self.number = number
     self.function = function
     self.arguments = arguments
@@ -79,7 +79,7 @@ package struct SyscallEntry: Sendable {
 ///
 /// A function decodes its arguments, does its work and returns the result, or throws the errno. A call that must block
 /// throws what `Task.wait` returns and is run again, from its start, when the task is woken; see `SyscallRetry`.
-package enum Syscalls {
+enum Syscalls {
   /// All tables; a number that is in none of them answers `ENOSYS`.
   static let table: [SyscallEntry?] = {
     var rows = [SyscallEntry?](repeating: nil, count: 512)
@@ -88,7 +88,7 @@ package enum Syscalls {
   }()
 
   /// The row of a system call number, nil where Apus has none.
-  package static func entry(_ number: UInt64) -> SyscallEntry? {
+  static func entry(_ number: UInt64) -> SyscallEntry? {
     number < UInt64(table.count) ? table[Int(number)] : nil
   }
 }

@@ -6,7 +6,7 @@ import Platform
 /// The end of tasks and processes (exit(2), exit_group(2)).
 extension Kernel {
   /// Ends a whole process: every task of it ends at its next chance. The first call decides the status.
-  package func endGroup(_ group: ThreadGroup, _ status: WaitStatus) {
+  func endGroup(_ group: ThreadGroup, _ status: WaitStatus) {
     guard group.exitStatus == nil else { return }
     group.exitStatus = status
     for task in group.tasks {
@@ -25,6 +25,7 @@ extension Kernel {
     leaveMemory(of: task)
     task.files.release()
     task.state = task.isLeader ? .zombie : .dead
+    if servedTask === task { servedTask = nil }
     timers.disarm(task.deadlineTimer)
     let group = task.group
     group.usage.userTime &+= task.userTime

@@ -4,8 +4,8 @@ import Memory
 import Platform
 
 /// One thread of a guest program (a task of Linux). Touched only with the kernel lock held.
-package final class Task: Waiter {
-  package enum State {
+final class Task: Waiter {
+  enum State {
     /// In a run queue, or being run by a CPU.
     case runnable
     /// Parked in a system call until a wait queue, its deadline or a signal wakes it.
@@ -17,66 +17,66 @@ package final class Task: Waiter {
     case dead
   }
 
-  package internal(set) var id: Int32
-  package let kernel: Kernel
-  package internal(set) var group: ThreadGroup
-  package internal(set) var memory: AddressSpace
-  package internal(set) var thread: any GuestThread
-  package var files: FileTable
-  package var fs: TaskFileSystem
-  package var credentials: Credentials
+  var id: Int32
+  let kernel: Kernel
+  var group: ThreadGroup
+  var memory: AddressSpace
+  var thread: any GuestThread
+  var files: FileTable
+  var fs: TaskFileSystem
+  var credentials: Credentials
   /// `comm` (at most 15 bytes).
-  package var name: String
+  var name: String
 
   // Scheduling
-  package internal(set) var state = State.waiting
+  var state = State.waiting
   /// The CPU this task runs on, or ran on last.
-  package internal(set) var cpu: CPU
+  var cpu: CPU
   /// A CPU thread is inside the guest with this task.
-  package internal(set) var isInGuest = false
+  var isInGuest = false
   /// The task is in its CPU's run queue.
   var isQueued = false
   var sliceStart: UInt64 = 0
   /// Whether its guest code is better off on a host CPU of its own.
   var pace = TrapPace()
-  package internal(set) var userTime: UInt64 = 0
-  package internal(set) var systemTime: UInt64 = 0
-  package internal(set) var voluntarySwitches: UInt64 = 0
-  package internal(set) var involuntarySwitches: UInt64 = 0
-  package internal(set) var startTime: UInt64 = 0
-  package var nice: Int32 = 0
-  package var affinity: UInt64 = .max
-  package var attributes = TaskAttributes()
+  var userTime: UInt64 = 0
+  var systemTime: UInt64 = 0
+  var voluntarySwitches: UInt64 = 0
+  var involuntarySwitches: UInt64 = 0
+  var startTime: UInt64 = 0
+  var nice: Int32 = 0
+  var affinity: UInt64 = .max
+  var attributes = TaskAttributes()
 
   // The system call in progress
   /// True while a parked call waits to be run again.
   var isInSyscall = false
   /// The registers at entry; `rax` holds the number.
-  package internal(set) var syscallRegisters = Registers()
+  var syscallRegisters = Registers()
   /// Progress and deadline of a call that was parked; reset when it ends.
-  package var retry = SyscallRetry()
+  var retry = SyscallRetry()
   /// Set by a call that goes on with its deadline after a signal without handler (restart_syscall(2)).
   var keepsRetry = false
   /// The call ended interrupted: signal delivery decides between running it again and `EINTR`.
-  package var pendingRestart: Errno?
+  var pendingRestart: Errno?
   /// Set by calls that replace all registers (execve, rt_sigreturn): their result is not stored.
-  package var replacedRegisters = false
+  var replacedRegisters = false
   private var waitingOn: [WaitQueue] = []
-  private(set) lazy var deadlineTimer = KernelTimer { [weak self] in self?.wakeUp() }
+  private(set) lazy var deadlineTimer = KernelTimer { [unowned self] in wakeUp() }
 
   // Signals (see Signals/)
-  package var signalMask = SignalSet()
+  var signalMask = SignalSet()
   /// Set by calls with a temporary mask (ppoll, sigsuspend): restored when the call ends or the handler returns.
-  package var maskToRestore: SignalSet?
-  package var signals = TaskSignals()
+  var maskToRestore: SignalSet?
+  var signals = TaskSignals()
 
   // Thread state of clone(2) and futexes
-  package var clearChildTID: UInt64 = 0
-  package var robustList: UInt64 = 0
+  var clearChildTID: UInt64 = 0
+  var robustList: UInt64 = 0
   /// The parent that waits in vfork(2) for this task to exec or exit.
-  weak var vforkParent: Task?
-  package var parentDeathSignal: Int32 = 0
-  package var exitCode: Int32 = 0
+  var vforkParent: Task?
+  var parentDeathSignal: Int32 = 0
+  var exitCode: Int32 = 0
   /// Another thread executes a program: this one ends at its next chance.
   var mustExit = false
 
@@ -98,7 +98,7 @@ package final class Task: Waiter {
   }
 
   /// The leader of its thread group.
-  package var isLeader: Bool { id == group.id }
+  var isLeader: Bool { id == group.id }
 
   // MARK: Waiting
 
@@ -106,7 +106,7 @@ package final class Task: Waiter {
   /// or a signal comes. The system call throws what this returns; its function is run again after the wake-up.
   ///
   /// Where a signal is already there to be delivered, returns `interrupted` and parks nothing.
-  package func wait(
+  func wait(
     on queues: [WaitQueue], events: PollEvents = .all, deadline: UInt64? = nil, interrupted: Errno = .restartSys,
     exclusive: Bool = false
   ) -> Errno {
@@ -130,7 +130,7 @@ package final class Task: Waiter {
 
   /// Runs an operation of a file that may throw `.wouldBlock`; then, unless the file is non-blocking, parks the task until
   /// the file reports any of `events`.
-  package func blocking<Result>(
+  func blocking<Result>(
     _ file: OpenFile, _ events: PollEvents, deadline: UInt64? = nil, interrupted: Errno = .restartSys,
     _ operation: () throws(Errno) -> Result
   ) throws(Errno) -> Result {
@@ -142,13 +142,13 @@ package final class Task: Waiter {
     }
   }
 
-  package func wake(by queue: WaitQueue, events: PollEvents) -> Bool {
+  func wake(by queue: WaitQueue, events: PollEvents) -> Bool {
     wakeUp()
     return true
   }
 
   /// Makes a waiting task runnable; it runs its system call again.
-  package func wakeUp() {
+  func wakeUp() {
     guard state == .waiting else { return }
     for queue in waitingOn { queue.remove(self) }
     waitingOn = []
@@ -159,29 +159,29 @@ package final class Task: Waiter {
 }
 
 /// What a system call that was parked remembers between its runs.
-package struct SyscallRetry {
+struct SyscallRetry {
   /// True from the second run on.
-  package var isRetry = false
+  var isRetry = false
   /// Absolute CLOCK_MONOTONIC deadline, nanoseconds.
-  package var deadline: UInt64?
+  var deadline: UInt64?
   /// Bytes moved so far.
-  package var transferred = 0
+  var transferred = 0
   /// For anything else a call has to keep.
-  package var object: AnyObject?
-  package init() {}
+  var object: AnyObject?
+  init() {}
 }
 
 /// Root, working directory and umask (`CLONE_FS` shares them).
 package final class TaskFileSystem {
   package var root: PathLocation
   package var workingDirectory: PathLocation
-  package var umask: UInt32
+  var umask: UInt32
   package init(root: PathLocation, workingDirectory: PathLocation, umask: UInt32 = 0o022) {
     self.root = root
     self.workingDirectory = workingDirectory
     self.umask = umask
   }
-  package func copy() -> TaskFileSystem {
+  func copy() -> TaskFileSystem {
     TaskFileSystem(root: root, workingDirectory: workingDirectory, umask: umask)
   }
 }

@@ -1,24 +1,24 @@
 /// What prctl(2), sched_setscheduler(2), ioprio_set(2) and personality(2) set of one task. Children inherit it.
-package struct TaskAttributes: Sendable {
-  package var secureBits = SecureBits()
+struct TaskAttributes: Sendable {
+  var secureBits = SecureBits()
   /// `SCHED_OTHER`, `SCHED_BATCH` or `SCHED_IDLE`. Told back only: Apus schedules them alike.
-  package var schedulingPolicy: Int32 = 0
+  var schedulingPolicy: Int32 = 0
   /// Children go back to `SCHED_OTHER` and nice 0 (`SCHED_RESET_ON_FORK`).
-  package var resetsSchedulingOnFork = false
+  var resetsSchedulingOnFork = false
   /// Class and level of ioprio_set(2); 0 where never set.
-  package var ioPriority: Int32 = 0
+  var ioPriority: Int32 = 0
   /// `PR_SET_TIMERSLACK`, nanoseconds.
-  package var timerSlack: UInt64 = 50000
+  var timerSlack: UInt64 = 50000
   /// What `PR_SET_TIMERSLACK` goes back to: the slack of who made the task.
-  package var defaultTimerSlack: UInt64 = 50000
-  package var disablesHugePages = false
-  package var personality: UInt32 = 0
+  var defaultTimerSlack: UInt64 = 50000
+  var disablesHugePages = false
+  var personality: UInt32 = 0
   /// `STICKY_TIMEOUTS`.
   var keepsTimeouts: Bool { personality & 0x400_0000 != 0 }
-  package var ioFlusher = false
+  var ioFlusher = false
   /// `PR_SET_MDWE`.
-  package var memoryDenyWriteExecute: UInt64 = 0
-  package init() {}
+  var memoryDenyWriteExecute: UInt64 = 0
+  init() {}
 
   /// What a child starts with.
   func inherited() -> TaskAttributes {

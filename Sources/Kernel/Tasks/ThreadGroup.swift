@@ -2,62 +2,62 @@ import FileSystem
 import LinuxABI
 
 /// A process: the tasks that share a pid, signal handlers, timers and limits (`CLONE_THREAD`).
-package final class ThreadGroup {
-  package let id: Int32
+final class ThreadGroup {
+  let id: Int32
   /// The task whose id is the process id.
-  package internal(set) var leader: Task?
+  var leader: Task?
   /// All tasks that have not ended, the leader included.
-  package internal(set) var tasks: [Task] = []
+  var tasks: [Task] = []
   /// The parent process; nil where Apus itself (process 1) is the parent.
-  package internal(set) weak var parent: ThreadGroup?
-  package internal(set) var children: [ThreadGroup] = []
-  package var processGroup: Int32
-  package var session: Int32
-  package var hasExecuted = false
+  weak var parent: ThreadGroup?
+  var children: [ThreadGroup] = []
+  var processGroup: Int32
+  var session: Int32
+  var hasExecuted = false
   /// What execve(2) runs; nil before, and after the end.
-  package var executable: PathLocation? {
+  var executable: PathLocation? {
     didSet {
       oldValue?.dentry.inode.executions -= 1
       executable?.dentry.inode.executions += 1
     }
   }
-  package var limits = ResourceLimits()
-  package var signals: GroupSignals
+  var limits = ResourceLimits()
+  var signals: GroupSignals
   /// Woken with `.readable` when a signal becomes pending for a task of the group or for the group (signalfd(2)).
-  package let signalQueue = WaitQueue()
-  package var isDumpable = true
+  let signalQueue = WaitQueue()
+  var isDumpable = true
   /// `/proc/PID/oom_score_adj`, from −1000 (never chosen) to 1000.
-  package var outOfMemoryAdjustment: Int32 = 0
-  package var transfers = TransferCounts()
+  var outOfMemoryAdjustment: Int32 = 0
+  var transfers = TransferCounts()
   /// Adopts orphaned descendants (`PR_SET_CHILD_SUBREAPER`).
-  package var isSubreaper = false
+  var isSubreaper = false
 
   // End
   /// The signal the parent gets at the end (`CLONE_PARENT`… `SIGCHLD`).
-  package var exitSignal: Int32 = Signal.chld
+  var exitSignal: Int32 = Signal.chld
   /// The group is ending with this wait status; each task ends at its next return to guest code.
-  package internal(set) var exitStatus: WaitStatus?
+  var exitStatus: WaitStatus?
   /// All tasks have ended; waits for its parent.
-  package internal(set) var isZombie = false
+  var isZombie = false
   /// Stop or continue that the parent has not been told by wait(2).
-  package var unreportedStop: Int32?
-  package var unreportedContinue = false
-  package var isStopped = false
+  var unreportedStop: Int32?
+  var unreportedContinue = false
+  var isStopped = false
   /// Woken when a child changes state.
-  package let childQueue = WaitQueue()
+  let childQueue = WaitQueue()
   /// Woken when the process has ended (pidfd_open(2)).
-  package let endQueue = WaitQueue()
+  let endQueue = WaitQueue()
   /// Made when the first timer is set.
   var timers: GroupTimers?
   /// Woken when a task of this group ends (execve waits for it).
-  package let taskQueue = WaitQueue()
+  let taskQueue = WaitQueue()
   /// Time and faults of tasks and children that have ended, for getrusage(2).
-  package var usage = ResourceUsage()
-  package var childUsage = ResourceUsage()
+  var usage = ResourceUsage()
+  var childUsage = ResourceUsage()
   /// Argument and environment area, for procfs.
-  package var argumentRange: Range<UInt64> = 0..<0
-  package var environmentRange: Range<UInt64> = 0..<0
-  package var auxiliaryVector: [UInt64] = []
+  var argumentRange: Range<UInt64> = 0..<0
+  var environmentRange: Range<UInt64> = 0..<0
+  var auxiliaryVector: [UInt64] = []
 
   init(id: Int32, parent: ThreadGroup?, processGroup: Int32, session: Int32, signals: GroupSignals) {
     self.id = id
@@ -70,18 +70,18 @@ package final class ThreadGroup {
   deinit { executable?.dentry.inode.executions -= 1 }
 
   /// getppid(2): 1 for children of Apus.
-  package var parentID: Int32 { parent?.id ?? 1 }
+  var parentID: Int32 { parent?.id ?? 1 }
 }
 
 /// The status word of wait(2).
 package struct WaitStatus: Sendable, Equatable {
-  package let rawValue: Int32
-  package static func exited(_ code: Int32) -> WaitStatus { WaitStatus(rawValue: (code & 0xff) << 8) }
-  package static func signaled(_ signal: Int32, coreDumped: Bool = false) -> WaitStatus {
+  let rawValue: Int32
+  static func exited(_ code: Int32) -> WaitStatus { WaitStatus(rawValue: (code & 0xff) << 8) }
+  static func signaled(_ signal: Int32, coreDumped: Bool = false) -> WaitStatus {
     WaitStatus(rawValue: signal & 0x7f | (coreDumped ? 0x80 : 0))
   }
-  package static func stopped(_ signal: Int32) -> WaitStatus { WaitStatus(rawValue: signal << 8 | 0x7f) }
-  package static let continued = WaitStatus(rawValue: 0xffff)
+  static func stopped(_ signal: Int32) -> WaitStatus { WaitStatus(rawValue: signal << 8 | 0x7f) }
+  static let continued = WaitStatus(rawValue: 0xffff)
   /// The exit code; nil where a signal ended the process.
   package var exitCode: Int32? { rawValue & 0x7f == 0 ? rawValue >> 8 & 0xff : nil }
   /// The signal that ended the process.
@@ -89,16 +89,16 @@ package struct WaitStatus: Sendable, Equatable {
 }
 
 /// What getrusage(2) reports, times in nanoseconds.
-package struct ResourceUsage: Sendable {
-  package var userTime: UInt64 = 0
-  package var systemTime: UInt64 = 0
-  package var maximumResident: UInt64 = 0
-  package var minorFaults: UInt64 = 0
-  package var majorFaults: UInt64 = 0
-  package var voluntarySwitches: UInt64 = 0
-  package var involuntarySwitches: UInt64 = 0
-  package init() {}
-  package mutating func add(_ other: ResourceUsage) {
+struct ResourceUsage: Sendable {
+  var userTime: UInt64 = 0
+  var systemTime: UInt64 = 0
+  var maximumResident: UInt64 = 0
+  var minorFaults: UInt64 = 0
+  var majorFaults: UInt64 = 0
+  var voluntarySwitches: UInt64 = 0
+  var involuntarySwitches: UInt64 = 0
+  init() {}
+  mutating func add(_ other: ResourceUsage) {
     userTime &+= other.userTime
     systemTime &+= other.systemTime
     maximumResident = max(maximumResident, other.maximumResident)
@@ -110,23 +110,23 @@ package struct ResourceUsage: Sendable {
 }
 
 /// `RLIMIT_*` of getrlimit(2).
-package struct ResourceLimits: Sendable {
-  package struct Limit: BitwiseCopyable, Sendable, Equatable {
-    package var current: UInt64
-    package var maximum: UInt64
-    package init(current: UInt64, maximum: UInt64) {
+struct ResourceLimits: Sendable {
+  struct Limit: BitwiseCopyable, Sendable, Equatable {
+    var current: UInt64
+    var maximum: UInt64
+    init(current: UInt64, maximum: UInt64) {
       self.current = current
       self.maximum = maximum
     }
   }
-  package enum Resource: Int, Sendable, CaseIterable {
+  enum Resource: Int, Sendable, CaseIterable {
     case cpu, fileSize, data, stack, core, residentSet, processes, openFiles, lockedMemory, addressSpace, locks
     case pendingSignals, messageQueue, nice, realTimePriority, realTime
   }
   private var limits: [Limit]
-  package static let infinity = UInt64.max
+  static let infinity = UInt64.max
 
-  package init() {
+  init() {
     let unlimited = Limit(current: ResourceLimits.infinity, maximum: ResourceLimits.infinity)
     limits = [Limit](repeating: unlimited, count: Resource.allCases.count)
     self[.stack] = Limit(current: 8 << 20, maximum: ResourceLimits.infinity)
@@ -139,7 +139,7 @@ package struct ResourceLimits: Sendable {
     self[.nice] = Limit(current: 0, maximum: 0)
     self[.realTimePriority] = Limit(current: 0, maximum: 0)
   }
-  package subscript(resource: Resource) -> Limit {
+  subscript(resource: Resource) -> Limit {
     get { limits[resource.rawValue] }
     set { limits[resource.rawValue] = newValue }
   }
@@ -147,7 +147,7 @@ package struct ResourceLimits: Sendable {
 
 extension Rusage {
   /// `struct rusage` of some usage.
-  package init(_ usage: ResourceUsage) {
+  init(_ usage: ResourceUsage) {
     self.init()
     userTime = Timeval(nanoseconds: usage.userTime)
     systemTime = Timeval(nanoseconds: usage.systemTime)

@@ -54,7 +54,7 @@ extension Kernel {
   }
 
   /// getrusage(2) of a process: `RUSAGE_SELF`.
-  package func usage(of group: ThreadGroup) -> ResourceUsage {
+  func usage(of group: ThreadGroup) -> ResourceUsage {
     var usage = group.usage
     let times = times(of: group)
     usage.userTime = times.user
@@ -70,7 +70,7 @@ extension Kernel {
   }
 
   /// getrusage(2) of a thread: `RUSAGE_THREAD`. Page faults are counted for the process alone.
-  package func usage(of task: Task) -> ResourceUsage {
+  func usage(of task: Task) -> ResourceUsage {
     var usage = ResourceUsage()
     let times = times(of: task)
     usage.userTime = times.user

@@ -71,7 +71,7 @@ enum Clock {
 
 extension Kernel {
   /// When a time on a clock comes, in nanoseconds of CLOCK_MONOTONIC.
-  package func deadline(_ time: Timespec, clock: ClockID, isAbsolute: Bool) -> UInt64 {
+  func deadline(_ time: Timespec, clock: ClockID, isAbsolute: Bool) -> UInt64 {
     let value = UInt64(clamping: time.totalNanoseconds)
     let now = monotonicTime
     if !isAbsolute { return now.saturatingAdd(value) }

@@ -200,7 +200,7 @@ extension Kernel {
   }
 
   /// A process has a new `RLIMIT_CPU`, or is born with one.
-  package func cpuLimitChanged(of group: ThreadGroup) {
+  func cpuLimitChanged(of group: ThreadGroup) {
     guard group.limits[.cpu].current != ResourceLimits.infinity || group.timers != nil else { return }
     group.makeTimers(self).checkCPUTimers()
   }

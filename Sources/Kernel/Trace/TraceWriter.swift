@@ -1,8 +1,9 @@
 import Host
 import LinuxABI
 
-/// Writes a line for each system call, as strace(1) does. A call is shown when it ends.
-package final class TraceWriter: SyscallTracer {
+/// Writes a line for each system call, as strace(1) does (`--trace`). A call is shown when it ends. Called with the kernel
+/// lock held.
+package final class TraceWriter {
   private let output: FileDescriptor
   private var showsIDs = false
   /// The arguments of calls that change what they point to beyond recognition (execve), by task.
@@ -13,7 +14,8 @@ package final class TraceWriter: SyscallTracer {
   /// Lines go to a descriptor that the caller keeps.
   package init(_ output: FileDescriptor) { self.output = output }
 
-  package func syscallBegan(
+  /// A call begins that does not come back (exit, execve that succeeds) or that blocks.
+  func syscallBegan(
     _ task: Task, _ entry: SyscallEntry?, number: UInt64, _ arguments: SyscallArguments
   ) {
     let call = CallFormatter(task: task, entry: entry, number: number, arguments: arguments, result: nil).text
@@ -24,7 +26,8 @@ package final class TraceWriter: SyscallTracer {
     }
   }
 
-  package func syscallEnded(
+  /// A call ended with `result` (a negated errno for errors). Arguments that the call reads are still as they were.
+  func syscallEnded(
     _ task: Task, _ entry: SyscallEntry?, number: UInt64, _ arguments: SyscallArguments, result: Int
   ) {
     let call =
@@ -33,11 +36,12 @@ package final class TraceWriter: SyscallTracer {
     write(task, padded(task, call) + "= " + TraceWriter.describe(result, number))
   }
 
-  package func signalDelivered(_ task: Task, _ info: SignalInfo) {
+  /// A signal is delivered.
+  func signalDelivered(_ task: Task, _ info: SignalInfo) {
     write(task, "--- \(SignalNames.name(info.signal)) \(SignalNames.describe(info)) ---")
   }
 
-  package func taskEnded(_ task: Task, _ status: WaitStatus) {
+  func taskEnded(_ task: Task, _ status: WaitStatus) {
     begun[ObjectIdentifier(task)] = nil
     if let signal = status.signal {
       write(task, "+++ killed by \(SignalNames.name(signal)) +++")

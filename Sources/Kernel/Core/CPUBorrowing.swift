@@ -18,7 +18,16 @@ struct TrapPace {
   private static let most = 100_000
 
   private var balance = 0
-  private var threshold = 64_000
+  private var threshold: Int
+
+  /// A program begins. Most that end soon make some twenty calls and faults.
+  init() { threshold = 64_000 }
+
+  private init(threshold: Int) { self.threshold = threshold }
+
+  /// The child of a vfork(2): glibc's posix_spawn(3) asks for the action of every signal, over a hundred calls, before
+  /// its execve(2).
+  static var spawning: TrapPace { TrapPace(threshold: 8_000) }
 
   /// Takes note of the time that one side, the guest or the kernel, has just let the other wait (nanoseconds).
   @inline(__always)
@@ -76,6 +85,12 @@ extension Scheduler {
   func endBorrowing(of cpu: CPU) {
     cpu.borrowed?.borrower = nil
     cpu.borrowed = nil
+  }
+
+  /// The running task begins another program, which has yet to show its pace.
+  func restartPace(of task: Task) {
+    if task.cpu.borrowed != nil { endBorrowing(of: task.cpu) }
+    task.pace = TrapPace()
   }
 
   /// Takes a CPU out of its idle sleep. Guest code that runs on it on behalf of another goes back there.

@@ -66,6 +66,7 @@ extension Kernel {
   private func commit(_ task: Task, _ program: Program, _ request: ExecRequest, _ loaded: LoadedProgram) {
     let group = task.group
     group.hasExecuted = true
+    scheduler.restartPace(of: task)
     group.executable = program.location
     group.argumentRange = loaded.argumentRange
     group.environmentRange = loaded.environmentRange

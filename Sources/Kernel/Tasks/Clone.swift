@@ -43,7 +43,10 @@ extension Kernel {
     if flags.contains(.childClearTID) { child.clearChildTID = arguments.childTID }
     if flags.contains(.childSetTID) { try? memory.writeValue(arguments.childTID, id) }
     if flags.contains(.parentSetTID) { try? parent.memory.writeValue(arguments.parentTID, id) }
-    if flags.contains(.vfork) { child.vforkParent = parent }
+    if flags.contains(.vfork) {
+      child.vforkParent = parent
+      child.pace = .spawning
+    }
     child.state = .runnable
     scheduler.enqueue(child)
     return child

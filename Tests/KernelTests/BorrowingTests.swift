@@ -34,6 +34,16 @@ import Testing
     #expect(scheduler.borrowings == 1)
   }
 
+  @Test func aVforkChildGetsItEarlyUntilItExecutesAProgram() throws {
+    _ = try machine.call(task, .vfork)
+    let child = try #require(machine.kernel.tasks.values.first { $0.vforkParent === task })
+    task.pace = child.pace
+    #expect(placement(after: 10, waitsOf: 1000) == apart)
+    scheduler.restartPace(of: task)
+    #expect(cpus[0].placement == together)
+    #expect(placement(after: 60, waitsOf: 1000) == together)
+  }
+
   @Test func longWaitsEndIt() {
     #expect(placement(after: 100, waitsOf: 1000) == apart)
     #expect(placement(after: 1, waitsOf: 1_000_000) == apart)

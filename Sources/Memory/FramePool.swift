@@ -1,13 +1,13 @@
 /// Free frames.
 ///
-/// Small runs that were used are kept *dirty*, their memory still allocated, because zeroing a page costs a tenth of
-/// what a new one costs. All others are *clean*: holes of the memory file, that read as zeros. Clean frames come
+/// Runs that were used are kept *dirty* up to a limit, their memory still allocated, because zeroing a page costs a tenth
+/// of what a new one costs. All others are *clean*: holes of the memory file, that read as zeros. Clean frames come
 /// from regions in rising order, so that successive extents tend to touch.
 struct FramePool {
   /// Dirty runs by the logarithm of their length.
   private var dirty: [[FrameRun]] = Array(repeating: [], count: 9)
   private(set) var dirtyPages = 0
-  /// Longest run that is kept dirty.
+  /// Longest run that is kept dirty in one piece.
   static let longestDirty = 256
 
   private var regions: [FrameRun]
@@ -56,10 +56,16 @@ struct FramePool {
     return FrameRun(start: run.start, count: wanted)
   }
 
-  /// Keeps a run of at most `longestDirty` frames with its contents.
+  /// Keeps a run with its contents.
   mutating func keepDirty(_ run: FrameRun) {
-    dirty[Int.bitWidth - 1 - run.count.leadingZeroBitCount].append(run)
     dirtyPages += run.count
+    var rest = run
+    while rest.count > FramePool.longestDirty {
+      rest.count -= FramePool.longestDirty
+      dirty[dirty.count - 1].append(
+        FrameRun(start: rest.start + Frame(rest.count), count: FramePool.longestDirty))
+    }
+    dirty[Int.bitWidth - 1 - rest.count.leadingZeroBitCount].append(rest)
   }
 
   /// Removes all dirty runs, joined.

@@ -243,7 +243,7 @@ import LinuxABI
 
   private func free(_ run: FrameRun) {
     handedPages -= run.count
-    if run.count > FramePool.longestDirty {
+    if run.count > FramePool.longestDirty, pool.dirtyPages + run.count > dirtyLimit {
       punch(run)
     } else {
       pool.keepDirty(run)

@@ -255,6 +255,7 @@ import Testing
     // Its id may slip out in between; then it can be preempted.
     let trap = thread.run(on: .anywhere)
     #expect(trap == .died(reason: .unresponsive) || trap == .preempted)
+    isOver.set()
     process.kill()
   }
 

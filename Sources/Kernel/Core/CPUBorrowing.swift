@@ -89,7 +89,7 @@ extension Scheduler {
 
   /// The running task begins another program, which has yet to show its pace.
   func restartPace(of task: Task) {
-    if task.cpu.borrowed != nil { endBorrowing(of: task.cpu) }
+    endBorrowing(of: task.cpu)
     task.pace = TrapPace()
   }
 

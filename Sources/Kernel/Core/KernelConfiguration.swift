@@ -15,13 +15,12 @@ package struct KernelConfiguration: Sendable {
 
 /// Counters of the kernel, for `--stats`.
 package final class KernelStatistics {
-  package var traps = TrapCounts()
+  package internal(set) var traps = TrapCounts()
   /// Calls by number, and the time spent in them (collected with `collectsTimes`).
-  package var syscallCounts = [UInt64](repeating: 0, count: 512)
-  package var syscallTimes = [UInt64](repeating: 0, count: 512)
+  package internal(set) var syscallCounts = [UInt64](repeating: 0, count: 512)
+  package internal(set) var syscallTimes = [UInt64](repeating: 0, count: 512)
   package var collectsTimes = false
-  package var unknownSyscalls: [UInt64: UInt64] = [:]
-  init() {}
+  package internal(set) var unknownSyscalls: [UInt64: UInt64] = [:]
 
   package struct TrapCounts {
     package internal(set) var syscalls: UInt64 = 0

@@ -14,7 +14,6 @@ struct TaskSignals {
     var errorCode: UInt64 = 0
     var address: UInt64 = 0
   }
-  init() {}
 }
 
 /// The handlers of a process; `CLONE_SIGHAND` shares them.

@@ -168,7 +168,6 @@ struct SyscallRetry {
   var transferred = 0
   /// For anything else a call has to keep.
   var object: AnyObject?
-  init() {}
 }
 
 /// Root, working directory and umask (`CLONE_FS` shares them).

@@ -18,7 +18,6 @@ struct TaskAttributes: Sendable {
   var ioFlusher = false
   /// `PR_SET_MDWE`.
   var memoryDenyWriteExecute: UInt64 = 0
-  init() {}
 
   /// What a child starts with.
   func inherited() -> TaskAttributes {

@@ -97,7 +97,6 @@ struct ResourceUsage: Sendable {
   var majorFaults: UInt64 = 0
   var voluntarySwitches: UInt64 = 0
   var involuntarySwitches: UInt64 = 0
-  init() {}
   mutating func add(_ other: ResourceUsage) {
     userTime &+= other.userTime
     systemTime &+= other.systemTime

@@ -16,7 +16,7 @@ extension CPU {
     lastCharge = time
   }
 
-  /// The kernel is done with the task for now: it enters the guest, or lets go of the CPU.
+  /// The kernel has served the task: it enters the guest, or lets go of the CPU.
   @inline(__always)
   func chargeSystemTime(of task: Task) {
     let now = Host.monotonicTime

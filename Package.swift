@@ -33,6 +33,7 @@ let package = Package(
     .target(name: "FileSystem", dependencies: ["Memory", "Host", deque, ordered], swiftSettings: strict),
     .target(name: "Kernel", dependencies: ["FileSystem", deque, heap], swiftSettings: strict),
     .target(name: "Apus", dependencies: ["Kernel", logging, system], swiftSettings: strict),
+    .testTarget(name: "LinuxABITests", dependencies: ["LinuxABI"], swiftSettings: strict),
     .testTarget(name: "PlatformTests", dependencies: ["Platform", "Host", "CStub"], swiftSettings: strict),
     .executableTarget(
       name: "apus", dependencies: ["Apus", logging, system], path: "Sources/apus-cli", swiftSettings: strict,

@@ -1,20 +1,20 @@
 /// Fixed addresses of a guest process. Everything from `stubBase` up belongs to Apus's stub.
-package enum Layout {
-  package static let pageSize: UInt64 = 4096
-  package static let pageMask: UInt64 = pageSize - 1
+public enum Layout {
+  @inlinable public static var pageSize: UInt64 { 4096 }
+  @inlinable public static var pageMask: UInt64 { pageSize - 1 }
   /// Lowest address a guest may map (the usual `vm.mmap_min_addr`).
   package static let minimumAddress: UInt64 = 0x1_0000
   /// First address past the guest's own address space, where the stub begins.
   package static let stubBase: UInt64 = 0x7fff_c000_0000
   /// First address past user space on x86-64 with four-level page tables.
-  package static let userEnd: UInt64 = 0x7fff_ffff_f000
+  @inlinable public static var userEnd: UInt64 { 0x7fff_ffff_f000 }
 }
 
 extension UInt64 {
-  /// This address rounded down to its page.
-  package var pageDown: UInt64 { self & ~Layout.pageMask }
-  /// This length or address rounded up to whole pages; nil where that overflows.
-  package var pageUp: UInt64? {
+  /// This length or file offset rounded down to whole pages.
+  @inlinable package var pageDown: UInt64 { self & ~Layout.pageMask }
+  /// This length or file offset rounded up to whole pages; nil where that overflows.
+  @inlinable package var pageUp: UInt64? {
     let (sum, overflow) = addingReportingOverflow(Layout.pageMask)
     return overflow ? nil : sum & ~Layout.pageMask
   }

@@ -1,4 +1,5 @@
 import Kernel
+import LinuxABI
 
 /// How the first process of a sandbox ended.
 public enum ExitStatus: Sendable, Equatable {

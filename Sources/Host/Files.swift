@@ -294,8 +294,8 @@ extension Host {
   }
 
   /// lseek(2).
-  package static func seek(_ descriptor: FileDescriptor, _ offset: Int64, whence: Int32) throws(Errno) -> UInt64 {
-    UInt64(try call(.lseek, number(descriptor), Int(offset), Int(whence)))
+  package static func seek(_ descriptor: FileDescriptor, _ offset: Int64, whence: Whence) throws(Errno) -> UInt64 {
+    UInt64(try call(.lseek, number(descriptor), Int(offset), Int(whence.rawValue)))
   }
 
   /// ftruncate(2).
@@ -306,10 +306,10 @@ extension Host {
 
   /// fallocate(2).
   package static func allocate(
-    _ descriptor: FileDescriptor, mode: Int32, offset: UInt64, length: UInt64
+    _ descriptor: FileDescriptor, mode: AllocationMode, offset: UInt64, length: UInt64
   ) throws(Errno) {
     guard let offset = Int(exactly: offset), let length = Int(exactly: length) else { throw .fileTooLarge }
-    try call(.fallocate, number(descriptor), Int(mode), offset, length)
+    try call(.fallocate, number(descriptor), Int(mode.rawValue), offset, length)
   }
 
   /// fsync(2), fdatasync(2).

@@ -1,5 +1,5 @@
 /// `F_*` commands of fcntl(2).
-package enum FcntlCommand: Int32, Sendable {
+public enum FcntlCommand: Int32, Sendable {
   case duplicate = 0
   case getDescriptorFlags = 1
   case setDescriptorFlags = 2
@@ -40,34 +40,34 @@ package struct DescriptorOwner: BitwiseCopyable, Sendable {
 }
 
 /// Requests of ioctl(2) (ioctl_tty(2), ioctl_list(2)).
-package enum Ioctl {
-  package static let tcGets: UInt32 = 0x5401
-  package static let tcSets: UInt32 = 0x5402
-  package static let tcSetsWait: UInt32 = 0x5403
-  package static let tcSetsFlush: UInt32 = 0x5404
-  package static let tcGetA: UInt32 = 0x5405
-  package static let tcSendBreak: UInt32 = 0x5409
-  package static let tcFlow: UInt32 = 0x540A
-  package static let tcFlush: UInt32 = 0x540B
-  package static let setControllingTerminal: UInt32 = 0x540E
-  package static let getProcessGroup: UInt32 = 0x540F
-  package static let setProcessGroup: UInt32 = 0x5410
-  package static let outputQueue: UInt32 = 0x5411
-  package static let getWindowSize: UInt32 = 0x5413
-  package static let setWindowSize: UInt32 = 0x5414
+public enum Ioctl {
+  public static let tcGets: UInt32 = 0x5401
+  public static let tcSets: UInt32 = 0x5402
+  public static let tcSetsWait: UInt32 = 0x5403
+  public static let tcSetsFlush: UInt32 = 0x5404
+  public static let tcGetA: UInt32 = 0x5405
+  public static let tcSendBreak: UInt32 = 0x5409
+  public static let tcFlow: UInt32 = 0x540A
+  public static let tcFlush: UInt32 = 0x540B
+  public static let setControllingTerminal: UInt32 = 0x540E
+  public static let getProcessGroup: UInt32 = 0x540F
+  public static let setProcessGroup: UInt32 = 0x5410
+  public static let outputQueue: UInt32 = 0x5411
+  public static let getWindowSize: UInt32 = 0x5413
+  public static let setWindowSize: UInt32 = 0x5414
   /// Bytes that can be read now (`TIOCINQ` is the same).
-  package static let readable: UInt32 = 0x541B
-  package static let nonBlocking: UInt32 = 0x5421
-  package static let noControllingTerminal: UInt32 = 0x5422
-  package static let getSession: UInt32 = 0x5429
-  package static let noCloseOnExec: UInt32 = 0x5450
-  package static let closeOnExec: UInt32 = 0x5451
-  package static let async: UInt32 = 0x5452
-  package static let fileSize: UInt32 = 0x5460
-  package static let tcGets2: UInt32 = 0x802C_542A
-  package static let tcSets2: UInt32 = 0x402C_542B
-  package static let tcSets2Wait: UInt32 = 0x402C_542C
-  package static let tcSets2Flush: UInt32 = 0x402C_542D
+  public static let readable: UInt32 = 0x541B
+  public static let nonBlocking: UInt32 = 0x5421
+  public static let noControllingTerminal: UInt32 = 0x5422
+  public static let getSession: UInt32 = 0x5429
+  public static let noCloseOnExec: UInt32 = 0x5450
+  public static let closeOnExec: UInt32 = 0x5451
+  public static let async: UInt32 = 0x5452
+  public static let fileSize: UInt32 = 0x5460
+  public static let tcGets2: UInt32 = 0x802C_542A
+  public static let tcSets2: UInt32 = 0x402C_542B
+  public static let tcSets2Wait: UInt32 = 0x402C_542C
+  public static let tcSets2Flush: UInt32 = 0x402C_542D
 }
 
 /// `struct iovec` of readv(2).

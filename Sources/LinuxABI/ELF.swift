@@ -44,7 +44,7 @@ package struct ELFProgramHeader: BitwiseCopyable, Sendable {
 }
 
 /// Keys of the auxiliary vector (getauxval(3)).
-package enum AuxiliaryKey: UInt64, Sendable {
+public enum AuxiliaryKey: UInt64, Sendable {
   case null = 0
   case programHeaders = 3
   case programHeaderSize = 4

@@ -22,11 +22,13 @@ public struct OpenFlags: OptionSet, Sendable, BitwiseCopyable {
   public static let sync = OpenFlags(rawValue: 0o4010000)
   public static let path = OpenFlags(rawValue: 0o10000000)
   public static let temporary = OpenFlags(rawValue: 0o20200000)
+  /// `VALID_OPEN_FLAGS` of the kernel's `linux/fcntl.h`, which openat2(2) insists on.
+  public static let all = OpenFlags(rawValue: 0o37777703)
 
   /// The access mode lets the file be read.
-  public var isReadable: Bool { rawValue & 3 != 1 && !contains(.path) }
+  public var isReadable: Bool { intersection(.accessMask) != .writeOnly && !contains(.path) }
   /// The access mode lets the file be written.
-  public var isWritable: Bool { rawValue & 3 != 0 && !contains(.path) }
+  public var isWritable: Bool { !isDisjoint(with: .accessMask) && !contains(.path) }
 }
 
 /// A file's type and permission bits, `st_mode` of inode(7).
@@ -42,12 +44,26 @@ package struct FileMode: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
     case symbolicLink = 0o120000
     case socket = 0o140000
   }
-  package init(_ kind: Kind, permissions: UInt32) { rawValue = kind.rawValue | (permissions & 0o7777) }
+  /// `S_IFMT`: the bits of the type.
+  package static let kindMask: UInt32 = 0o170000
+  /// The permission bits with set-user-ID, set-group-ID and sticky.
+  package static let permissionMask: UInt32 = 0o7777
+  /// `S_ISUID`.
+  package static let setUserID: UInt32 = 0o4000
+  /// `S_ISGID`.
+  package static let setGroupID: UInt32 = 0o2000
+  /// `S_ISVTX`.
+  package static let sticky: UInt32 = 0o1000
+  /// `S_IXUSR`, `S_IXGRP` and `S_IXOTH`.
+  package static let anyExecute: UInt32 = 0o111
+  /// `S_IXGRP`.
+  package static let groupExecute: UInt32 = 0o010
+  package init(_ kind: Kind, permissions: UInt32) { rawValue = kind.rawValue | (permissions & FileMode.permissionMask) }
   /// The file type; nil for a value that is none.
-  package var kind: Kind? { Kind(rawValue: rawValue & 0o170000) }
+  package var kind: Kind? { Kind(rawValue: rawValue & FileMode.kindMask) }
   package var permissions: UInt32 {
-    get { rawValue & 0o7777 }
-    set { rawValue = rawValue & ~0o7777 | newValue & 0o7777 }
+    get { rawValue & FileMode.permissionMask }
+    set { rawValue = rawValue & ~FileMode.permissionMask | newValue & FileMode.permissionMask }
   }
 }
 

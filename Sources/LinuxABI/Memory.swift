@@ -39,3 +39,57 @@ public struct RemapFlags: OptionSet, Sendable, BitwiseCopyable {
   public static let fixed = RemapFlags(rawValue: 2)
   public static let dontUnmap = RemapFlags(rawValue: 4)
 }
+
+/// `MADV_*` of madvise(2).
+public enum MemoryAdvice: Int32, Sendable {
+  case normal = 0
+  case random = 1
+  case sequential = 2
+  case willNeed = 3
+  case dontNeed = 4
+  case free = 8
+  case remove = 9
+  case dontFork = 10
+  case doFork = 11
+  case mergeable = 12
+  case unmergeable = 13
+  case hugePage = 14
+  case noHugePage = 15
+  case dontDump = 16
+  case doDump = 17
+  case wipeOnFork = 18
+  case keepOnFork = 19
+  case cold = 20
+  case pageOut = 21
+  case populateRead = 22
+  case populateWrite = 23
+  case dontNeedLocked = 24
+  case collapse = 25
+}
+
+/// `MS_*` of msync(2).
+public struct MemorySyncFlags: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let async = MemorySyncFlags(rawValue: 1)
+  public static let invalidate = MemorySyncFlags(rawValue: 2)
+  public static let sync = MemorySyncFlags(rawValue: 4)
+  public static let all: MemorySyncFlags = [.async, .invalidate, .sync]
+}
+
+/// `MCL_*` of mlockall(2).
+public struct LockAllFlags: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let current = LockAllFlags(rawValue: 1)
+  public static let future = LockAllFlags(rawValue: 2)
+  public static let onFault = LockAllFlags(rawValue: 4)
+  public static let all: LockAllFlags = [.current, .future, .onFault]
+}
+
+/// `MLOCK_*` of mlock2(2).
+public struct LockFlags: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt64
+  public init(rawValue: UInt64) { self.rawValue = rawValue }
+  public static let onFault = LockFlags(rawValue: 1)
+}

@@ -29,9 +29,9 @@ package struct StatxTimestamp: BitwiseCopyable, Sendable {
 
 /// `struct statx` of statx(2).
 package struct Statx: BitwiseCopyable, Sendable {
-  package var mask: UInt32 = 0
+  package var mask = StatxMask()
   package var blockSize: UInt32 = 0
-  package var attributes: UInt64 = 0
+  package var attributes = StatxAttributes()
   package var links: UInt32 = 0
   package var uid: UInt32 = 0
   package var gid: UInt32 = 0
@@ -40,7 +40,7 @@ package struct Statx: BitwiseCopyable, Sendable {
   package var inode: UInt64 = 0
   package var size: UInt64 = 0
   package var blocks: UInt64 = 0
-  package var attributesMask: UInt64 = 0
+  package var attributesMask = StatxAttributes()
   package var accessTime = StatxTimestamp()
   package var birthTime = StatxTimestamp()
   package var changeTime = StatxTimestamp()
@@ -55,21 +55,77 @@ package struct Statx: BitwiseCopyable, Sendable {
   private var spare1: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
   private var spare2: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
   package init() {}
+}
 
-  /// `STATX_BASIC_STATS`.
-  package static let basicStats: UInt32 = 0x7ff
-  /// `STATX_MNT_ID`.
-  package static let mountIDMask: UInt32 = 0x1000
-  /// `STATX_ATTR_MOUNT_ROOT`.
-  package static let mountRoot: UInt64 = 0x2000
+/// `STATX_*`: the fields that statx(2) fills.
+public struct StatxMask: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let basicStats = StatxMask(rawValue: 0x7ff)
+  public static let mountID = StatxMask(rawValue: 0x1000)
+  /// `STATX__RESERVED`.
+  public static let reserved = StatxMask(rawValue: 0x8000_0000)
+}
+
+/// `STATX_ATTR_*` of statx(2).
+public struct StatxAttributes: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt64
+  public init(rawValue: UInt64) { self.rawValue = rawValue }
+  public static let mountRoot = StatxAttributes(rawValue: 0x2000)
 }
 
 /// `struct open_how` of openat2(2).
 package struct OpenHow: BitwiseCopyable, Sendable {
   package var flags: UInt64 = 0
   package var mode: UInt64 = 0
-  package var resolve: UInt64 = 0
+  package var resolve = ResolveFlags()
   package init() {}
+  /// `OPEN_HOW_SIZE_VER0`.
+  package static let size: UInt64 = 24
+}
+
+/// `RESOLVE_*` of openat2(2).
+public struct ResolveFlags: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt64
+  public init(rawValue: UInt64) { self.rawValue = rawValue }
+  public static let noCrossing = ResolveFlags(rawValue: 0x01)
+  public static let noMagicLinks = ResolveFlags(rawValue: 0x02)
+  public static let noSymbolicLinks = ResolveFlags(rawValue: 0x04)
+  public static let beneath = ResolveFlags(rawValue: 0x08)
+  public static let inRoot = ResolveFlags(rawValue: 0x10)
+  public static let cached = ResolveFlags(rawValue: 0x20)
+  public static let all: ResolveFlags = [
+    .noCrossing, .noMagicLinks, .noSymbolicLinks, .beneath, .inRoot, .cached,
+  ]
+}
+
+/// What a task wants to do with a file: the bits of access(2), `R_OK`, `W_OK` and `X_OK`.
+public struct AccessMode: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let execute = AccessMode(rawValue: 1)
+  public static let write = AccessMode(rawValue: 2)
+  public static let read = AccessMode(rawValue: 4)
+}
+
+/// `RENAME_*` of renameat2(2).
+public struct RenameFlags: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let noReplace = RenameFlags(rawValue: 1)
+  public static let exchange = RenameFlags(rawValue: 2)
+  public static let whiteout = RenameFlags(rawValue: 4)
+}
+
+/// `MNT_*` and `UMOUNT_NOFOLLOW` of umount2(2).
+public struct UnmountFlags: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let force = UnmountFlags(rawValue: 1)
+  public static let detach = UnmountFlags(rawValue: 2)
+  public static let expire = UnmountFlags(rawValue: 4)
+  public static let noFollow = UnmountFlags(rawValue: 8)
+  public static let all: UnmountFlags = [.force, .detach, .expire, .noFollow]
 }
 
 /// `MS_*` flags of mount(2).

@@ -1,3 +1,25 @@
+/// `POLL*` events of poll(2); the values of `EPOLL*` are the same.
+public struct PollEvents: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let input = PollEvents(rawValue: 0x001)
+  public static let priority = PollEvents(rawValue: 0x002)
+  public static let output = PollEvents(rawValue: 0x004)
+  public static let error = PollEvents(rawValue: 0x008)
+  public static let hangUp = PollEvents(rawValue: 0x010)
+  public static let invalid = PollEvents(rawValue: 0x020)
+  public static let readNormal = PollEvents(rawValue: 0x040)
+  public static let readBand = PollEvents(rawValue: 0x080)
+  public static let writeNormal = PollEvents(rawValue: 0x100)
+  public static let writeBand = PollEvents(rawValue: 0x200)
+  public static let readHangUp = PollEvents(rawValue: 0x2000)
+  public static let all = PollEvents(rawValue: .max)
+  /// What a readable file reports.
+  public static let readable: PollEvents = [.input, .readNormal]
+  /// What a writable file reports.
+  public static let writable: PollEvents = [.output, .writeNormal]
+}
+
 /// `struct pollfd` of poll(2).
 package struct PollDescriptor: BitwiseCopyable, Sendable, Equatable {
   package var descriptor: Int32
@@ -25,7 +47,7 @@ package struct EpollEvent: BitwiseCopyable, Sendable, Equatable {
 }
 
 /// `EPOLL_CTL_*` of epoll_ctl(2).
-package enum EpollOperation: Int32, Sendable {
+public enum EpollOperation: Int32, Sendable {
   case add = 1
   case delete = 2
   case modify = 3
@@ -54,7 +76,7 @@ package struct TimerSetting: BitwiseCopyable, Sendable, Hashable {
 }
 
 /// `CLOCK_*` of clock_gettime(2) that timers accept.
-package enum ClockID: Int32, Sendable {
+public enum ClockID: Int32, Sendable {
   case realTime = 0
   case monotonic = 1
   case bootTime = 7
@@ -87,4 +109,11 @@ package struct SignalDescriptorInfo: BitwiseCopyable, Sendable {
   package var architecture: UInt32 = 0
   private var pad = InlineArray<28, UInt8>(repeating: 0)
   package init() {}
+}
+
+/// `EFD_SEMAPHORE` of eventfd(2); its other flags are those of open(2).
+public struct EventFlags: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let semaphore = EventFlags(rawValue: 1)
 }

@@ -47,7 +47,7 @@ public struct MessageFlags: OptionSet, Sendable, BitwiseCopyable {
 }
 
 /// `SO_*` of socket(7).
-package enum SocketOption: Int32, Sendable {
+public enum SocketOption: Int32, Sendable {
   case type = 3
   case error = 4
   case sendBuffer = 7
@@ -57,4 +57,16 @@ package enum SocketOption: Int32, Sendable {
   case acceptsConnections = 30
   case protocolNumber = 38
   case domain = 39
+}
+
+/// `struct ucred` of unix(7).
+package struct SocketCredentials: BitwiseCopyable, Sendable, Equatable {
+  package var process: Int32
+  package var uid: UInt32
+  package var gid: UInt32
+  package init(process: Int32, uid: UInt32, gid: UInt32) {
+    self.process = process
+    self.uid = uid
+    self.gid = gid
+  }
 }

@@ -1,7 +1,7 @@
 /// System call numbers of x86-64 Linux, by the names of syscalls(2).
 ///
 /// Source: the kernel's `arch/x86/entry/syscalls/syscall_64.tbl`.
-package enum SyscallNumber: Int, Sendable, CaseIterable {
+public enum SyscallNumber: Int, Sendable, CaseIterable {
   case read = 0
   case write = 1
   case open = 2
@@ -384,7 +384,7 @@ package enum SyscallNumber: Int, Sendable, CaseIterable {
 
 extension SyscallNumber {
   /// The name of a system call; `syscall_N` for a number that Linux does not have.
-  package static func name(_ number: UInt64) -> String {
+  public static func name(_ number: UInt64) -> String {
     guard let known = Int(exactly: number).flatMap(SyscallNumber.init(rawValue:)) else { return "syscall_\(number)" }
     return "\(known)"
   }

@@ -31,6 +31,21 @@ package struct SignalEvent: BitwiseCopyable, Sendable {
   package static let threadID: Int32 = 4
 }
 
+/// `TIMER_ABSTIME` of timer_settime(2) and clock_nanosleep(2), `TFD_TIMER_*` of timerfd_settime(2).
+public struct TimerFlags: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let absolute = TimerFlags(rawValue: 1)
+  public static let cancelOnSet = TimerFlags(rawValue: 2)
+}
+
+/// The timers of setitimer(2), `ITIMER_*`.
+public enum IntervalTimer: Int32, Sendable {
+  case real = 0
+  case virtual = 1
+  case profiling = 2
+}
+
 /// `struct timex` of adjtimex(2).
 package struct Timex: BitwiseCopyable, Sendable {
   package var modes: UInt32 = 0

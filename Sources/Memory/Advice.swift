@@ -2,62 +2,41 @@ import Host
 import LinuxABI
 import Platform
 
-/// Advice of madvise(2).
-private enum Advice {
-  static let dontNeed: Int32 = 4
-  static let free: Int32 = 8
-  static let remove: Int32 = 9
-  static let dontFork: Int32 = 10
-  static let doFork: Int32 = 11
-  static let wipeOnFork: Int32 = 18
-  static let keepOnFork: Int32 = 19
-  static let populateRead: Int32 = 22
-  static let populateWrite: Int32 = 23
-  static let dontNeedLocked: Int32 = 24
-  /// NORMAL, RANDOM, SEQUENTIAL, WILLNEED, MERGEABLE, UNMERGEABLE, HUGEPAGE, NOHUGEPAGE, DONTDUMP, DODUMP, COLD,
-  /// PAGEOUT, COLLAPSE: hints that change nothing a guest can see.
-  static let hints: Set<Int32> = [0, 1, 2, 3, 12, 13, 14, 15, 16, 17, 20, 21, 25]
-}
-
 extension AddressSpace {
   /// Pages that are zeroed in place rather than given back, while memory is plentiful.
   private static let zeroedPages = 64
 
   /// madvise(2). `MADV_FREE` frees at once.
-  package func advise(_ address: UInt64, length: UInt64, advice: Int32) throws(Errno) {
-    let known: Set<Int32> = [4, 8, 9, 10, 11, 18, 19, 22, 23, 24]
-    guard Advice.hints.contains(advice) || known.contains(advice) else { throw .invalidArgument }
+  package func advise(_ address: UInt64, length: UInt64, advice: MemoryAdvice) throws(Errno) {
     let range = try pages(address, length)
     guard !range.isEmpty else { return }
     let isComplete = areas.covers(range)
-    if !Advice.hints.contains(advice) {
+    if !advice.isHint {
       for part in areas.parts(in: range) { try advise(part, advice) }
     }
     guard isComplete else { throw .noMemory }
   }
 
-  private func advise(_ area: VirtualArea, _ advice: Int32) throws(Errno) {
-    if area.flags.contains(.locked), [Advice.dontNeed, Advice.free, Advice.remove].contains(advice) {
-      throw .invalidArgument
-    }
+  private func advise(_ area: VirtualArea, _ advice: MemoryAdvice) throws(Errno) {
+    if area.flags.contains(.locked), [.dontNeed, .free, .remove].contains(advice) { throw .invalidArgument }
     switch advice {
-    case Advice.dontNeed, Advice.dontNeedLocked:
+    case .dontNeed, .dontNeedLocked:
       try drop(area)
-    case Advice.free:
+    case .free:
       guard area.object == nil else { throw .invalidArgument }
       try drop(area)
-    case Advice.remove:
+    case .remove:
       guard area.isShared, case .frames(let store)? = area.object?.backing else { throw .invalidArgument }
       guard area.protection.contains(.write) else { throw .permissionDenied }
       try store.punch(offset: area.offset << 12, length: area.count << 12)
-    case Advice.dontFork: try setFlag(.dontFork, true, area.range)
-    case Advice.doFork: try setFlag(.dontFork, false, area.range)
-    case Advice.wipeOnFork:
+    case .dontFork: try setFlag(.dontFork, true, area.range)
+    case .doFork: try setFlag(.dontFork, false, area.range)
+    case .wipeOnFork:
       guard area.object == nil else { throw .invalidArgument }
       try setFlag(.wipeOnFork, true, area.range)
-    case Advice.keepOnFork: try setFlag(.wipeOnFork, false, area.range)
-    case Advice.populateRead, Advice.populateWrite:
-      guard area.protection.allows(advice == Advice.populateRead ? .read : .write) else { throw .badAddress }
+    case .keepOnFork: try setFlag(.wipeOnFork, false, area.range)
+    case .populateRead, .populateWrite:
+      guard area.protection.allows(advice == .populateRead ? .read : .write) else { throw .badAddress }
       fill(area.range, populate: true)
     default: break
     }
@@ -95,16 +74,15 @@ extension AddressSpace {
   }
 
   /// msync(2). Only shared mappings of host files have anything to write.
-  package func sync(_ address: UInt64, length: UInt64, flags: Int32) throws(Errno) {
-    // MS_ASYNC 1, MS_INVALIDATE 2, MS_SYNC 4
-    guard flags & ~7 == 0, flags & 5 != 5 else { throw .invalidArgument }
+  package func sync(_ address: UInt64, length: UInt64, flags: MemorySyncFlags) throws(Errno) {
+    guard flags.isSubset(of: .all), !flags.isSuperset(of: [.async, .sync]) else { throw .invalidArgument }
     guard address & Layout.pageMask == 0 else { throw .invalidArgument }
     guard let bytes = length.pageUp, !address.addingReportingOverflow(bytes).overflow else { throw .noMemory }
     let range = try pages(address, length)
-    if flags & 2 != 0, areas.parts(in: range).contains(where: { $0.flags.contains(.locked) }) {
+    if flags.contains(.invalidate), areas.parts(in: range).contains(where: { $0.flags.contains(.locked) }) {
       throw .resourceBusy
     }
-    if flags & 4 != 0 {
+    if flags.contains(.sync) {
       for area in areas.parts(in: range) where area.isShared {
         if case .hostFile(_, let descriptor)? = area.object?.backing { try MemoryFile.synchronize(descriptor) }
       }
@@ -129,5 +107,19 @@ extension AddressSpace {
       for page in extent.start..<extent.end { result[Int(page - range.lowerBound)] = 1 }
     }
     return result
+  }
+}
+
+extension MemoryAdvice {
+  /// Advice that changes nothing a guest can see.
+  fileprivate var isHint: Bool {
+    switch self {
+    case .normal, .random, .sequential, .willNeed, .mergeable, .unmergeable, .hugePage, .noHugePage, .dontDump, .doDump,
+      .cold, .pageOut, .collapse:
+      true
+    case .dontNeed, .free, .remove, .dontFork, .doFork, .wipeOnFork, .keepOnFork, .populateRead, .populateWrite,
+      .dontNeedLocked:
+      false
+    }
   }
 }

@@ -35,7 +35,7 @@ import Testing
     #expect(try file.read(3) == Array("mad".utf8))
     #expect(try file.read(64) == Array("e 1\n".utf8))
     #expect(try file.read(64) == [])
-    _ = try file.seek(to: 0, whence: 0)
+    _ = try file.seek(to: 0, whence: .start)
     #expect(try file.read(64) == Array("made 2\n".utf8))
     #expect(try file.attributes().size == 0)
 

@@ -32,7 +32,7 @@ import Testing
       #expect(try !Host.Stream.statusFlags(of: descriptor).contains(.nonBlocking))
     }
     #expect(throws: Errno.badFileDescriptor) { try input.write([1]) }
-    #expect(throws: Errno.illegalSeek) { try input.seek(to: 0, whence: 0) }
+    #expect(throws: Errno.illegalSeek) { try input.seek(to: 0, whence: .start) }
     input.close()
     output.close()
     #expect(services.watched.isEmpty)

@@ -43,20 +43,20 @@ import Testing
   @Test func sizesAndHoles() throws {
     let tree = try TestTree(.memory)
     let file = try tree.open("/f", [.create, .readWrite])
-    _ = try file.seek(to: 1 << 20, whence: 0)
+    _ = try file.seek(to: 1 << 20, whence: .start)
     _ = try file.write([1, 2, 3])
     #expect(try file.attributes().size == 1 << 20 + 3)
     #expect(try file.attributes().blocks < 1024)
-    #expect(try file.seek(to: 0, whence: 3) == 1 << 20)
-    #expect(try file.seek(to: 0, whence: 4) == 0)
-    #expect(throws: Errno.noSuchAddressOrDevice) { try file.seek(to: 2 << 20, whence: 3) }
-    #expect(throws: Errno.invalidArgument) { try file.seek(to: -1, whence: 0) }
+    #expect(try file.seek(to: 0, whence: .data) == 1 << 20)
+    #expect(try file.seek(to: 0, whence: .hole) == 0)
+    #expect(throws: Errno.noSuchAddressOrDevice) { try file.seek(to: 2 << 20, whence: .data) }
+    #expect(throws: Errno.invalidArgument) { try file.seek(to: -1, whence: .start) }
     try file.truncate(to: 1 << 20 + 1)
-    #expect(try file.seek(to: -1, whence: 2) == 1 << 20)
+    #expect(try file.seek(to: -1, whence: .end) == 1 << 20)
     #expect(try file.read(10) == [1])
-    try file.allocate(mode: 0, offset: 0, length: 8192)
+    try file.allocate(mode: [], offset: 0, length: 8192)
     #expect(try file.attributes().size == 1 << 20 + 1)
-    #expect(throws: Errno.notSupported) { try file.allocate(mode: 0x20, offset: 0, length: 4096) }
+    #expect(throws: Errno.notSupported) { try file.allocate(mode: .insertRange, offset: 0, length: 4096) }
   }
 
   @Test func limitsAreKept() throws {
@@ -83,17 +83,17 @@ import Testing
     let tree = try TestTree(.memory)
     let file = try tree.vfs.memoryFiles.makeMemoryFile("m", isSealable: true, owner: tree.credentials)
     _ = try file.write(Array("sealed".utf8))
-    try file.addSeals(MemoryFileSeals.shrink | MemoryFileSeals.grow)
+    try file.addSeals([.shrink, .grow])
     #expect(throws: Errno.notPermitted) { try file.truncate(to: 0) }
     #expect(throws: Errno.notPermitted) { try file.truncate(to: 100) }
-    _ = try file.seek(to: 0, whence: 0)
+    _ = try file.seek(to: 0, whence: .start)
     #expect(try file.write([0x53]) == 1)
-    try file.addSeals(MemoryFileSeals.write | MemoryFileSeals.seal)
+    try file.addSeals([.write, .seal])
     #expect(throws: Errno.notPermitted) { try file.write([0]) }
-    #expect(throws: Errno.notPermitted) { try file.addSeals(MemoryFileSeals.execute) }
+    #expect(throws: Errno.notPermitted) { try file.addSeals(.execute) }
     #expect(file.description == "/memfd:m (deleted)")
     let plain = try tree.vfs.memoryFiles.makeMemoryFile("p", isSealable: false, owner: tree.credentials)
-    #expect(throws: Errno.notPermitted) { try plain.addSeals(MemoryFileSeals.write) }
+    #expect(throws: Errno.notPermitted) { try plain.addSeals(.write) }
   }
 
   @Test func permissionsFollowTheGuestsCredentials() throws {
@@ -164,15 +164,15 @@ import Testing
     try tree.write("/f", "")
     let inode = try tree.resolve("/f").dentry.inode
     #expect(throws: Errno.noData) { try inode.extendedAttribute("user.a") }
-    try inode.setExtendedAttribute("user.a", [1, 2], flags: 0)
-    #expect(throws: Errno.fileExists) { try inode.setExtendedAttribute("user.a", [], flags: 1) }
-    #expect(throws: Errno.noData) { try inode.setExtendedAttribute("user.b", [], flags: 2) }
+    try inode.setExtendedAttribute("user.a", [1, 2], flags: [])
+    #expect(throws: Errno.fileExists) { try inode.setExtendedAttribute("user.a", [], flags: .create) }
+    #expect(throws: Errno.noData) { try inode.setExtendedAttribute("user.b", [], flags: .replace) }
     #expect(try inode.extendedAttribute("user.a") == [1, 2])
     #expect(try inode.extendedAttributeNames() == ["user.a"])
     // A value may be replaced where there is no room for another.
-    try inode.setExtendedAttribute("user.a", [UInt8](repeating: 1, count: 65530), flags: 0)
-    #expect(throws: Errno.noSpace) { try inode.setExtendedAttribute("user.b", [1], flags: 0) }
-    try inode.setExtendedAttribute("user.a", [1, 2], flags: 2)
+    try inode.setExtendedAttribute("user.a", [UInt8](repeating: 1, count: 65530), flags: [])
+    #expect(throws: Errno.noSpace) { try inode.setExtendedAttribute("user.b", [1], flags: []) }
+    try inode.setExtendedAttribute("user.a", [1, 2], flags: .replace)
     try inode.removeExtendedAttribute("user.a")
     #expect(try inode.extendedAttributeNames().isEmpty)
   }

@@ -61,7 +61,7 @@ import Testing
 
   /// Sockets in messages of sockets: Linux has a limit, for the same reason.
   @Test func sockets() throws {
-    let sender = PairSocket.SenderCredentials(process: 1, uid: 0, gid: 0)
+    let sender = SocketCredentials(process: 1, uid: 0, gid: 0)
     func makePair() -> (PairSocket, PairSocket) { PairSocket.makePair(.stream, flags: [], owner: sender) }
     var passed = makePair()
     for level in 1...5 {

@@ -198,12 +198,12 @@ import Testing
         #expect(waiter.count == waits)
         // Until all of it is copied everything is as it was.
         #expect(try other.read(5) == Array("01234".utf8))
-        _ = try other.seek(to: 0, whence: 0)
+        _ = try other.seek(to: 0, whence: .start)
       }
     }
     #expect(waits == 2)
     #expect(try other.read(8) == Array("first567".utf8))
-    _ = try other.seek(to: -8, whence: 2)
+    _ = try other.seek(to: -8, whence: .end)
     #expect(try other.read(100) == Array("89abcdef".utf8))
     #expect(try tree.stat("/big").size == 5 << 20)
     #expect(try tree.host.text("big") == text)
@@ -222,7 +222,7 @@ import Testing
     #expect(try tree.stat("/sparse").size == 1 << 30)
     let file = try tree.open("/sparse")
     #expect(try file.read(5) == Array("Begin".utf8))
-    _ = try file.seek(to: 600 << 20, whence: 0)
+    _ = try file.seek(to: 600 << 20, whence: .start)
     #expect(try file.read(7) == Array("middle".utf8) + [0])
     #expect(tree.services.physicalMemory.usedBytes < 16 << 20)
   }

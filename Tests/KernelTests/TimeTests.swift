@@ -168,7 +168,7 @@ import Testing
   }
 
   @Test func cpuLimitSignals() throws {
-    task.group.limits[.cpu] = ResourceLimits.Limit(current: 1, maximum: 3)
+    task.group.limits[.cpu] = ResourceLimit(current: 1, maximum: 3)
     machine.kernel.cpuLimitChanged(of: task.group)
     try machine.handle(task, Signal.xcpu)
     task.userTime &+= 1_000_000_000

@@ -41,10 +41,10 @@ import Testing
       #expect(throws: Errno.badAddress) { try space.buffer(address, count: .max, for: .read) }
       #expect(throws: Errno.badAddress) { try space.buffer([(address, 8)], for: .write) }
       #expect(space.fault(at: address, access: .write) == .signal(number: 11, code: 1))
-      _ = try? space.advise(address & ~4095, length: .max - 4096, advice: 4)
+      _ = try? space.advise(address & ~4095, length: .max - 4096, advice: .dontNeed)
       _ = try? space.protect(address & ~4095, length: .max - 4096, .read)
       _ = try? space.unmap(address & ~4095, length: .max - 4096)
-      _ = try? space.sync(address & ~4095, length: .max - 4096, flags: 4)
+      _ = try? space.sync(address & ~4095, length: .max - 4096, flags: .sync)
       _ = try? space.isResident(address & ~4095, length: .max - 4096)
       _ = try? space.remap(address & ~4095, oldLength: 0, newLength: .max - 5000, flags: .mayMove, newAddress: address)
       space.setName(start: address, length: .max - 4096, name: "x")

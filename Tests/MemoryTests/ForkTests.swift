@@ -90,8 +90,8 @@ import Testing
     let parent = machine.makeSpace()
     let start = try machine.mapAnonymous(parent, 4 * 4096)
     for page in 0..<UInt64(4) { try machine.poke(parent, start + page * 4096, 1) }
-    try parent.advise(start, length: 4096, advice: 10)
-    try parent.advise(start + 4096, length: 4096, advice: 18)
+    try parent.advise(start, length: 4096, advice: .dontFork)
+    try parent.advise(start + 4096, length: 4096, advice: .wipeOnFork)
     let child = try machine.fork(parent)
     #expect(try machine.peek(child, start) == nil)
     #expect(try machine.peek(child, start + 4096) == 0)
@@ -141,7 +141,7 @@ import Testing
     let store = FrameStore(physical: machine.physical)
     var buffer = IOBuffer(bytes: [1])
     #expect(throws: Errno.noSpace) { try store.write(from: &buffer, at: 0) }
-    try space.advise(start, length: 64 << 20, advice: 4)
+    try space.advise(start, length: 64 << 20, advice: .dontNeed)
     #expect(try machine.poke(space, start, 1) == nil)
     try machine.end([space])
     #expect(machine.physical.usedBytes < 1 << 20)

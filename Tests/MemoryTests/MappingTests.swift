@@ -202,14 +202,14 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 1 << 20)
     for page in 0..<UInt64(256) { try machine.poke(space, start + page * 4096, 7) }
-    try space.advise(start, length: 8192, advice: 4)
+    try space.advise(start, length: 8192, advice: .dontNeed)
     #expect(try machine.peek(space, start) == 0)
     #expect(try machine.peek(space, start + 8192) == 7)
-    try space.advise(start, length: 1 << 20, advice: 4)
+    try space.advise(start, length: 1 << 20, advice: .dontNeed)
     #expect(try machine.peek(space, start + 8192) == 0)
     #expect(try space.isResident(start + 8192, length: 4096) == [1])
-    #expect(throws: Errno.noMemory) { try space.advise(start, length: 2 << 20, advice: 4) }
-    #expect(throws: Errno.invalidArgument) { try space.advise(start, length: 4096, advice: 77) }
+    #expect(throws: Errno.noMemory) { try space.advise(start, length: 2 << 20, advice: .dontNeed) }
+    #expect(throws: Errno.invalidArgument) { try space.advise(start, length: 4096, advice: .remove) }
     try machine.verify(space)
     try machine.end([space])
   }

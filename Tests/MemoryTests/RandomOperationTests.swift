@@ -108,7 +108,7 @@ private typealias Model = [UInt64: ModelPage]
       case 9:
         let isWhole = range.allSatisfy { spaces[who].model[$0] != nil }
         do throws(Errno) {
-          try space.advise(first << 12, length: count << 12, advice: 4)
+          try space.advise(first << 12, length: count << 12, advice: .dontNeed)
           #expect(isWhole)
         } catch { #expect(!isWhole && error == .noMemory) }
         for page in range where spaces[who].model[page]?.isShared == false { spaces[who].model[page]?.own = nil }

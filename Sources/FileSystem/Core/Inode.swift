@@ -75,7 +75,7 @@ package class Inode {
   }
   /// Extended attributes (xattr(7)).
   package func extendedAttribute(_ name: String) throws(Errno) -> [UInt8] { throw .notSupported }
-  package func setExtendedAttribute(_ name: String, _ value: [UInt8], flags: Int32) throws(Errno) {
+  package func setExtendedAttribute(_ name: String, _ value: [UInt8], flags: ExtendedAttributeFlags) throws(Errno) {
     throw .notSupported
   }
   package func removeExtendedAttribute(_ name: String) throws(Errno) { throw .notSupported }
@@ -103,13 +103,4 @@ package struct AttributeChange {
   package var modificationTime: TimeChange?
   package enum TimeChange: Sendable { case now, set(Timespec) }
   package init() {}
-}
-
-/// `RENAME_*` of renameat2(2).
-public struct RenameFlags: OptionSet, Sendable {
-  public let rawValue: UInt32
-  public init(rawValue: UInt32) { self.rawValue = rawValue }
-  public static let noReplace = RenameFlags(rawValue: 1)
-  public static let exchange = RenameFlags(rawValue: 2)
-  public static let whiteout = RenameFlags(rawValue: 4)
 }

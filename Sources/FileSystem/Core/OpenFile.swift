@@ -59,7 +59,7 @@ package class OpenFile {
   /// Writes at the position, at the end with `O_APPEND`, or at `offset`.
   package func write(from buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int { throw .invalidArgument }
   /// Moves the position (lseek(2), including `SEEK_DATA` and `SEEK_HOLE`).
-  package func seek(to offset: Int64, whence: Int32) throws(Errno) -> UInt64 { throw .illegalSeek }
+  package func seek(to offset: Int64, whence: Whence) throws(Errno) -> UInt64 { throw .illegalSeek }
   /// Directory entries from the position on, until `emit` returns false. The position becomes `entry.next`.
   package func readDirectory(_ emit: (DirectoryEntry) -> Bool) throws(Errno) { throw .notDirectory }
   /// Device control. - Throws: `ENOTTY` where the request isn't known.
@@ -72,7 +72,7 @@ package class OpenFile {
     try inode.setAttributes(change)
   }
   package func truncate(to size: UInt64) throws(Errno) { throw .invalidArgument }
-  package func allocate(mode: Int32, offset: UInt64, length: UInt64) throws(Errno) { throw .notSupported }
+  package func allocate(mode: AllocationMode, offset: UInt64, length: UInt64) throws(Errno) { throw .notSupported }
   package func sync(dataOnly: Bool) throws(Errno) { throw .invalidArgument }
   /// A blocking write(2) goes on until everything is written (pipes, sockets, terminals).
   package var writesFully: Bool { false }
@@ -88,8 +88,8 @@ package class OpenFile {
   /// Lines of `/proc/PID/fdinfo/N` beyond those that all files have.
   package var information: String { "" }
   /// `F_GETSEALS` and `F_ADD_SEALS` of memfd_create(2).
-  package func seals() throws(Errno) -> UInt32 { throw .invalidArgument }
-  package func addSeals(_ seals: UInt32) throws(Errno) { throw .invalidArgument }
+  package func seals() throws(Errno) -> FileSeals { throw .invalidArgument }
+  package func addSeals(_ seals: FileSeals) throws(Errno) { throw .invalidArgument }
   /// What can be done now without blocking (poll(2)).
   package func readiness() -> PollEvents { [.readable, .writable] }
   /// Woken when `readiness` may have changed; nil for files that never block.

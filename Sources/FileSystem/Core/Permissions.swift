@@ -1,14 +1,5 @@
 import LinuxABI
 
-/// What a task wants to do with a file: the bits of access(2).
-public struct AccessMode: OptionSet, Sendable {
-  public let rawValue: UInt32
-  public init(rawValue: UInt32) { self.rawValue = rawValue }
-  public static let execute = AccessMode(rawValue: 1)
-  public static let write = AccessMode(rawValue: 2)
-  public static let read = AccessMode(rawValue: 4)
-}
-
 /// What permission checks look at.
 package struct PermissionAttributes: Sendable {
   package var mode: UInt32
@@ -20,7 +11,7 @@ package struct PermissionAttributes: Sendable {
     self.gid = gid
   }
   package init(_ stat: Stat) { self.init(mode: stat.mode, uid: stat.uid, gid: stat.gid) }
-  var isDirectory: Bool { mode & 0o170000 == FileMode.Kind.directory.rawValue }
+  var isDirectory: Bool { mode & FileMode.kindMask == FileMode.Kind.directory.rawValue }
 }
 
 extension Credentials {
@@ -32,7 +23,7 @@ extension Credentials {
       if has(.dacOverride) { return }
       if has(.dacReadSearch) && !wanted.contains(.write) { return }
     } else {
-      if has(.dacOverride) && (!wanted.contains(.execute) || file.mode & 0o111 != 0) { return }
+      if has(.dacOverride) && (!wanted.contains(.execute) || file.mode & FileMode.anyExecute != 0) { return }
       if has(.dacReadSearch) && wanted == .read { return }
     }
     throw .permissionDenied
@@ -46,7 +37,7 @@ extension Credentials {
     var result = self
     result.fsuid = uid
     result.fsgid = gid
-    result.effective = uid == 0 ? permitted : 0
+    result.effective = uid == 0 ? permitted : []
     return result
   }
 
@@ -56,15 +47,11 @@ extension Credentials {
 
 /// `sticky` and set-group-ID rules.
 enum PermissionRules {
-  static let setUserID: UInt32 = 0o4000
-  static let setGroupID: UInt32 = 0o2000
-  static let sticky: UInt32 = 0o1000
-
   /// Whether an entry may be removed from a directory whose sticky bit is set. - Throws: `EPERM`.
   static func checkSticky(
     _ directory: PermissionAttributes, _ file: PermissionAttributes, _ credentials: Credentials
   ) throws(Errno) {
-    guard directory.mode & sticky != 0 else { return }
+    guard directory.mode & FileMode.sticky != 0 else { return }
     if credentials.fsuid == file.uid || credentials.fsuid == directory.uid || credentials.has(.fowner) { return }
     throw .notPermitted
   }
@@ -73,20 +60,21 @@ enum PermissionRules {
   static func inherit(
     _ directory: PermissionAttributes, kind: FileMode.Kind, permissions: UInt32, _ credentials: Credentials
   ) -> (owner: Credentials, permissions: UInt32) {
-    guard directory.mode & setGroupID != 0 else { return (credentials, permissions) }
+    guard directory.mode & FileMode.setGroupID != 0 else { return (credentials, permissions) }
     var owner = credentials
     owner.fsgid = directory.gid
-    if kind == .directory { return (owner, permissions | setGroupID) }
+    if kind == .directory { return (owner, permissions | FileMode.setGroupID) }
+    let executableByGroup = FileMode.setGroupID | FileMode.groupExecute
     let strips =
-      permissions & (setGroupID | 0o010) == setGroupID | 0o010 && !credentials.isMember(of: directory.gid)
+      permissions & executableByGroup == executableByGroup && !credentials.isMember(of: directory.gid)
       && !credentials.has(.fsetid)
-    return (owner, strips ? permissions & ~setGroupID : permissions)
+    return (owner, strips ? permissions & ~FileMode.setGroupID : permissions)
   }
 
   /// The mode without what a write or a change of owner takes away; nil where nothing changes.
   static func withoutPrivileges(_ mode: UInt32) -> UInt32? {
-    var result = mode & ~setUserID
-    if mode & 0o010 != 0 { result &= ~setGroupID }
-    return result == mode ? nil : result & 0o7777
+    var result = mode & ~FileMode.setUserID
+    if mode & FileMode.groupExecute != 0 { result &= ~FileMode.setGroupID }
+    return result == mode ? nil : result & FileMode.permissionMask
   }
 }

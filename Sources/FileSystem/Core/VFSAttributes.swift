@@ -26,7 +26,7 @@ extension VFS {
     guard credentials.owns(file) else { throw .notPermitted }
     var change = AttributeChange()
     var mode = permissions & 0o7777
-    if !credentials.isMember(of: file.gid) && !credentials.has(.fsetid) { mode &= ~PermissionRules.setGroupID }
+    if !credentials.isMember(of: file.gid) && !credentials.has(.fsetid) { mode &= ~FileMode.setGroupID }
     change.permissions = mode
     return change
   }

@@ -123,11 +123,11 @@ package final class PathFile: OpenFile {
   package override func write(from buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
     throw .badFileDescriptor
   }
-  package override func seek(to offset: Int64, whence: Int32) throws(Errno) -> UInt64 { throw .badFileDescriptor }
+  package override func seek(to offset: Int64, whence: Whence) throws(Errno) -> UInt64 { throw .badFileDescriptor }
   package override func readDirectory(_ emit: (DirectoryEntry) -> Bool) throws(Errno) { throw .badFileDescriptor }
   package override func setAttributes(_ change: AttributeChange) throws(Errno) { throw .badFileDescriptor }
   package override func truncate(to size: UInt64) throws(Errno) { throw .badFileDescriptor }
-  package override func allocate(mode: Int32, offset: UInt64, length: UInt64) throws(Errno) {
+  package override func allocate(mode: AllocationMode, offset: UInt64, length: UInt64) throws(Errno) {
     throw .badFileDescriptor
   }
   package override func sync(dataOnly: Bool) throws(Errno) { throw .badFileDescriptor }

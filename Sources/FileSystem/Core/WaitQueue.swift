@@ -1,27 +1,5 @@
 import LinuxABI
 
-/// `POLL*` events of poll(2); the values of `EPOLL*` are the same.
-public struct PollEvents: OptionSet, Sendable, BitwiseCopyable {
-  public let rawValue: UInt32
-  public init(rawValue: UInt32) { self.rawValue = rawValue }
-  public static let input = PollEvents(rawValue: 0x001)
-  public static let priority = PollEvents(rawValue: 0x002)
-  public static let output = PollEvents(rawValue: 0x004)
-  public static let error = PollEvents(rawValue: 0x008)
-  public static let hangUp = PollEvents(rawValue: 0x010)
-  public static let invalid = PollEvents(rawValue: 0x020)
-  public static let readNormal = PollEvents(rawValue: 0x040)
-  public static let readBand = PollEvents(rawValue: 0x080)
-  public static let writeNormal = PollEvents(rawValue: 0x100)
-  public static let writeBand = PollEvents(rawValue: 0x200)
-  public static let readHangUp = PollEvents(rawValue: 0x2000)
-  public static let all = PollEvents(rawValue: .max)
-  /// What a readable file reports.
-  public static let readable: PollEvents = [.input, .readNormal]
-  /// What a writable file reports.
-  public static let writable: PollEvents = [.output, .writeNormal]
-}
-
 /// Something that waits on wait queues: a parked task, or an epoll item.
 package protocol Waiter: AnyObject {
   /// A queue this waiter is registered on has news. The waiter stays registered until it is removed.

@@ -97,7 +97,7 @@ package final class MemoryDevice: OpenFile {
     return count
   }
 
-  package override func seek(to offset: Int64, whence: Int32) throws(Errno) -> UInt64 { 0 }
+  package override func seek(to offset: Int64, whence: Whence) throws(Errno) -> UInt64 { 0 }
 
   package override func control(_ request: UInt32, argument: UInt64, memory: AddressSpace) throws(Errno) -> Int {
     // RNDGETENTCNT of random(4): the host's generator is ready when getrandom(2) answers.

@@ -159,7 +159,7 @@ package final class HostStream: OpenFile {
     unsafe buffer.pendingSegments.first { $0.count > 0 }
   }
 
-  package override func seek(to offset: Int64, whence: Int32) throws(Errno) -> UInt64 {
+  package override func seek(to offset: Int64, whence: Whence) throws(Errno) -> UInt64 {
     guard kind == .regular || kind == .memoryDevice else { throw .illegalSeek }
     return try Host.seek(descriptor, offset, whence: whence)
   }

@@ -20,19 +20,7 @@ package final class PairSocket: OpenFile {
     var taken = 0
     /// Descriptions sent along (`SCM_RIGHTS`); each counts as open until it is received.
     var files: [OpenFile]
-    var sender: SenderCredentials
-  }
-
-  /// `struct ucred` of unix(7).
-  package struct SenderCredentials: BitwiseCopyable, Sendable, Equatable {
-    package var process: Int32
-    package var uid: UInt32
-    package var gid: UInt32
-    package init(process: Int32, uid: UInt32, gid: UInt32) {
-      self.process = process
-      self.uid = uid
-      self.gid = gid
-    }
+    var sender: SocketCredentials
   }
 
   /// What one receive gives beside the bytes.
@@ -41,7 +29,7 @@ package final class PairSocket: OpenFile {
     /// Bytes of the message that did not fit and are lost.
     package var isTruncated = false
     package var files: [OpenFile] = []
-    package var sender: SenderCredentials?
+    package var sender: SocketCredentials?
     /// The full length of the message.
     package var fullCount = 0
     package init() {}
@@ -49,7 +37,7 @@ package final class PairSocket: OpenFile {
 
   package let kind: Kind
   /// Who made the pair (`SO_PEERCRED`).
-  package let owner: SenderCredentials
+  package let owner: SocketCredentials
   /// `SO_PASSCRED`.
   package var passesCredentials = false
   private let queue = WaitQueue()
@@ -75,7 +63,7 @@ package final class PairSocket: OpenFile {
   /// Files of messages that nobody will receive, which whoever closed this socket lets go of.
   private var unreceived: [OpenFile] = []
 
-  private init(_ kind: Kind, flags: OpenFlags, owner: SenderCredentials, passed: PassedFiles) {
+  private init(_ kind: Kind, flags: OpenFlags, owner: SocketCredentials, passed: PassedFiles) {
     self.kind = kind
     self.owner = owner
     self.passed = passed
@@ -84,7 +72,7 @@ package final class PairSocket: OpenFile {
 
   /// Makes a connected pair. `passed` counts the files that wait in all sockets.
   package static func makePair(
-    _ kind: Kind, flags: OpenFlags, owner: SenderCredentials, passed: PassedFiles = PassedFiles()
+    _ kind: Kind, flags: OpenFlags, owner: SocketCredentials, passed: PassedFiles = PassedFiles()
   ) -> (PairSocket, PairSocket) {
     let first = PairSocket(kind, flags: flags, owner: owner, passed: passed)
     let second = PairSocket(kind, flags: flags, owner: owner, passed: passed)
@@ -174,7 +162,7 @@ package final class PairSocket: OpenFile {
 
   /// Sends bytes, with files (sendmsg(2)). - Throws: `EPIPE`, `EAGAIN`, `EMSGSIZE`, `ETOOMANYREFS`.
   package func send(
-    _ buffer: inout IOBuffer, files: [OpenFile], sender: SenderCredentials
+    _ buffer: inout IOBuffer, files: [OpenFile], sender: SocketCredentials
   ) throws(Errno) -> Int {
     guard !isWriteShut else { throw .brokenPipe }
     guard let peer, !peer.isReadShut else { throw kind == .datagram ? .connectionRefused : .brokenPipe }

@@ -160,11 +160,11 @@ package final class GeneratedFile: OpenFile {
     return count
   }
 
-  package override func seek(to offset: Int64, whence: Int32) throws(Errno) -> UInt64 {
+  package override func seek(to offset: Int64, whence: Whence) throws(Errno) -> UInt64 {
     let base: Int64
     switch whence {
-    case 0: base = 0
-    case 1: base = Int64(clamping: position)
+    case .start: base = 0
+    case .current: base = Int64(clamping: position)
     default: throw .invalidArgument
     }
     let (target, overflow) = base.addingReportingOverflow(offset)

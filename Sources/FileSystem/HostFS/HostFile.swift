@@ -66,19 +66,19 @@ package final class HostFile: OpenFile {
     return done
   }
 
-  package override func seek(to offset: Int64, whence: Int32) throws(Errno) -> UInt64 {
-    if whence >= 3 {
+  package override func seek(to offset: Int64, whence: Whence) throws(Errno) -> UInt64 {
+    if whence == .data || whence == .hole {
       position = try Host.seek(reader.descriptor, offset, whence: whence)
       return position
     }
-    let size = whence == 2 ? try Host.status(reader.descriptor).size : 0
+    let size = whence == .end ? try Host.status(reader.descriptor).size : 0
     position = try SeekTarget.compute(offset, whence: whence, position: position, size: UInt64(clamping: size))
     return position
   }
 
   package override func truncate(to size: UInt64) throws(Errno) { try Host.truncate(reader.descriptor, to: size) }
 
-  package override func allocate(mode: Int32, offset: UInt64, length: UInt64) throws(Errno) {
+  package override func allocate(mode: AllocationMode, offset: UInt64, length: UInt64) throws(Errno) {
     try Host.allocate(reader.descriptor, mode: mode, offset: offset, length: length)
   }
 
@@ -98,12 +98,12 @@ package final class HostFile: OpenFile {
 
 /// Where lseek(2) goes, for files with a size.
 enum SeekTarget {
-  static func compute(_ offset: Int64, whence: Int32, position: UInt64, size: UInt64) throws(Errno) -> UInt64 {
+  static func compute(_ offset: Int64, whence: Whence, position: UInt64, size: UInt64) throws(Errno) -> UInt64 {
     let base: UInt64
     switch whence {
-    case 0: base = 0
-    case 1: base = position
-    case 2: base = size
+    case .start: base = 0
+    case .current: base = position
+    case .end: base = size
     default: throw .invalidArgument
     }
     let (target, overflow) = Int64(clamping: base).addingReportingOverflow(offset)

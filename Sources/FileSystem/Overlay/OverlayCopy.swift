@@ -35,7 +35,7 @@ enum OverlayCopy {
   /// Where data begins (lseek(2), `SEEK_DATA`); nil where only a hole is left.
   private static func nextData(_ file: FileDescriptor, from offset: UInt64) throws(Errno) -> UInt64? {
     do throws(Errno) {
-      return try Host.seek(file, Int64(clamping: offset), whence: 3)
+      return try Host.seek(file, Int64(clamping: offset), whence: .data)
     } catch .noSuchAddressOrDevice {
       return nil
     } catch .invalidArgument {

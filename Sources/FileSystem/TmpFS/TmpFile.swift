@@ -9,7 +9,7 @@ package class TmpFile: TmpInode, MappableObject {
   /// Bytes of frames counted in `usage`.
   private final var accounted: UInt64 = 0
   /// `F_SEAL_*` of memfd_create(2); nil for files that can't be sealed.
-  final var seals: UInt32?
+  final var seals: FileSeals?
   /// What it was last mapped as, for `/proc/PID/maps`.
   package final var mappingName = ""
 
@@ -60,8 +60,8 @@ package class TmpFile: TmpInode, MappableObject {
   override func setSize(_ size: UInt64) throws(Errno) {
     if size > TmpFile.sizeLimit { throw .fileTooLarge }
     if let seals {
-      if size < store.size && seals & MemoryFileSeals.shrink != 0 { throw .notPermitted }
-      if size > store.size && seals & MemoryFileSeals.grow != 0 { throw .notPermitted }
+      if size < store.size && seals.contains(.shrink) { throw .notPermitted }
+      if size > store.size && seals.contains(.grow) { throw .notPermitted }
     }
     if size > 0 { try copyUp() } else { dropLowerData() }
     willChange()
@@ -97,30 +97,29 @@ package class TmpFile: TmpInode, MappableObject {
   /// What the seals say of a write that ends at `end`.
   private final func checkWrite(upTo end: UInt64) throws(Errno) {
     guard let seals else { return }
-    if seals & MemoryFileSeals.anyWrite != 0 { throw .notPermitted }
-    if seals & MemoryFileSeals.grow != 0 && end > store.size { throw .notPermitted }
+    if !seals.isDisjoint(with: .anyWrite) { throw .notPermitted }
+    if seals.contains(.grow) && end > store.size { throw .notPermitted }
   }
 
   /// fallocate(2).
-  final func allocate(mode: Int32, offset: UInt64, length: UInt64) throws(Errno) {
+  final func allocate(mode: AllocationMode, offset: UInt64, length: UInt64) throws(Errno) {
     let (end, overflow) = offset.addingReportingOverflow(length)
     if overflow || end > TmpFile.sizeLimit { throw .fileTooLarge }
-    let keepsSize = mode & 1 != 0
-    switch mode & ~1 {
-    case 0:
+    let keepsSize = mode.contains(.keepSize)
+    switch mode.subtracting(.keepSize) {
+    case []:
       try checkRoom()
-      if let seals, seals & MemoryFileSeals.grow != 0, !keepsSize, end > store.size { throw .notPermitted }
+      if let seals, seals.contains(.grow), !keepsSize, end > store.size { throw .notPermitted }
       if length > usage.byteLimit - min(usage.bytes, usage.byteLimit) { throw .noSpace }
       try copyUp()
       try store.allocate(offset: offset, length: length)
       if !keepsSize && end > store.size { store.size = end }
-    case 2 where keepsSize, 0x10:
-      // PUNCH_HOLE, ZERO_RANGE
+    case .punchHole where keepsSize, .zeroRange:
       try checkWrite(upTo: 0)
       try copyUp()
       let inside = min(end, store.size)
       if offset < inside { try store.punch(offset: offset, length: inside - offset) }
-      if mode & 0x10 != 0 && !keepsSize && end > store.size { store.size = end }
+      if mode.contains(.zeroRange) && !keepsSize && end > store.size { store.size = end }
     default: throw .notSupported
     }
     account()
@@ -146,17 +145,6 @@ package class TmpFile: TmpInode, MappableObject {
   package final var mappingSize: UInt64 { size }
   package final var mappingDevice: UInt64 { stat.device }
   package final var mappingInode: UInt64 { stat.inode }
-}
-
-/// `F_SEAL_*` of memfd_create(2).
-package enum MemoryFileSeals {
-  package static let seal: UInt32 = 1
-  package static let shrink: UInt32 = 2
-  package static let grow: UInt32 = 4
-  package static let write: UInt32 = 8
-  package static let futureWrite: UInt32 = 16
-  package static let anyWrite: UInt32 = 24
-  package static let execute: UInt32 = 32
 }
 
 /// An open regular file in memory, or one of an overlay that is read from below until it is written.
@@ -204,13 +192,13 @@ package final class TmpOpenFile: OpenFile {
     return count
   }
 
-  package override func seek(to offset: Int64, whence: Int32) throws(Errno) -> UInt64 {
-    if whence == 3 || whence == 4 {
+  package override func seek(to offset: Int64, whence: Whence) throws(Errno) -> UInt64 {
+    if whence == .data || whence == .hole {
       guard offset >= 0, UInt64(offset) < file.size else { throw .noSuchAddressOrDevice }
       let start = UInt64(offset)
       if !file.hasOwnData {
-        position = whence == 3 ? start : file.size
-      } else if whence == 3 {
+        position = whence == .data ? start : file.size
+      } else if whence == .data {
         guard let data = file.store.nextData(from: start), data < file.size else { throw .noSuchAddressOrDevice }
         position = data
       } else {
@@ -228,7 +216,7 @@ package final class TmpOpenFile: OpenFile {
     try file.setAttributes(change)
   }
 
-  package override func allocate(mode: Int32, offset: UInt64, length: UInt64) throws(Errno) {
+  package override func allocate(mode: AllocationMode, offset: UInt64, length: UInt64) throws(Errno) {
     try file.allocate(mode: mode, offset: offset, length: length)
   }
 
@@ -245,17 +233,17 @@ package final class TmpOpenFile: OpenFile {
       of: origin, lower.descriptor, isWritable: false, name: description, device: file.stat.device)
   }
 
-  package override func seals() throws(Errno) -> UInt32 {
+  package override func seals() throws(Errno) -> FileSeals {
     guard let seals = file.seals else { throw .invalidArgument }
     return seals
   }
 
-  package override func addSeals(_ seals: UInt32) throws(Errno) {
+  package override func addSeals(_ seals: FileSeals) throws(Errno) {
     guard let old = file.seals else { throw .invalidArgument }
-    if seals & ~0x3F != 0 { throw .invalidArgument }
-    if !flags.isWritable || old & MemoryFileSeals.seal != 0 { throw .notPermitted }
-    if seals & ~old & MemoryFileSeals.write != 0, file.store.isMappedForWriting { throw .resourceBusy }
-    file.seals = old | seals
+    if !seals.isSubset(of: .all) { throw .invalidArgument }
+    if !flags.isWritable || old.contains(.seal) { throw .notPermitted }
+    if seals.subtracting(old).contains(.write), file.store.isMappedForWriting { throw .resourceBusy }
+    file.seals = old.union(seals)
   }
 
   package override func close() { lower?.close() }
@@ -269,8 +257,8 @@ extension TmpFileSystem {
     if usage.nodes >= usage.nodeLimit { throw .noSpace }
     let file = makeFile(permissions: isExecutable ? 0o777 : 0o666, owner: owner)
     file.stat.links = 0
-    file.seals = isSealable ? 0 : MemoryFileSeals.seal
-    if !isExecutable { file.seals = (file.seals ?? 0) | MemoryFileSeals.execute }
+    file.seals = isSealable ? [] : .seal
+    if !isExecutable { file.seals?.insert(.execute) }
     return TmpOpenFile(
       file, flags: [.readWrite, .largeFile], location: nil, name: "/memfd:\(name) (deleted)")
   }

@@ -56,7 +56,9 @@ package class TmpInode: Inode {
   package override func setAttributes(_ change: AttributeChange) throws(Errno) {
     if let size = change.size { try setSize(size) }
     willChange()
-    if let permissions = change.permissions { stat.mode = stat.mode & ~0o7777 | permissions & 0o7777 }
+    if let permissions = change.permissions {
+      stat.mode = stat.mode & ~FileMode.permissionMask | permissions & FileMode.permissionMask
+    }
     if let uid = change.uid { stat.uid = uid }
     if let gid = change.gid { stat.gid = gid }
     let now = fileSystem.context.now
@@ -109,10 +111,12 @@ package class TmpInode: Inode {
     return value
   }
 
-  package final override func setExtendedAttribute(_ name: String, _ value: [UInt8], flags: Int32) throws(Errno) {
+  package final override func setExtendedAttribute(
+    _ name: String, _ value: [UInt8], flags: ExtendedAttributeFlags
+  ) throws(Errno) {
     // XATTR_CREATE, XATTR_REPLACE
-    if flags & 1 != 0 && extended[name] != nil { throw .fileExists }
-    if flags & 2 != 0 && extended[name] == nil { throw .noData }
+    if flags.contains(.create) && extended[name] != nil { throw .fileExists }
+    if flags.contains(.replace) && extended[name] == nil { throw .noData }
     let others = extended.reduce(0) { $1.key == name ? $0 : $0 + $1.key.utf8.count + $1.value.count }
     if others + name.utf8.count + value.count > 1 << 16 { throw .noSpace }
     touchChangeTime()

@@ -89,17 +89,18 @@ extension Kernel {
   private func credentials(of task: Task, executing program: Program) -> Credentials {
     var credentials = task.credentials
     let mode = program.attributes.mode
+    let setsGroup = FileMode.setGroupID | FileMode.groupExecute
     if !credentials.noNewPrivileges {
-      if mode & 0o4000 != 0 { credentials.euid = program.attributes.uid }
-      if mode & 0o2010 == 0o2010 { credentials.egid = program.attributes.gid }
+      if mode & FileMode.setUserID != 0 { credentials.euid = program.attributes.uid }
+      if mode & setsGroup == setsGroup { credentials.egid = program.attributes.gid }
     }
     credentials.suid = credentials.euid
     credentials.fsuid = credentials.euid
     credentials.sgid = credentials.egid
     credentials.fsgid = credentials.egid
     if credentials.euid == 0 || credentials.uid == 0 {
-      credentials.permitted = credentials.bounding | credentials.inheritable
-      credentials.effective = credentials.euid == 0 ? credentials.permitted : 0
+      credentials.permitted = credentials.bounding.union(credentials.inheritable)
+      credentials.effective = credentials.euid == 0 ? credentials.permitted : []
     } else {
       credentials.permitted = credentials.ambient
       credentials.effective = credentials.ambient
@@ -172,7 +173,7 @@ extension Kernel {
     let kind = location.dentry.inode.kind
     guard kind == .regular else { throw kind == .symbolicLink ? .tooManySymbolicLinkLevels : .permissionDenied }
     try vfs.checkAccess(location, .execute, context.credentials)
-    guard attributes.mode & 0o111 != 0 else { throw .permissionDenied }
+    guard attributes.mode & FileMode.anyExecute != 0 else { throw .permissionDenied }
     guard location.dentry.inode.writers == 0 else { throw .textFileBusy }
     let file = try location.dentry.inode.open([], at: location)
     return (file, location, attributes)

@@ -109,7 +109,7 @@ extension Task {
   /// `RLIMIT_FSIZE`: shortens a write to a regular file. - Throws: `EFBIG`, after SIGXFSZ.
   private func limitSize(of file: OpenFile, _ buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) {
     let limit = group.limits[.fileSize].current
-    guard limit != ResourceLimits.infinity, let inode = file.inode, inode.kind == .regular else { return }
+    guard limit != ResourceLimit.infinity, let inode = file.inode, inode.kind == .regular else { return }
     var start = offset ?? file.position
     if file.flags.contains(.append) { start = UInt64(clamping: try file.attributes().size) }
     guard buffer.remaining > 0 else { return }

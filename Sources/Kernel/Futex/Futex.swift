@@ -1,13 +1,6 @@
 import LinuxABI
 import Memory
 
-/// The bits of a futex word that holds a lock: the owner's thread id and two flags (futex(2), "Robust futexes").
-enum FutexWord {
-  static let waiters: UInt32 = 0x8000_0000
-  static let ownerDied: UInt32 = 0x4000_0000
-  static let ownerMask: UInt32 = 0x3fff_ffff
-}
-
 extension Kernel {
   /// Wakes one waiter of a futex.
   func wakeFutex(at address: UInt64, in memory: AddressSpace) {
@@ -44,21 +37,21 @@ extension Kernel {
 
   private func walkRobustList(of task: Task) {
     let memory = task.memory
-    guard let head = try? memory.readArray(task.robustList, count: 3, as: UInt64.self) else { return }
-    let (offset, pending) = (head[1], head[2])
-    var entry = head[0]
+    guard let head = try? memory.readValue(task.robustList, as: RobustListHead.self) else { return }
+    let (offset, pending) = (head.futexOffset, head.pending)
+    var entry = head.first
     for _ in 0..<Kernel.robustListLimit {
-      guard entry & ~1 != task.robustList else { break }
+      guard entry.address != task.robustList else { break }
       // Read the link before the futex is released: its owner to be may free it at once.
-      let next = try? memory.readValue(entry & ~1, as: UInt64.self)
-      if entry & ~1 != pending & ~1 {
-        guard ownerDied(task, (entry & ~1) &+ offset, locks: entry & 1 != 0, isPending: false) else { return }
+      let next = try? memory.readValue(entry.address, as: RobustListLink.self)
+      if entry.address != pending.address {
+        guard ownerDied(task, entry.address &+ offset, locks: entry.locks, isPending: false) else { return }
       }
       guard let next else { return }
       entry = next
     }
-    if pending & ~1 != 0 {
-      _ = ownerDied(task, (pending & ~1) &+ offset, locks: pending & 1 != 0, isPending: true)
+    if pending.address != 0 {
+      _ = ownerDied(task, pending.address &+ offset, locks: pending.locks, isPending: true)
     }
   }
 

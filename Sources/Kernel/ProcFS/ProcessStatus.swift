@@ -51,7 +51,8 @@ extension ProcessDirectory {
       "\(task.signals.pendingSet.rawValue & 0x7fff_ffff)", "\(task.signalMask.rawValue & 0x7fff_ffff)",
       "\(ignored.rawValue & 0x7fff_ffff)", "\(caught.rawValue & 0x7fff_ffff)",
       // wchan nswap cnswap exit_signal processor rt_priority policy delayacct guest_time cguest_time
-      "0", "0", "0", "\(group.exitSignal)", "\(task.cpu.index)", "0", "\(task.attributes.schedulingPolicy)", "0", "0",
+      "0", "0", "0", "\(group.exitSignal)", "\(task.cpu.index)", "0", "\(task.attributes.schedulingPolicy.rawValue)",
+      "0", "0",
       "0",
       // start_data end_data start_brk arg_start arg_end env_start env_end exit_code
       "0", "0", "\(heap?.start ?? 0)", "\(group.argumentRange.lowerBound)", "\(group.argumentRange.upperBound)",
@@ -104,9 +105,10 @@ extension ProcessDirectory {
       ("Threads", "\(max(group.tasks.count, 1))"), ("SigQ", "\(pending)/\(group.limits[.pendingSignals].current)"),
       ("SigPnd", set(task.signals.pendingSet.rawValue)), ("ShdPnd", set(group.signals.pendingSet.rawValue)),
       ("SigBlk", set(task.signalMask.rawValue)), ("SigIgn", set(ignored.rawValue)), ("SigCgt", set(caught.rawValue)),
-      ("CapInh", set(credentials.inheritable)), ("CapPrm", set(credentials.permitted)),
-      ("CapEff", set(credentials.effective)), ("CapBnd", set(credentials.bounding)),
-      ("CapAmb", set(credentials.ambient)), ("NoNewPrivs", credentials.noNewPrivileges ? "1" : "0"), ("Seccomp", "0"),
+      ("CapInh", set(credentials.inheritable.rawValue)), ("CapPrm", set(credentials.permitted.rawValue)),
+      ("CapEff", set(credentials.effective.rawValue)), ("CapBnd", set(credentials.bounding.rawValue)),
+      ("CapAmb", set(credentials.ambient.rawValue)), ("NoNewPrivs", credentials.noNewPrivileges ? "1" : "0"),
+      ("Seccomp", "0"),
       ("Cpus_allowed", Text.hex(allowed, Int(cpus + 3) / 4)), ("Cpus_allowed_list", ProcessDirectory.list(allowed)),
       ("Mems_allowed", "1"), ("Mems_allowed_list", "0"),
       ("voluntary_ctxt_switches", "\(task.voluntarySwitches)"),
@@ -134,7 +136,7 @@ extension ProcessDirectory {
 
   func limits() throws(Errno) -> String {
     let limits = try task.group.limits
-    let rows: [(ResourceLimits.Resource, String, String)] = [
+    let rows: [(Resource, String, String)] = [
       (.cpu, "Max cpu time", "seconds"), (.fileSize, "Max file size", "bytes"), (.data, "Max data size", "bytes"),
       (.stack, "Max stack size", "bytes"), (.core, "Max core file size", "bytes"),
       (.residentSet, "Max resident set", "bytes"), (.processes, "Max processes", "processes"),
@@ -144,7 +146,7 @@ extension ProcessDirectory {
       (.nice, "Max nice priority", ""), (.realTimePriority, "Max realtime priority", ""),
       (.realTime, "Max realtime timeout", "us"),
     ]
-    func shown(_ value: UInt64) -> String { value == ResourceLimits.infinity ? "unlimited" : "\(value)" }
+    func shown(_ value: UInt64) -> String { value == ResourceLimit.infinity ? "unlimited" : "\(value)" }
     func row(_ name: String, _ soft: String, _ hard: String, _ unit: String) -> String {
       Text.left(name, 25) + " " + Text.left(soft, 20) + " " + Text.left(hard, 20) + " "
         + (unit.isEmpty ? "" : Text.left(unit, 10)) + "\n"

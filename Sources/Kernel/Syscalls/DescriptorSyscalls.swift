@@ -20,14 +20,14 @@ extension Syscalls {
     return 0
   }
 
-  /// close_range(2). Bit 1 of the flags is `CLOSE_RANGE_UNSHARE`, bit 2 `CLOSE_RANGE_CLOEXEC`.
+  /// close_range(2).
   static func closeRange(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let (first, last, flags) = (a.uint(0), a.uint(1), a.uint(2))
-    guard first <= last, flags & ~6 == 0 else { throw .invalidArgument }
-    if flags & 2 != 0 { task.unshareFiles() }
+    let (first, last, flags) = (a.uint(0), a.uint(1), CloseRangeFlags(rawValue: a.uint(2)))
+    guard first <= last, flags.isSubset(of: [.unshare, .closeOnExec]) else { throw .invalidArgument }
+    if flags.contains(.unshare) { task.unshareFiles() }
     for descriptor in task.files.descriptors {
       guard UInt32(descriptor) >= first, UInt32(descriptor) <= last else { continue }
-      if flags & 4 != 0 {
+      if flags.contains(.closeOnExec) {
         try task.files.setCloseOnExec(descriptor, true)
       } else {
         try task.files.close(descriptor)
@@ -79,9 +79,9 @@ extension Syscalls {
       return Int(try task.addFile(file, closeOnExec: command == .duplicateCloseOnExec, minimum: a.int(2)))
     case .duplicateQuery:
       return try task.files.file(a.int(2)) === file ? 1 : 0
-    case .getDescriptorFlags: return slot.closeOnExec ? 1 : 0
+    case .getDescriptorFlags: return slot.closeOnExec ? Int(DescriptorFlags.closeOnExec.rawValue) : 0
     case .setDescriptorFlags:
-      try task.files.setCloseOnExec(descriptor, a.uint(2) & 1 != 0)
+      try task.files.setCloseOnExec(descriptor, DescriptorFlags(rawValue: a.uint(2)).contains(.closeOnExec))
       return 0
     case .getStatusFlags:
       let hidden: OpenFlags = [.create, .exclusive, .truncate, .noControllingTTY, .closeOnExec]
@@ -135,8 +135,8 @@ extension Syscalls {
       return pipe.capacity
     case .addSeals:
       guard file.flags.isWritable else { throw .notPermitted }
-      try file.addSeals(a.uint(2))
-    case .getSeals: return Int(try file.seals())
+      try file.addSeals(FileSeals(rawValue: a.uint(2)))
+    case .getSeals: return Int(try file.seals().rawValue)
     default: throw .invalidArgument
     }
     return 0

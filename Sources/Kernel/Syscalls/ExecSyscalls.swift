@@ -25,27 +25,23 @@ extension Syscalls {
     return 0
   }
 
-  private static let emptyPath: Int32 = 0x1000
-  private static let symbolicLinkNoFollow: Int32 = 0x100
-  private static let currentDirectory: Int32 = -100
-
   /// execveat(2).
   static func execveat(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     if let kept = task.retry.object as? ExecRequest {
       try task.kernel.execute(task, kept)
       return 0
     }
-    let flags = a.int(4)
-    guard flags & ~(emptyPath | symbolicLinkNoFollow) == 0 else { throw .invalidArgument }
+    let flags = AtFlags(rawValue: a.uint(4))
+    guard flags.isSubset(of: [.emptyPath, .symbolicLinkNoFollow]) else { throw .invalidArgument }
     let path = try task.memory.readCString(a[1], limit: 4096)
     let request = ExecRequest(path: path, arguments: try strings(task, a[2]), environment: try strings(task, a[3]))
-    if path.first != UInt8(ascii: "/"), a.int(0) != currentDirectory {
+    if path.first != UInt8(ascii: "/"), a.int(0) != AtFlags.workingDirectory {
       let file = try task.files.file(a.int(0))
       // A memfd has no place but itself.
       request.base = file.location ?? OpenFileInode.location(of: file, in: task.kernel.vfs.memoryFiles)
     }
-    if flags & emptyPath != 0 { request.options.insert(.emptyPath) }
-    if flags & symbolicLinkNoFollow != 0 { request.options.insert(.noFollow) }
+    if flags.contains(.emptyPath) { request.options.insert(.emptyPath) }
+    if flags.contains(.symbolicLinkNoFollow) { request.options.insert(.noFollow) }
     try check(request, task)
     task.retry.object = request
     try task.kernel.execute(task, request)

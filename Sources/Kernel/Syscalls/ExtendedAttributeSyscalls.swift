@@ -62,8 +62,8 @@ extension Syscalls {
   }
 
   private static func set(_ task: Task, _ a: SyscallArguments, _ form: Form) throws(Errno) -> Int {
-    let flags = a.int(4)
-    guard flags & ~3 == 0 else { throw .invalidArgument }
+    let flags = ExtendedAttributeFlags(rawValue: a.uint(4))
+    guard flags.isSubset(of: [.create, .replace]) else { throw .invalidArgument }
     guard a[3] <= 65536 else { throw .argListTooLong }
     let value = a[3] == 0 ? [] : try task.memory.read(a[2], count: Int(a[3]))
     let (inode, name) = try attribute(task, a, form, writing: true)

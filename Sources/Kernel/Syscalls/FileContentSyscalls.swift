@@ -54,9 +54,10 @@ extension Syscalls {
     guard file.inode?.kind == .regular else { throw .operationNotSupportedByDevice }
     let (end, overflow) = a.long(2).addingReportingOverflow(a.long(3))
     guard !overflow else { throw .fileTooLarge }
-    if a.int(1) & 1 == 0 { try checkSize(task, UInt64(end)) }
+    let mode = AllocationMode(rawValue: a.uint(1))
+    if !mode.contains(.keepSize) { try checkSize(task, UInt64(end)) }
     try VFS.removePrivileges(of: file, task.credentials)
-    try file.allocate(mode: a.int(1), offset: a[2], length: a[3])
+    try file.allocate(mode: mode, offset: a[2], length: a[3])
     return 0
   }
 
@@ -86,7 +87,7 @@ extension Syscalls {
   /// sync_file_range(2): checks its arguments; fsync(2) is the call that makes promises.
   static func syncFileRange(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let file = try task.openFile(a.int(0))
-    guard a.uint(3) & ~7 == 0, a.long(1) >= 0, a.long(2) >= 0,
+    guard SyncRangeFlags(rawValue: a.uint(3)).isSubset(of: .all), a.long(1) >= 0, a.long(2) >= 0,
       !a.long(1).addingReportingOverflow(a.long(2)).overflow
     else { throw .invalidArgument }
     switch file.inode?.kind {
@@ -101,7 +102,7 @@ extension Syscalls {
   static func fadvise64(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let file = try task.openFile(a.int(0))
     guard file.pipe == nil else { throw .illegalSeek }
-    guard (0...5).contains(a.int(3)), a.long(2) >= 0 else { throw .invalidArgument }
+    guard FileAdvice(rawValue: a.int(3)) != nil, a.long(2) >= 0 else { throw .invalidArgument }
     return 0
   }
 
@@ -168,12 +169,12 @@ extension Syscalls {
   /// flock(2).
   static func flock(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let file = try task.openFile(a.int(0))
-    let operation = a.int(1)
+    let operation = FlockOperation(rawValue: a.int(1))
     let kind: FileLockKind?
-    switch operation & ~4 {
-    case 1: kind = .read
-    case 2: kind = .write
-    case 8: kind = nil
+    switch operation.subtracting(.nonBlocking) {
+    case .shared: kind = .read
+    case .exclusive: kind = .write
+    case .unlock: kind = nil
     default: throw .invalidArgument
     }
     // Files without an inode can't be opened twice: nobody to lock out.
@@ -185,7 +186,7 @@ extension Syscalls {
     do throws(Errno) {
       try locks.lockWhole(file, kind)
     } catch {
-      guard error == .wouldBlock, operation & 4 == 0 else { throw error }
+      guard error == .wouldBlock, !operation.contains(.nonBlocking) else { throw error }
       throw task.wait(on: [locks.waitQueue])
     }
     return 0

@@ -9,28 +9,12 @@ extension Syscalls {
     .init(.get_robust_list, getRobustList, [.pid, .pointer, .pointer]),
   ]
 
-  private enum FutexOperation: Int32 {
-    case wait = 0
-    case wake = 1
-    case requeue = 3
-    case compareRequeue = 4
-    case wakeOperation = 5
-    case lock = 6
-    case unlock = 7
-    case tryLock = 8
-    case waitBitset = 9
-    case wakeBitset = 10
-    case lockMonotonic = 13
-  }
-  private static let privateFlag: Int32 = 128
-  private static let realTimeFlag: Int32 = 256
-
   /// futex(2). Without the requeueing of `FUTEX_WAIT` to priority-inheritance futexes.
   static func futex(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let flags = a.int(1)
-    guard let operation = FutexOperation(rawValue: flags & ~(privateFlag | realTimeFlag)) else { throw .noFunction }
-    let isPrivate = flags & privateFlag != 0
-    let usesRealTime = flags & realTimeFlag != 0
+    let flags = FutexFlags(rawValue: a.uint(1)).intersection(.all)
+    guard let operation = FutexOperation(rawValue: a.uint(1) & ~FutexFlags.all.rawValue) else { throw .noFunction }
+    let isPrivate = flags.contains(.isPrivate)
+    let usesRealTime = flags.contains(.clockRealTime)
     let kernel = task.kernel
     switch operation {
     case .wait, .waitBitset:
@@ -65,9 +49,10 @@ extension Syscalls {
     case .tryLock:
       try kernel.lockFutex(task, at: a[0], isPrivate: isPrivate, isTrial: true)
       return 0
-    default:
+    case .unlock:
       try kernel.unlockFutex(task, at: a[0], isPrivate: isPrivate)
       return 0
+    case .wait, .waitBitset, .lock, .lockMonotonic, .waitRequeue, .compareRequeueToLock: throw .noFunction
     }
   }
 
@@ -106,42 +91,18 @@ extension Syscalls {
 
   /// `FUTEX_WAKE_OP`: changes a second word, wakes waiters of the first and, depending on what was there, of the second.
   private static func wakeOperation(_ task: Task, _ a: SyscallArguments, isPrivate: Bool) throws(Errno) -> Int {
-    let code = a.uint(5)
     let first = try key(task, a[0], isPrivate)
     let second = try key(task, a[4], isPrivate)
-    // Both arguments are signed, 12 bits wide.
-    var operand = Int32(bitPattern: code << 8) >> 20
-    let comparand = Int32(bitPattern: code << 20) >> 20
-    if code & 0x8000_0000 != 0 { operand = 1 << (operand & 31) }
-    let bits = UInt32(bitPattern: operand)
-    let change: (UInt32) -> UInt32
-    switch code >> 28 & 7 {
-    case 0: change = { _ in bits }
-    case 1: change = { $0 &+ bits }
-    case 2: change = { $0 | bits }
-    case 3: change = { $0 & ~bits }
-    case 4: change = { $0 ^ bits }
-    default: throw .noFunction
-    }
-    guard code >> 24 & 15 <= 5 else { throw .noFunction }
-    let old = Int32(bitPattern: try task.memory.updateWord(a[4], change))
+    guard let change = FutexWakeChange(a.uint(5)) else { throw .noFunction }
+    let old = try task.memory.updateWord(a[4], change.changed)
     var woken = try task.kernel.futexes.wake(first, count: a.int(2), bitset: .max)
-    let matches: Bool
-    switch code >> 24 & 15 {
-    case 0: matches = old == comparand
-    case 1: matches = old != comparand
-    case 2: matches = old < comparand
-    case 3: matches = old <= comparand
-    case 4: matches = old > comparand
-    default: matches = old >= comparand
-    }
-    if matches { woken += try task.kernel.futexes.wake(second, count: a.int(3), bitset: .max) }
+    if change.matches(old) { woken += try task.kernel.futexes.wake(second, count: a.int(3), bitset: .max) }
     return woken
   }
 
   /// set_robust_list(2).
   static func setRobustList(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a[1] == robustListHeadSize else { throw .invalidArgument }
+    guard a[1] == RobustListHead.size else { throw .invalidArgument }
     task.robustList = a[0]
     return 0
   }
@@ -156,11 +117,8 @@ extension Syscalls {
     {
       throw .notPermitted
     }
-    try task.memory.writeValue(a[2], robustListHeadSize)
+    try task.memory.writeValue(a[2], RobustListHead.size)
     try task.memory.writeValue(a[1], target.robustList)
     return 0
   }
-
-  /// `sizeof(struct robust_list_head)`.
-  private static let robustListHeadSize: UInt64 = 24
 }

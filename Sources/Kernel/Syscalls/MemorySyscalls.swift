@@ -64,7 +64,7 @@ extension Syscalls {
         guard !protection.contains(.write) else { throw .permissionDenied }
         request.maximumProtection = [.read, .execute]
       }
-      if flags.contains(.shared), let seals = try? file.seals(), seals & MemoryFileSeals.anyWrite != 0 {
+      if flags.contains(.shared), let seals = try? file.seals(), !seals.isDisjoint(with: .anyWrite) {
         guard !protection.contains(.write) else { throw .notPermitted }
         request.maximumProtection.remove(.write)
       }
@@ -109,15 +109,14 @@ extension Syscalls {
 
   /// madvise(2).
   static func madvise(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.memory.advise(a[0], length: a[1], advice: a.int(2))
+    guard let advice = MemoryAdvice(rawValue: a.int(2)) else { throw .invalidArgument }
+    try task.memory.advise(a[0], length: a[1], advice: advice)
     return 0
   }
 
   /// msync(2).
   static func msync(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let flags = a.int(2)
-    guard flags & ~7 == 0, flags & 5 != 5, a[0] & Layout.pageMask == 0 else { throw .invalidArgument }
-    try task.memory.sync(a[0], length: a[1], flags: flags)
+    try task.memory.sync(a[0], length: a[1], flags: MemorySyncFlags(rawValue: a.uint(2)))
     return 0
   }
 
@@ -166,9 +165,9 @@ extension Syscalls {
 
   /// mlock2(2).
   static func mlock2(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    // MLOCK_ONFAULT
-    guard a[2] & ~1 == 0 else { throw .invalidArgument }
-    return try lock(task, a[0], a[1], fills: a[2] == 0)
+    let flags = LockFlags(rawValue: a[2])
+    guard flags.isSubset(of: .onFault) else { throw .invalidArgument }
+    return try lock(task, a[0], a[1], fills: flags.isEmpty)
   }
 
   /// munlock(2).
@@ -180,12 +179,12 @@ extension Syscalls {
 
   /// mlockall(2). With `MCL_ONFAULT`, mappings made later are not counted as locked.
   static func mlockall(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let flags = a.int(0)
-    guard flags & ~7 == 0, flags & 3 != 0 else { throw .invalidArgument }
-    let isCurrent = flags & 1 != 0
+    let flags = LockAllFlags(rawValue: a.uint(0))
+    guard flags.isSubset(of: .all), !flags.isDisjoint(with: [.current, .future]) else { throw .invalidArgument }
+    let isCurrent = flags.contains(.current)
     try checkLockLimit(task, isCurrent ? task.memory.totalBytes : 0, .noMemory)
-    task.memory.locksMappings = flags & 6 == 2
-    if isCurrent { task.memory.setAllLocked(true, fills: flags & 4 == 0) }
+    task.memory.locksMappings = flags.contains(.future) && !flags.contains(.onFault)
+    if isCurrent { task.memory.setAllLocked(true, fills: !flags.contains(.onFault)) }
     return 0
   }
 

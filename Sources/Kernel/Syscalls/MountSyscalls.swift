@@ -42,13 +42,13 @@ extension Syscalls {
 
   /// umount2(2). A mount whose files are open goes too; those files live on.
   static func umount2(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let flags = a.uint(1)
-    guard flags & ~0xf == 0 else { throw .invalidArgument }
+    let flags = UnmountFlags(rawValue: a.uint(1))
+    guard flags.isSubset(of: .all) else { throw .invalidArgument }
     guard task.credentials.has(.sysAdmin) else { throw .notPermitted }
-    let location = try task.resolve(a[0], flags & 8 != 0 ? .noFollow : [])
+    let location = try task.resolve(a[0], flags.contains(.noFollow) ? .noFollow : [])
     // MNT_EXPIRE marks first; nothing expires here.
-    if flags & 4 != 0 { throw .resourceTemporarilyUnavailable }
-    try task.kernel.vfs.unmount(location, detach: flags & 2 != 0)
+    if flags.contains(.expire) { throw .resourceTemporarilyUnavailable }
+    try task.kernel.vfs.unmount(location, detach: flags.contains(.detach))
     return 0
   }
 

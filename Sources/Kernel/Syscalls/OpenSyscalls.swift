@@ -32,28 +32,31 @@ extension Syscalls {
   /// openat2(2). `RESOLVE_CACHED` always asks to try again without it.
   static func openat2(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let size = a[3]
-    guard size >= 24 else { throw .invalidArgument }
+    guard size >= OpenHow.size else { throw .invalidArgument }
     guard size <= 4096 else { throw .argListTooLong }
     let how = try task.memory.readValue(a[2], as: OpenHow.self)
-    if size > 24, try task.memory.read(a[2] &+ 24, count: Int(size) - 24).contains(where: { $0 != 0 }) {
+    if size > OpenHow.size,
+      try task.memory.read(a[2] &+ OpenHow.size, count: Int(size - OpenHow.size)).contains(where: { $0 != 0 })
+    {
       throw .argListTooLong
     }
-    let known: UInt64 = 0o37777703
-    guard how.flags & ~known == 0 else { throw .invalidArgument }
+    guard how.flags & ~UInt64(OpenFlags.all.rawValue) == 0 else { throw .invalidArgument }
     let flags = OpenFlags(rawValue: UInt32(truncatingIfNeeded: how.flags))
     let makes = flags.contains(.create) || flags.contains(.temporary)
-    guard makes ? how.mode & ~0o7777 == 0 : how.mode == 0 else { throw .invalidArgument }
+    guard makes ? how.mode & ~UInt64(FileMode.permissionMask) == 0 : how.mode == 0 else { throw .invalidArgument }
     if flags.contains(.path), !flags.isSubset(of: [.path, .directory, .noFollow, .closeOnExec]) {
       throw .invalidArgument
     }
-    guard how.resolve & ~0x3f == 0, how.resolve & 0x18 != 0x18 else { throw .invalidArgument }
-    if how.resolve & 0x20 != 0 { throw .wouldBlock }
+    guard how.resolve.isSubset(of: .all), !how.resolve.isSuperset(of: [.beneath, .inRoot]) else {
+      throw .invalidArgument
+    }
+    if how.resolve.contains(.cached) { throw .wouldBlock }
     var options: ResolveOptions = []
-    if how.resolve & 0x01 != 0 { options.insert(.noCrossing) }
-    if how.resolve & 0x02 != 0 { options.insert(.noMagicLinks) }
-    if how.resolve & 0x04 != 0 { options.formUnion([.noSymbolicLinks, .noMagicLinks]) }
-    if how.resolve & 0x08 != 0 { options.insert(.beneath) }
-    if how.resolve & 0x10 != 0 { options.insert(.inRoot) }
+    if how.resolve.contains(.noCrossing) { options.insert(.noCrossing) }
+    if how.resolve.contains(.noMagicLinks) { options.insert(.noMagicLinks) }
+    if how.resolve.contains(.noSymbolicLinks) { options.formUnion([.noSymbolicLinks, .noMagicLinks]) }
+    if how.resolve.contains(.beneath) { options.insert(.beneath) }
+    if how.resolve.contains(.inRoot) { options.insert(.inRoot) }
     return try open(
       task, at: a.int(0), a[1], flags, mode: UInt32(truncatingIfNeeded: how.mode), options)
   }
@@ -103,17 +106,19 @@ extension Syscalls {
 
   /// memfd_create(2), without huge pages.
   static func memfdCreate(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let flags = a.uint(1)
-    // CLOEXEC, ALLOW_SEALING, NOEXEC_SEAL, EXEC
-    guard flags & ~0x1b == 0, flags & 0x18 != 0x18 else { throw .invalidArgument }
+    let flags = MemoryFileFlags(rawValue: a.uint(1))
+    guard flags.isSubset(of: [.closeOnExec, .allowSealing, .noExecuteSeal, .execute]),
+      !flags.isSuperset(of: [.noExecuteSeal, .execute])
+    else { throw .invalidArgument }
     let name: [UInt8]
     do throws(Errno) { name = try task.memory.readCString(a[0], limit: 250) } catch .fileNameTooLong {
       throw .invalidArgument
     }
     let file = try task.kernel.vfs.memoryFiles.makeMemoryFile(
-      FileName.string(name), isSealable: flags & 0x0a != 0, isExecutable: flags & 8 == 0, owner: task.credentials)
+      FileName.string(name), isSealable: !flags.isDisjoint(with: [.allowSealing, .noExecuteSeal]),
+      isExecutable: !flags.contains(.noExecuteSeal), owner: task.credentials)
     do throws(Errno) {
-      return Int(try task.addFile(file, closeOnExec: flags & 1 != 0))
+      return Int(try task.addFile(file, closeOnExec: flags.contains(.closeOnExec)))
     } catch {
       file.close()
       throw error

@@ -42,10 +42,11 @@ extension Syscalls {
     Int(try task.addFile(EventFile(initial: a.uint(0), isSemaphore: false, flags: []), closeOnExec: false))
   }
 
-  /// eventfd2, which eventfd(2) of glibc calls. Bit 0 of the flags is `EFD_SEMAPHORE`.
+  /// eventfd2, which eventfd(2) of glibc calls.
   static func eventfd2(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let flags = try descriptorFlags(a.uint(1) & ~1)
-    let file = EventFile(initial: a.uint(0), isSemaphore: a.uint(1) & 1 != 0, flags: flags)
+    let flags = try descriptorFlags(a.uint(1) & ~EventFlags.semaphore.rawValue)
+    let file = EventFile(
+      initial: a.uint(0), isSemaphore: EventFlags(rawValue: a.uint(1)).contains(.semaphore), flags: flags)
     return Int(try task.addFile(file, closeOnExec: flags.contains(.closeOnExec)))
   }
 
@@ -54,18 +55,18 @@ extension Syscalls {
     guard let clock = ClockID(rawValue: a.int(0)) else { throw .invalidArgument }
     let flags = try descriptorFlags(a.uint(1))
     let isAlarm = clock == .realTimeAlarm || clock == .bootTimeAlarm
-    // CAP_WAKE_ALARM is bit 35.
-    if isAlarm, task.credentials.effective & 1 << 35 == 0 { throw .notPermitted }
+    if isAlarm, !task.credentials.has(.wakeAlarm) { throw .notPermitted }
     let file = TimerFile(clock: clock, flags: flags, services: task.services)
     return Int(try task.addFile(file, closeOnExec: flags.contains(.closeOnExec)))
   }
 
-  /// timerfd_settime(2). Bit 0 is `TFD_TIMER_ABSTIME`, bit 1 `TFD_TIMER_CANCEL_ON_SET`.
+  /// timerfd_settime(2). `TFD_TIMER_CANCEL_ON_SET` has no effect: the clock is not set.
   static func timerfdSettime(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let file = try timerFile(task, a.int(0))
-    guard a.uint(1) & ~3 == 0 else { throw .invalidArgument }
+    let flags = TimerFlags(rawValue: a.uint(1))
+    guard flags.isSubset(of: [.absolute, .cancelOnSet]) else { throw .invalidArgument }
     let setting = try task.memory.readValue(a[2], as: TimerSetting.self)
-    let old = try file.set(setting, isAbsolute: a.uint(1) & 1 != 0)
+    let old = try file.set(setting, isAbsolute: flags.contains(.absolute))
     if a[3] != 0 { try task.memory.writeValue(a[3], old) }
     return 0
   }

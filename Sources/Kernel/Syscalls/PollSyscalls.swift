@@ -139,7 +139,7 @@ extension Syscalls {
     _ task: Task, _ address: UInt64, isTimeval: Bool, _ body: () throws(Errno) -> Int
   ) throws(Errno) -> Int {
     func report() {
-      guard address != 0, let deadline = task.retry.deadline, !task.attributes.keepsTimeouts else { return }
+      guard address != 0, let deadline = task.retry.deadline, !task.attributes.personality.keepsTimeouts else { return }
       let now = task.kernel.monotonicTime
       var left = Timespec(nanoseconds: Int64(clamping: deadline > now ? deadline - now : 0))
       if isTimeval { left.nanoseconds /= 1000 }

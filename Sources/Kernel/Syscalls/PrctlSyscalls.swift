@@ -10,54 +10,54 @@ extension Syscalls {
 
   /// prctl(2): the options that Apus has a meaning for; others are `EINVAL`, as on a kernel without them.
   static func prctl(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    if let result = try taskOption(task, a) { return result }
-    if let result = try credentialOption(task, a) { return result }
-    throw .invalidArgument
+    guard let option = PrctlOption(rawValue: a.int(0)) else { throw .invalidArgument }
+    if let result = try taskOption(task, option, a) { return result }
+    return try credentialOption(task, option, a)
   }
 
   private static func requireZeros(_ a: SyscallArguments, from index: Int) throws(Errno) {
     for position in index..<5 where a[position] != 0 { throw .invalidArgument }
   }
 
-  private static func taskOption(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int? {
-    switch a.int(0) {
-    case 1:  // PR_SET_PDEATHSIG
+  private static func taskOption(_ task: Task, _ option: PrctlOption, _ a: SyscallArguments) throws(Errno) -> Int? {
+    switch option {
+    case .setParentDeathSignal:
       guard (0...UInt64(Signal.maximum)).contains(a[1]) else { throw .invalidArgument }
       task.parentDeathSignal = Int32(a[1])
-    case 2: try task.memory.writeValue(a[1], task.parentDeathSignal)
-    case 3: return task.group.isDumpable ? 1 : 0
-    case 4:  // PR_SET_DUMPABLE
+    case .getParentDeathSignal: try task.memory.writeValue(a[1], task.parentDeathSignal)
+    case .getDumpable: return task.group.isDumpable ? 1 : 0
+    case .setDumpable:
       guard a[1] <= 1 else { throw .invalidArgument }
       task.group.isDumpable = a[1] == 1
-    case 15:  // PR_SET_NAME
+    case .setName:
       task.name = try commandName(task, a[1])
-    case 16:
+    case .getName:
       let name = Array(task.name.utf8.prefix(15))
       try task.memory.write(a[1], name + [UInt8](repeating: 0, count: 16 - name.count))
-    case 21: return 0  // PR_GET_SECCOMP: no guest has a filter.
-    case 25: try task.memory.writeValue(a[1], Int32(1))  // PR_GET_TSC: PR_TSC_ENABLE
-    case 26:
-      guard a[1] == 1 else { throw .invalidArgument }
-    case 29:  // PR_SET_TIMERSLACK
+    case .getSeccomp: return 0  // No guest has a filter.
+    case .getTimestampCounter: try task.memory.writeValue(a[1], PrctlValue.timestampCounterEnabled)
+    case .setTimestampCounter:
+      guard a[1] == UInt64(PrctlValue.timestampCounterEnabled) else { throw .invalidArgument }
+    case .setTimerSlack:
       task.attributes.timerSlack = a[1] == 0 ? task.attributes.defaultTimerSlack : a[1]
-    case 30: return Int(clamping: task.attributes.timerSlack)
-    case 36:  // PR_SET_CHILD_SUBREAPER
+    case .getTimerSlack: return Int(clamping: task.attributes.timerSlack)
+    case .setChildSubreaper:
       task.group.isSubreaper = a[1] != 0
-    case 37: try task.memory.writeValue(a[1], Int32(task.group.isSubreaper ? 1 : 0))
-    case 40: try task.memory.writeValue(a[1], task.clearChildTID)  // PR_GET_TID_ADDRESS
-    case 41:  // PR_SET_THP_DISABLE
+    case .getChildSubreaper: try task.memory.writeValue(a[1], Int32(task.group.isSubreaper ? 1 : 0))
+    case .getTIDAddress: try task.memory.writeValue(a[1], task.clearChildTID)
+    case .setHugePagesDisabled:
       try requireZeros(a, from: 2)
       task.attributes.disablesHugePages = a[1] != 0
-    case 42:
+    case .getHugePagesDisabled:
       try requireZeros(a, from: 1)
       return task.attributes.disablesHugePages ? 1 : 0
-    case 57:  // PR_SET_IO_FLUSHER
+    case .setIOFlusher:
       guard task.credentials.has(.sysResource) else { throw .notPermitted }
       guard a[1] <= 1 else { throw .invalidArgument }
       task.attributes.ioFlusher = a[1] == 1
-    case 58: return task.attributes.ioFlusher ? 1 : 0
-    case 0x5356_4d41: try nameMapping(task, a)  // PR_SET_VMA
-    case 0x4155_5856:  // PR_GET_AUXV
+    case .getIOFlusher: return task.attributes.ioFlusher ? 1 : 0
+    case .setMapping: try nameMapping(task, a)
+    case .getAuxiliaryVector:
       try requireZeros(a, from: 3)
       let bytes = task.group.auxiliaryVector
       try task.memory.writeArray(a[1], Array(bytes.prefix(Int(min(a[2], 4096) / 8))))
@@ -80,7 +80,7 @@ extension Syscalls {
 
   /// `PR_SET_VMA_ANON_NAME`.
   private static func nameMapping(_ task: Task, _ a: SyscallArguments) throws(Errno) {
-    guard a[1] == 0, a[2] & Layout.pageMask == 0 else { throw .invalidArgument }
+    guard a[1] == PrctlValue.anonymousMappingName, a[2] & Layout.pageMask == 0 else { throw .invalidArgument }
     guard let length = a[3].pageUp, !a[2].addingReportingOverflow(length).overflow else { throw .invalidArgument }
     if length == 0 { return }
     if a[4] == 0 { return task.memory.setName(start: a[2], length: length, name: "") }
@@ -93,11 +93,14 @@ extension Syscalls {
     task.memory.setName(start: a[2], length: length, name: "[anon:\(String(decoding: name, as: UTF8.self))]")
   }
 
-  private static func credentialOption(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int? {
+  /// The options that deal with capabilities and privileges.
+  private static func credentialOption(
+    _ task: Task, _ option: PrctlOption, _ a: SyscallArguments
+  ) throws(Errno) -> Int {
     let bits = task.attributes.secureBits
-    switch a.int(0) {
-    case 7: return bits.contains(.keepCapabilities) ? 1 : 0  // PR_GET_KEEPCAPS
-    case 8:
+    switch option {
+    case .getKeepCapabilities: return bits.contains(.keepCapabilities) ? 1 : 0
+    case .setKeepCapabilities:
       guard a[1] <= 1 else { throw .invalidArgument }
       guard !bits.contains(.keepCapabilitiesLocked) else { throw .notPermitted }
       if a[1] == 1 {
@@ -105,31 +108,32 @@ extension Syscalls {
       } else {
         task.attributes.secureBits.remove(.keepCapabilities)
       }
-    case 23:  // PR_CAPBSET_READ
-      return try has(a[1], in: task.credentials.bounding)
-    case 24:
-      _ = try has(a[1], in: 0)
+    case .readBoundingCapability:
+      return task.credentials.bounding.isSuperset(of: try capability(a[1])) ? 1 : 0
+    case .dropBoundingCapability:
+      let capability = try capability(a[1])
       guard task.credentials.has(.setpcap) else { throw .notPermitted }
-      task.credentials.bounding &= ~(1 << a[1])
-    case 27: return Int(bits.rawValue)  // PR_GET_SECUREBITS
-    case 28: try setSecureBits(task, a[1])
-    case 38:  // PR_SET_NO_NEW_PRIVS
+      task.credentials.bounding.subtract(capability)
+    case .getSecureBits: return Int(bits.rawValue)
+    case .setSecureBits: try setSecureBits(task, a[1])
+    case .setNoNewPrivileges:
       guard a[1] == 1 else { throw .invalidArgument }
       try requireZeros(a, from: 2)
       task.credentials.noNewPrivileges = true
-    case 39:
+    case .getNoNewPrivileges:
       try requireZeros(a, from: 1)
       return task.credentials.noNewPrivileges ? 1 : 0
-    case 47: return try ambient(task, a)  // PR_CAP_AMBIENT
-    default: return nil
+    case .ambientCapability: return try ambient(task, a)
+    default: throw .invalidArgument
     }
     return 0
   }
 
   /// - Throws: `EINVAL` where there is no such capability.
-  private static func has(_ capability: UInt64, in set: UInt64) throws(Errno) -> Int {
-    guard capability < 64, Credentials.allCapabilities & (1 << capability) != 0 else { throw .invalidArgument }
-    return set & (1 << capability) != 0 ? 1 : 0
+  private static func capability(_ number: UInt64) throws(Errno) -> CapabilitySet {
+    let set = CapabilitySet(rawValue: number < 64 ? 1 << number : 0)
+    guard !set.isDisjoint(with: .all) else { throw .invalidArgument }
+    return set
   }
 
   private static func setSecureBits(_ task: Task, _ value: UInt64) throws(Errno) {
@@ -145,23 +149,23 @@ extension Syscalls {
   }
 
   private static func ambient(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    if a.int(1) == 4 {  // PR_CAP_AMBIENT_CLEAR_ALL
+    let operation = AmbientOperation(rawValue: a.int(1))
+    if operation == .clearAll {
       try requireZeros(a, from: 2)
-      task.credentials.ambient = 0
+      task.credentials.ambient = []
       return 0
     }
     try requireZeros(a, from: 3)
-    let isSet = try has(a[2], in: task.credentials.ambient)
-    let bit: UInt64 = 1 << a[2]
-    switch a.int(1) {
-    case 1: return isSet
-    case 2:
-      guard task.credentials.permitted & task.credentials.inheritable & bit != 0,
+    let capability = try capability(a[2])
+    switch operation {
+    case .isSet: return task.credentials.ambient.isSuperset(of: capability) ? 1 : 0
+    case .raise:
+      guard task.credentials.permitted.intersection(task.credentials.inheritable).isSuperset(of: capability),
         !task.attributes.secureBits.contains(.noAmbientRaise)
       else { throw .notPermitted }
-      task.credentials.ambient |= bit
-    case 3: task.credentials.ambient &= ~bit
-    default: throw .invalidArgument
+      task.credentials.ambient.formUnion(capability)
+    case .lower: task.credentials.ambient.subtract(capability)
+    case .clearAll, nil: throw .invalidArgument
     }
     return 0
   }

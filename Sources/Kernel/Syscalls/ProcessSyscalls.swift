@@ -112,26 +112,19 @@ extension Syscalls {
     return 0
   }
 
-  private static let noHang: Int32 = 1
-  private static let untraced: Int32 = 2
-  private static let exited: Int32 = 4
-  private static let continued: Int32 = 8
-  private static let noWait: Int32 = 0x0100_0000
-  private static let noThread: Int32 = 0x2000_0000
-  private static let all: Int32 = 0x4000_0000
-  private static let clone: Int32 = .min
-
   /// wait4(2), which waitpid(2) calls.
   static func wait4(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let options = a.int(2)
-    guard options & ~(noHang | untraced | continued | noThread | all | clone) == 0 else { throw .invalidArgument }
+    let options = WaitOptions(rawValue: a.uint(2))
+    guard options.isSubset(of: [.noHang, .stopped, .continued, .noThread, .all, .clone]) else {
+      throw .invalidArgument
+    }
     let pid = a.int(0)
     guard pid != .min else { throw .noSuchProcess }
     var selector = WaitSelector(target: target(pid, task))
-    selector.stopped = options & untraced != 0
-    selector.continued = options & continued != 0
-    selector.all = options & all != 0
-    selector.clonesOnly = options & clone != 0
+    selector.stopped = options.contains(.stopped)
+    selector.continued = options.contains(.continued)
+    selector.all = options.contains(.all)
+    selector.clonesOnly = options.contains(.clone)
     guard let report = try change(of: task, selector, options) else { return 0 }
     if a[1] != 0 { try task.memory.writeValue(a[1], report.status.rawValue) }
     if a[3] != 0 { try task.memory.writeValue(a[3], Rusage(report.usage)) }
@@ -140,32 +133,33 @@ extension Syscalls {
 
   /// waitid(2).
   static func waitid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let options = a.int(3)
-    guard options & ~(noHang | untraced | exited | continued | noWait | noThread | all | clone) == 0,
-      options & (exited | untraced | continued) != 0
+    let options = WaitOptions(rawValue: a.uint(3))
+    let changes: WaitOptions = [.exited, .stopped, .continued]
+    guard options.isSubset(of: changes.union([.noHang, .noWait, .noThread, .all, .clone])),
+      !options.isDisjoint(with: changes)
     else { throw .invalidArgument }
     let id = a.int(1)
     let target: WaitSelector.Target
     var isNonBlocking = false
-    switch a.int(0) {
-    case 0: target = .any
-    case 1 where id > 0: target = .process(id)
-    case 2 where id >= 0: target = .processGroup(id == 0 ? task.group.processGroup : id)
-    case 3:
+    switch WaitIDType(rawValue: a.int(0)) {
+    case .all: target = .any
+    case .process where id > 0: target = .process(id)
+    case .processGroup where id >= 0: target = .processGroup(id == 0 ? task.group.processGroup : id)
+    case .processDescriptor:
       guard let file = try task.files.file(id) as? ProcessFile else { throw .badFileDescriptor }
       target = .process(file.process.processID)
       isNonBlocking = file.flags.contains(.nonBlocking)
     default: throw .invalidArgument
     }
     var selector = WaitSelector(target: target)
-    selector.exited = options & exited != 0
-    selector.stopped = options & untraced != 0
-    selector.continued = options & continued != 0
-    selector.keeps = options & noWait != 0
-    selector.all = options & all != 0
-    selector.clonesOnly = options & clone != 0
-    let report = try change(of: task, selector, isNonBlocking ? options | noHang : options)
-    if isNonBlocking, report == nil, options & noHang == 0 { throw .resourceTemporarilyUnavailable }
+    selector.exited = options.contains(.exited)
+    selector.stopped = options.contains(.stopped)
+    selector.continued = options.contains(.continued)
+    selector.keeps = options.contains(.noWait)
+    selector.all = options.contains(.all)
+    selector.clonesOnly = options.contains(.clone)
+    let report = try change(of: task, selector, isNonBlocking ? options.union(.noHang) : options)
+    if isNonBlocking, report == nil, !options.contains(.noHang) { throw .resourceTemporarilyUnavailable }
     if a[2] != 0 { try task.memory.write(a[2], childInformation(report)) }
     if let report, a[4] != 0 { try task.memory.writeValue(a[4], Rusage(report.usage)) }
     return 0
@@ -182,10 +176,10 @@ extension Syscalls {
 
   /// Takes a child's change, or parks the task until there is one; nil with `WNOHANG`.
   private static func change(
-    of task: Task, _ selector: WaitSelector, _ options: Int32
+    of task: Task, _ selector: WaitSelector, _ options: WaitOptions
   ) throws(Errno) -> WaitReport? {
     if let report = try task.kernel.takeChange(of: task.group, selector) { return report }
-    if options & noHang != 0 { return nil }
+    if options.contains(.noHang) { return nil }
     throw task.wait(on: [task.group.childQueue])
   }
 
@@ -197,7 +191,7 @@ extension Syscalls {
       words[2] = report.code
       words[4] = report.group
       words[5] = Int32(bitPattern: report.uid)
-      words[6] = report.status.exitCode ?? report.status.signal ?? (report.status.rawValue >> 8 & 0xff)
+      words[6] = report.status.exitCode ?? report.status.signal ?? report.status.stopSignal ?? 0
       if report.status == .continued { words[6] = Signal.cont }
     }
     return words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }

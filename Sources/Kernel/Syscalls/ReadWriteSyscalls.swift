@@ -112,8 +112,8 @@ extension Syscalls {
   /// lseek(2).
   static func lseek(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let file = try task.openFile(a.int(0))
-    guard (0...4).contains(a.int(2)) else { throw .invalidArgument }
-    return Int(truncatingIfNeeded: try file.seek(to: a.long(1), whence: a.int(2)))
+    guard let whence = Whence(rawValue: a.int(2)) else { throw .invalidArgument }
+    return Int(truncatingIfNeeded: try file.seek(to: a.long(1), whence: whence))
   }
 
   /// A file offset that a call names. - Throws: `EINVAL` for a negative one.
@@ -121,15 +121,4 @@ extension Syscalls {
     guard value >= 0 else { throw .invalidArgument }
     return UInt64(value)
   }
-}
-
-/// `RWF_*` of preadv2(2).
-private struct TransferFlags: OptionSet {
-  let rawValue: UInt32
-  static let highPriority = TransferFlags(rawValue: 1)
-  static let dataSync = TransferFlags(rawValue: 2)
-  static let sync = TransferFlags(rawValue: 4)
-  static let noWait = TransferFlags(rawValue: 8)
-  static let append = TransferFlags(rawValue: 0x10)
-  static let noAppend = TransferFlags(rawValue: 0x20)
 }

@@ -52,10 +52,10 @@ extension Syscalls {
   /// The bytes that a request names; up to `Int64.max` means to the end of the file, wherever it is.
   private static func lockedRange(_ request: RecordLock, _ file: OpenFile) throws(Errno) -> Range<Int64> {
     let base: Int64
-    switch request.whence {
-    case 0: base = 0
-    case 1: base = Int64(clamping: file.position)
-    case 2: base = try file.attributes().size
+    switch Whence(rawValue: Int32(request.whence)) {
+    case .start: base = 0
+    case .current: base = Int64(clamping: file.position)
+    case .end: base = try file.attributes().size
     default: throw .invalidArgument
     }
     let (start, overflow) = base.addingReportingOverflow(request.start)
@@ -103,17 +103,4 @@ extension Kernel {
     }
     return false
   }
-}
-
-/// `struct flock` of fcntl(2).
-struct RecordLock: BitwiseCopyable {
-  var type: Int16 = 0
-  var whence: Int16 = 0
-  private var padding: Int32 = 0
-  var start: Int64 = 0
-  var length: Int64 = 0
-  var processID: Int32 = 0
-  private var padding2: Int32 = 0
-  /// `F_UNLCK`.
-  static let unlocked: Int16 = 2
 }

@@ -18,8 +18,8 @@ extension Syscalls {
     .init("PRIO_PROCESS", 0), .init("PRIO_PGRP", 1), .init("PRIO_USER", 2),
   ]
 
-  private static func resource(_ value: UInt32) throws(Errno) -> ResourceLimits.Resource {
-    guard let resource = ResourceLimits.Resource(rawValue: Int(value)) else { throw .invalidArgument }
+  private static func resource(_ value: UInt32) throws(Errno) -> Resource {
+    guard let resource = Resource(rawValue: Int(value)) else { throw .invalidArgument }
     return resource
   }
 
@@ -31,7 +31,7 @@ extension Syscalls {
 
   /// setrlimit(2).
   static func setrlimit(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let new = try task.memory.readValue(a[1], as: ResourceLimits.Limit.self)
+    let new = try task.memory.readValue(a[1], as: ResourceLimit.self)
     try set(try resource(a.uint(0)), to: new, of: task.group, by: task)
     return 0
   }
@@ -39,7 +39,7 @@ extension Syscalls {
   /// prlimit(2).
   static func prlimit64(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let resource = try resource(a.uint(1))
-    let new = a[2] == 0 ? nil : try task.memory.readValue(a[2], as: ResourceLimits.Limit.self)
+    let new = a[2] == 0 ? nil : try task.memory.readValue(a[2], as: ResourceLimit.self)
     var target = task
     if a.int(0) != 0 {
       guard let other = task.kernel.tasks[a.int(0)] else { throw .noSuchProcess }
@@ -61,7 +61,7 @@ extension Syscalls {
   private static let maximumOpenFiles: UInt64 = 1 << 20
 
   private static func set(
-    _ resource: ResourceLimits.Resource, to new: ResourceLimits.Limit, of group: ThreadGroup, by task: Task
+    _ resource: Resource, to new: ResourceLimit, of group: ThreadGroup, by task: Task
   ) throws(Errno) {
     guard new.current <= new.maximum else { throw .invalidArgument }
     if resource == .openFiles, new.maximum > maximumOpenFiles { throw .notPermitted }
@@ -80,19 +80,17 @@ extension Syscalls {
   // MARK: Nice values
 
   /// The tasks that a `which`/`who` pair names. - Throws: `EINVAL`; `ESRCH` where there are none.
-  private static func tasks(
-    which: Int32, who: Int32, firstKind: Int32, _ task: Task
-  ) throws(Errno) -> [Task] {
+  private static func tasks(_ which: PriorityTarget?, who: Int32, _ task: Task) throws(Errno) -> [Task] {
     let found: [Task]
-    switch which &- firstKind {
-    case 0: found = who == 0 ? [task] : [task.kernel.tasks[who]].compactMap(\.self)
-    case 1:
+    switch which {
+    case .process: found = who == 0 ? [task] : [task.kernel.tasks[who]].compactMap(\.self)
+    case .processGroup:
       let processGroup = who == 0 ? task.group.processGroup : who
       found = task.kernel.groups.values.filter { $0.processGroup == processGroup }.flatMap(\.tasks)
-    case 2:
+    case .user:
       let uid = who == 0 ? task.credentials.uid : UInt32(bitPattern: who)
       found = task.kernel.tasks.values.filter { $0.credentials.uid == uid }
-    default: throw .invalidArgument
+    case nil: throw .invalidArgument
     }
     guard !found.isEmpty else { throw .noSuchProcess }
     return found
@@ -100,14 +98,14 @@ extension Syscalls {
 
   /// getpriority(2): the raw call returns 20 − nice.
   static func getpriority(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let found = try tasks(which: a.int(0), who: a.int(1), firstKind: 0, task)
-    return Int(20 - (found.map(\.nice).min() ?? 0))
+    let found = try tasks(PriorityTarget(rawValue: a.int(0)), who: a.int(1), task)
+    return Int(NiceValue.range.upperBound + 1 - (found.map(\.nice).min() ?? 0))
   }
 
   /// setpriority(2). Nice values are kept and told back; Apus schedules all tasks alike.
   static func setpriority(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let nice = min(max(a.int(2), -20), 19)
-    for target in try tasks(which: a.int(0), who: a.int(1), firstKind: 0, task) {
+    let nice = NiceValue.clamped(a.int(2))
+    for target in try tasks(PriorityTarget(rawValue: a.int(0)), who: a.int(1), task) {
       guard task.maySchedule(target) else { throw .notPermitted }
       if nice < target.nice, !task.credentials.has(.sysNice) {
         let floor = 20 - Int64(clamping: target.group.limits[.nice].current)
@@ -120,16 +118,18 @@ extension Syscalls {
 
   /// ioprio_get(2).
   static func ioprioGet(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let found = try tasks(which: a.int(0), who: a.int(1), firstKind: 1, task)
-    return Int(found.map(\.attributes.ioPriority).max() ?? 0)
+    let found = try tasks(IOPriorityTarget(rawValue: a.int(0))?.target, who: a.int(1), task)
+    return Int(found.map(\.attributes.ioPriority.rawValue).max() ?? 0)
   }
 
   /// ioprio_set(2): kept and told back.
   static func ioprioSet(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let value = a.int(2)
-    guard (0...3).contains(value >> 13) else { throw .invalidArgument }
-    if value >> 13 == 1, !task.credentials.has(.sysAdmin), !task.credentials.has(.sysNice) { throw .notPermitted }
-    for target in try tasks(which: a.int(0), who: a.int(1), firstKind: 1, task) {
+    let value = IOPriority(rawValue: a.int(2))
+    guard let priorityClass = value.class else { throw .invalidArgument }
+    if priorityClass == .realTime, !task.credentials.has(.sysAdmin), !task.credentials.has(.sysNice) {
+      throw .notPermitted
+    }
+    for target in try tasks(IOPriorityTarget(rawValue: a.int(0))?.target, who: a.int(1), task) {
       guard task.maySchedule(target) else { throw .notPermitted }
       target.attributes.ioPriority = value
     }

@@ -83,12 +83,11 @@ extension Syscalls {
     return 0
   }
 
-  private static let resetOnFork: Int32 = 0x4000_0000
-
   /// sched_getscheduler(2).
   static func schedGetscheduler(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let attributes = try target(a.int(0), task).attributes
-    return Int(attributes.schedulingPolicy | (attributes.resetsSchedulingOnFork ? resetOnFork : 0))
+    return Int(
+      attributes.schedulingPolicy.rawValue | (attributes.resetsSchedulingOnFork ? SchedulingPolicy.resetOnFork : 0))
   }
 
   /// sched_setscheduler(2).
@@ -96,42 +95,35 @@ extension Syscalls {
     guard a[2] != 0 else { throw .invalidArgument }
     let priority = try task.memory.readValue(a[2], as: Int32.self)
     let target = try target(a.int(0), task)
-    try setPolicy(a.int(1) & ~resetOnFork, priority: UInt32(bitPattern: priority), of: target, by: task)
-    target.attributes.resetsSchedulingOnFork = a.int(1) & resetOnFork != 0
+    try setPolicy(
+      a.int(1) & ~SchedulingPolicy.resetOnFork, priority: UInt32(bitPattern: priority), of: target, by: task)
+    target.attributes.resetsSchedulingOnFork = a.int(1) & SchedulingPolicy.resetOnFork != 0
     return 0
   }
 
   private static func setPolicy(
     _ policy: Int32, priority: UInt32, of target: Task, by task: Task
   ) throws(Errno) {
-    switch policy {
-    case 0, 3, 5: guard priority == 0 else { throw .invalidArgument }
-    case 1, 2:
-      guard (1...99).contains(priority) else { throw .invalidArgument }
-      throw .notPermitted
-    case 6: throw .notPermitted
-    default: throw .invalidArgument
-    }
-    guard task.maySchedule(target) else { throw .notPermitted }
+    guard let policy = SchedulingPolicy(rawValue: policy) else { throw .invalidArgument }
+    if policy == .deadline { throw .notPermitted }
+    guard policy.priorities.contains(priority) else { throw .invalidArgument }
+    guard policy.priorities == 0...0, task.maySchedule(target) else { throw .notPermitted }
     target.attributes.schedulingPolicy = policy
   }
 
-  private static func priorities(_ policy: Int32) throws(Errno) -> ClosedRange<Int> {
-    switch policy {
-    case 1, 2: 1...99
-    case 0, 3, 5, 6: 0...0
-    default: throw .invalidArgument
-    }
+  private static func priorities(_ policy: Int32) throws(Errno) -> ClosedRange<UInt32> {
+    guard let policy = SchedulingPolicy(rawValue: policy) else { throw .invalidArgument }
+    return policy.priorities
   }
 
   /// sched_get_priority_max(2).
   static func schedGetPriorityMax(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try priorities(a.int(0)).upperBound
+    Int(try priorities(a.int(0)).upperBound)
   }
 
   /// sched_get_priority_min(2).
   static func schedGetPriorityMin(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try priorities(a.int(0)).lowerBound
+    Int(try priorities(a.int(0)).lowerBound)
   }
 
   /// sched_rr_get_interval(2).
@@ -141,25 +133,15 @@ extension Syscalls {
     return 0
   }
 
-  /// `struct sched_attr` of sched_setattr(2), its first version.
-  private struct Attributes: BitwiseCopyable {
-    var size: UInt32 = 48
-    var policy: UInt32 = 0
-    var flags: UInt64 = 0
-    var nice: Int32 = 0
-    var priority: UInt32 = 0
-    var runtime: UInt64 = 0
-    var deadline: UInt64 = 0
-    var period: UInt64 = 0
-  }
-
   /// sched_getattr(2).
   static func schedGetattr(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a[1] != 0, a.uint(2) >= 48, a.uint(2) <= 4096, a.uint(3) == 0 else { throw .invalidArgument }
+    guard a[1] != 0, a.uint(2) >= SchedulingAttributes.size, a.uint(2) <= 4096, a.uint(3) == 0 else {
+      throw .invalidArgument
+    }
     let target = try target(a.int(0), task)
-    var attributes = Attributes()
-    attributes.policy = UInt32(bitPattern: target.attributes.schedulingPolicy)
-    attributes.flags = target.attributes.resetsSchedulingOnFork ? 1 : 0
+    var attributes = SchedulingAttributes()
+    attributes.policy = target.attributes.schedulingPolicy.rawValue
+    attributes.flags = target.attributes.resetsSchedulingOnFork ? .resetOnFork : []
     attributes.nice = target.nice
     try task.memory.writeValue(a[1], attributes)
     return 0
@@ -169,18 +151,18 @@ extension Syscalls {
   static func schedSetattr(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     guard a[1] != 0, a.uint(2) == 0 else { throw .invalidArgument }
     let size = try task.memory.readValue(a[1], as: UInt32.self)
-    guard size == 0 || (48...4096).contains(size) else {
-      try task.memory.writeValue(a[1], UInt32(48))
+    guard size == 0 || (SchedulingAttributes.size...4096).contains(size) else {
+      try task.memory.writeValue(a[1], SchedulingAttributes.size)
       throw .argListTooLong
     }
-    let new = try task.memory.readValue(a[1], as: Attributes.self)
-    guard new.flags & ~1 == 0 else { throw .invalidArgument }
+    let new = try task.memory.readValue(a[1], as: SchedulingAttributes.self)
+    guard new.flags.isSubset(of: .resetOnFork) else { throw .invalidArgument }
     let target = try target(a.int(0), task)
-    let nice = min(max(new.nice, -20), 19)
+    let nice = NiceValue.clamped(new.nice)
     if nice < target.nice, !task.credentials.has(.sysNice) { throw .notPermitted }
-    try setPolicy(Int32(bitPattern: new.policy), priority: new.priority, of: target, by: task)
+    try setPolicy(new.policy, priority: new.priority, of: target, by: task)
     target.nice = nice
-    target.attributes.resetsSchedulingOnFork = new.flags & 1 != 0
+    target.attributes.resetsSchedulingOnFork = new.flags.contains(.resetOnFork)
     return 0
   }
 }

@@ -107,7 +107,7 @@ extension Syscalls {
         }
       case ControlHeader.credentials:
         guard entry.length - size == 12 else { throw .invalidArgument }
-        let claimed = try task.memory.readValue(data, as: PairSocket.SenderCredentials.self)
+        let claimed = try task.memory.readValue(data, as: SocketCredentials.self)
         guard claimed == task.senderCredentials || task.credentials.has(.sysAdmin) else { throw .notPermitted }
       default: throw .invalidArgument
       }
@@ -288,7 +288,7 @@ extension Syscalls {
 
 extension Task {
   /// What `SO_PEERCRED` and `SCM_CREDENTIALS` say of this task.
-  var senderCredentials: PairSocket.SenderCredentials {
+  var senderCredentials: SocketCredentials {
     .init(process: group.id, uid: credentials.euid, gid: credentials.egid)
   }
 }

@@ -15,7 +15,6 @@ extension Syscalls {
   private static let chunk = 1 << 17
   /// Bytes that sendfile(2) moves at most: the kernel lock is held meanwhile. Callers expect partial transfers.
   private static let sendfileLimit = 16 << 20
-  private static let nonBlock: UInt32 = 2
 
   /// sendfile(2).
   static func sendfile(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
@@ -27,7 +26,7 @@ extension Syscalls {
     if a[2] != 0 {
       start = try fileOffset(try task.memory.readValue(a[2], as: Int64.self))
     } else {
-      start = try input.seek(to: 0, whence: 1)
+      start = try input.seek(to: 0, whence: .current)
     }
     // What an earlier run moved is counted in `transferred`; the position was moved along with it.
     var offset = a[2] != 0 ? start &+ UInt64(task.retry.transferred) : start
@@ -40,7 +39,7 @@ extension Syscalls {
         if moved == 0 { break }
         task.retry.transferred += moved
         offset &+= UInt64(moved)
-        if a[2] == 0 { _ = try input.seek(to: Int64(clamping: offset), whence: 0) }
+        if a[2] == 0 { _ = try input.seek(to: Int64(clamping: offset), whence: .start) }
         // An eventfd(2) takes 8 bytes of each chunk.
         if isShort && !output.writesFully { break }
       } catch {
@@ -94,14 +93,15 @@ extension Syscalls {
 
   /// splice(2): at least one side is a pipe. The bytes are copied.
   static func splice(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a.uint(5) & ~0xf == 0 else { throw .invalidArgument }
+    let flags = SpliceFlags(rawValue: a.uint(5))
+    guard flags.isSubset(of: .all) else { throw .invalidArgument }
     let input = try task.readableFile(a.int(0))
     let output = try task.writableFile(a.int(2))
     let count = try Task.transferCount(a[4])
     if count == 0 { return 0 }
     if input.pipe != nil, a[1] != 0 { throw .illegalSeek }
     if output.pipe != nil, a[3] != 0 { throw .illegalSeek }
-    let mayWait = a.uint(5) & nonBlock == 0
+    let mayWait = !flags.contains(.nonBlocking)
     switch (input.pipe, output.pipe) {
     case (let source?, let target?):
       guard source !== target else { throw .invalidArgument }
@@ -176,23 +176,25 @@ extension Syscalls {
 
   /// tee(2).
   static func tee(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a.uint(3) & ~0xf == 0 else { throw .invalidArgument }
+    let flags = SpliceFlags(rawValue: a.uint(3))
+    guard flags.isSubset(of: .all) else { throw .invalidArgument }
     let input = try task.readableFile(a.int(0))
     let output = try task.writableFile(a.int(1))
     guard let source = input.pipe, let target = output.pipe, source !== target else { throw .invalidArgument }
     let count = try Task.transferCount(a[2])
     if count == 0 { return 0 }
     return try splice(
-      task, source, input, target, output, count, mayWait: a.uint(3) & nonBlock == 0, keeps: true)
+      task, source, input, target, output, count, mayWait: !flags.contains(.nonBlocking), keeps: true)
   }
 
   /// vmsplice(2): memory to or from a pipe; the bytes are copied. It waits for room, and gives what fits.
   static func vmsplice(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a.uint(3) & ~0xf == 0 else { throw .invalidArgument }
+    let flags = SpliceFlags(rawValue: a.uint(3))
+    guard flags.isSubset(of: .all) else { throw .invalidArgument }
     let file = try task.openFile(a.int(0))
     guard file.pipe != nil else { throw .badFileDescriptor }
     let vector = try task.readVector(a[1], count: a[2])
-    let noWait = a.uint(3) & nonBlock != 0
+    let noWait = flags.contains(.nonBlocking)
     guard file.flags.isWritable else { return try task.read(file, vector, noWait: noWait) }
     do throws(Errno) {
       return try task.write(file, vector, noWait: true)

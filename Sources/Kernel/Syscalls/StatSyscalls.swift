@@ -56,12 +56,12 @@ extension Syscalls {
   static func statx(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let flags = AtFlags(rawValue: a.uint(2))
     guard flags.isSubset(of: [.symbolicLinkNoFollow, .noAutomount, .emptyPath, .statxSync]),
-      flags.intersection(.statxSync) != .statxSync, a.uint(3) & 0x8000_0000 == 0
+      flags.intersection(.statxSync) != .statxSync, StatxMask(rawValue: a.uint(3)).isDisjoint(with: .reserved)
     else { throw .invalidArgument }
     let target = try task.target(at: a.int(0), a[1], flags)
     let stat = try attributes(target)
     var result = Statx()
-    result.mask = Statx.basicStats
+    result.mask = .basicStats
     result.blockSize = UInt32(truncatingIfNeeded: stat.blockSize)
     result.links = UInt32(clamping: stat.links)
     result.uid = stat.uid
@@ -78,10 +78,10 @@ extension Syscalls {
     result.deviceMajor = DeviceNumber.major(stat.device)
     result.deviceMinor = DeviceNumber.minor(stat.device)
     if let mount = target.mount {
-      result.mask |= Statx.mountIDMask
+      result.mask.insert(.mountID)
       result.mountID = UInt64(mount.number)
-      result.attributesMask = Statx.mountRoot
-      if target.inode === mount.root.inode { result.attributes = Statx.mountRoot }
+      result.attributesMask = .mountRoot
+      if target.inode === mount.root.inode { result.attributes = .mountRoot }
     }
     try task.memory.writeValue(a[4], result)
     return 0
@@ -89,23 +89,25 @@ extension Syscalls {
 
   /// access(2).
   static func access(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try access(task, at: AtFlags.workingDirectory, a[0], a.uint(1), [])
+    try access(task, at: AtFlags.workingDirectory, a[0], AccessMode(rawValue: a.uint(1)), [])
   }
 
   /// faccessat(2), which has no flags.
   static func faccessat(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try access(task, at: a.int(0), a[1], a.uint(2), [])
+    try access(task, at: a.int(0), a[1], AccessMode(rawValue: a.uint(2)), [])
   }
 
   /// faccessat2(2).
   static func faccessat2(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try access(task, at: a.int(0), a[1], a.uint(2), AtFlags(rawValue: a.uint(3)))
+    try access(task, at: a.int(0), a[1], AccessMode(rawValue: a.uint(2)), AtFlags(rawValue: a.uint(3)))
   }
 
   private static func access(
-    _ task: Task, at descriptor: Int32, _ address: UInt64, _ mode: UInt32, _ flags: AtFlags
+    _ task: Task, at descriptor: Int32, _ address: UInt64, _ mode: AccessMode, _ flags: AtFlags
   ) throws(Errno) -> Int {
-    guard mode & ~7 == 0, flags.isSubset(of: [.symbolicLinkNoFollow, .effectiveAccess, .emptyPath]) else {
+    guard mode.isSubset(of: [.read, .write, .execute]),
+      flags.isSubset(of: [.symbolicLinkNoFollow, .effectiveAccess, .emptyPath])
+    else {
       throw .invalidArgument
     }
     let path = try task.path(address)
@@ -119,7 +121,7 @@ extension Syscalls {
     var options: ResolveOptions = flags.contains(.symbolicLinkNoFollow) ? .noFollow : []
     if flags.contains(.emptyPath) { options.insert(.emptyPath) }
     let location = try task.kernel.vfs.resolve(path, context, options)
-    try task.kernel.vfs.checkAccess(location, AccessMode(rawValue: mode), context.credentials)
+    try task.kernel.vfs.checkAccess(location, mode, context.credentials)
     return 0
   }
 

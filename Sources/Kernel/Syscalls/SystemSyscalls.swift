@@ -42,7 +42,7 @@ extension Syscalls {
   /// uname(2).
   static func uname(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let kernel = task.kernel
-    let machine = task.attributes.personality & 0xff == 8 ? "i686" : "x86_64"
+    let machine = task.attributes.personality.domain == Personality.linux32 ? "i686" : "x86_64"
     let fields = [
       "Linux", kernel.hostName, kernel.configuration.release, kernel.configuration.version, machine, kernel.domainName,
     ]
@@ -89,7 +89,8 @@ extension Syscalls {
 
   /// getrandom(2).
   static func getrandom(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a.uint(2) & ~7 == 0, a.uint(2) & 6 != 6 else { throw .invalidArgument }
+    let flags = RandomFlags(rawValue: a.uint(2))
+    guard flags.isSubset(of: .all), !flags.isSuperset(of: [.random, .insecure]) else { throw .invalidArgument }
     let count = Int(min(a[1], 32 << 20))
     if count == 0 { return 0 }
     var buffer = try task.memory.buffer(a[0], count: count, for: .write)
@@ -110,8 +111,8 @@ extension Syscalls {
   /// personality(2): `PER_LINUX32` changes what uname(2) says, `STICKY_TIMEOUTS` select(2); the rest is kept and told back.
   static func personality(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let old = task.attributes.personality
-    if a.uint(0) != .max { task.attributes.personality = a.uint(0) }
-    return Int(old)
+    if a.uint(0) != Personality.query { task.attributes.personality = Personality(rawValue: a.uint(0)) }
+    return Int(old.rawValue)
   }
 
   /// set_tid_address(2).
@@ -134,24 +135,24 @@ extension Syscalls {
 
   /// arch_prctl(2). There are no shadow stacks (CET), and no state components that have to be asked for (AMX).
   static func archPrctl(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    switch a.int(0) {
-    case 0x1001:
+    switch ArchPrctlCode(rawValue: a.int(0)) {
+    case .setGS:
       guard a[1] < Layout.userEnd else { throw .notPermitted }
       task.thread.registers.gsBase = a[1]
-    case 0x1002:
+    case .setFS:
       guard a[1] < Layout.userEnd else { throw .notPermitted }
       task.thread.registers.fsBase = a[1]
-    case 0x1003: try task.memory.writeValue(a[1], task.thread.registers.fsBase)
-    case 0x1004: try task.memory.writeValue(a[1], task.thread.registers.gsBase)
-    case 0x1011: return 1
-    case 0x1012:
+    case .getFS: try task.memory.writeValue(a[1], task.thread.registers.fsBase)
+    case .getGS: try task.memory.writeValue(a[1], task.thread.registers.gsBase)
+    case .getCPUID: return 1
+    case .setCPUID:
       // Faulting on the cpuid instruction is not supported; turning it on is what the guest has.
       guard a[1] != 0 else { throw .operationNotSupportedByDevice }
-    case 0x1021, 0x1022: try task.memory.writeValue(a[1], extendedFeatures(of: task))
-    case 0x1023:
+    case .getSupportedFeatures, .getPermittedFeatures: try task.memory.writeValue(a[1], extendedFeatures(of: task))
+    case .requestPermittedFeature:
       guard a[1] < 64 else { throw .invalidArgument }
       guard try extendedFeatures(of: task) & (1 << a[1]) != 0 else { throw .notSupported }
-    default: throw .invalidArgument
+    case nil: throw .invalidArgument
     }
     return 0
   }

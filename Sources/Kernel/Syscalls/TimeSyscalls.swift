@@ -39,7 +39,7 @@ extension Syscalls {
 
   /// clock_nanosleep(2).
   static func clockNanosleep(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let isAbsolute = a.int(1) & absoluteTime != 0
+    let isAbsolute = TimerFlags(rawValue: a.uint(1)).contains(.absolute)
     let clock = try Clock(id: a.int(0), for: task)
     if case .thread = clock { throw a.int(0) >= 0 ? .notSupportedOnSocket : .invalidArgument }
     guard let timerClock = clock.timerClock else {
@@ -52,9 +52,6 @@ extension Syscalls {
     }
     return try sleep(task, remainder: isAbsolute ? nil : a[3])
   }
-
-  /// `TIMER_ABSTIME`.
-  private static let absoluteTime: Int32 = 1
 
   private static func sleepTime(_ task: Task, _ address: UInt64) throws(Errno) -> Timespec {
     let time = try task.memory.readValue(address, as: Timespec.self)
@@ -164,11 +161,11 @@ extension Syscalls {
   /// getrusage(2).
   static func getrusage(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let usage: ResourceUsage
-    switch a.int(0) {
-    case 0: usage = task.kernel.usage(of: task.group)
-    case -1: usage = task.group.childUsage
-    case 1: usage = task.kernel.usage(of: task)
-    default: throw .invalidArgument
+    switch UsageTarget(rawValue: a.int(0)) {
+    case .process: usage = task.kernel.usage(of: task.group)
+    case .children: usage = task.group.childUsage
+    case .thread: usage = task.kernel.usage(of: task)
+    case nil: throw .invalidArgument
     }
     try task.memory.writeValue(a[1], Rusage(usage))
     return 0
@@ -188,7 +185,7 @@ extension Syscalls {
 
   /// setitimer(2).
   static func setitimer(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard let which = GroupTimers.Which(rawValue: a.int(0)) else { throw .invalidArgument }
+    guard let which = IntervalTimer(rawValue: a.int(0)) else { throw .invalidArgument }
     let timers = task.group.makeTimers(task.kernel)
     var new = IntervalSetting()
     if a[1] != 0 { new = try task.memory.readValue(a[1], as: IntervalSetting.self) }
@@ -203,7 +200,7 @@ extension Syscalls {
 
   /// getitimer(2).
   static func getitimer(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard let which = GroupTimers.Which(rawValue: a.int(0)) else { throw .invalidArgument }
+    guard let which = IntervalTimer(rawValue: a.int(0)) else { throw .invalidArgument }
     let current = task.group.timers?.interval(which) ?? (0, 0)
     try task.memory.writeValue(a[1], setting(current))
     return 0
@@ -267,7 +264,7 @@ extension Syscalls {
     let new = try task.memory.readValue(a[2], as: TimerSetting.self)
     guard new.value.isValid, new.interval.isValid else { throw .invalidArgument }
     let old = timer.current
-    timer.set(new, isAbsolute: a.int(1) & absoluteTime != 0)
+    timer.set(new, isAbsolute: TimerFlags(rawValue: a.uint(1)).contains(.absolute))
     if a[3] != 0 { try task.memory.writeValue(a[3], old) }
     return 0
   }

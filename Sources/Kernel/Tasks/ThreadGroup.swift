@@ -73,21 +73,6 @@ final class ThreadGroup {
   var parentID: Int32 { parent?.id ?? 1 }
 }
 
-/// The status word of wait(2).
-package struct WaitStatus: Sendable, Equatable {
-  let rawValue: Int32
-  static func exited(_ code: Int32) -> WaitStatus { WaitStatus(rawValue: (code & 0xff) << 8) }
-  static func signaled(_ signal: Int32, coreDumped: Bool = false) -> WaitStatus {
-    WaitStatus(rawValue: signal & 0x7f | (coreDumped ? 0x80 : 0))
-  }
-  static func stopped(_ signal: Int32) -> WaitStatus { WaitStatus(rawValue: signal << 8 | 0x7f) }
-  static let continued = WaitStatus(rawValue: 0xffff)
-  /// The exit code; nil where a signal ended the process.
-  package var exitCode: Int32? { rawValue & 0x7f == 0 ? rawValue >> 8 & 0xff : nil }
-  /// The signal that ended the process.
-  package var signal: Int32? { (1...0x7e).contains(rawValue & 0x7f) ? rawValue & 0x7f : nil }
-}
-
 /// What getrusage(2) reports, times in nanoseconds.
 struct ResourceUsage: Sendable {
   var userTime: UInt64 = 0
@@ -108,37 +93,24 @@ struct ResourceUsage: Sendable {
   }
 }
 
-/// `RLIMIT_*` of getrlimit(2).
+/// The resource limits of a process (getrlimit(2)).
 struct ResourceLimits: Sendable {
-  struct Limit: BitwiseCopyable, Sendable, Equatable {
-    var current: UInt64
-    var maximum: UInt64
-    init(current: UInt64, maximum: UInt64) {
-      self.current = current
-      self.maximum = maximum
-    }
-  }
-  enum Resource: Int, Sendable, CaseIterable {
-    case cpu, fileSize, data, stack, core, residentSet, processes, openFiles, lockedMemory, addressSpace, locks
-    case pendingSignals, messageQueue, nice, realTimePriority, realTime
-  }
-  private var limits: [Limit]
-  static let infinity = UInt64.max
+  private var limits: [ResourceLimit]
 
   init() {
-    let unlimited = Limit(current: ResourceLimits.infinity, maximum: ResourceLimits.infinity)
-    limits = [Limit](repeating: unlimited, count: Resource.allCases.count)
-    self[.stack] = Limit(current: 8 << 20, maximum: ResourceLimits.infinity)
-    self[.core] = Limit(current: 0, maximum: ResourceLimits.infinity)
-    self[.openFiles] = Limit(current: 1024, maximum: 1 << 20)
-    self[.processes] = Limit(current: 32768, maximum: 32768)
-    self[.lockedMemory] = Limit(current: 8 << 20, maximum: 8 << 20)
-    self[.pendingSignals] = Limit(current: 32768, maximum: 32768)
-    self[.messageQueue] = Limit(current: 819_200, maximum: 819_200)
-    self[.nice] = Limit(current: 0, maximum: 0)
-    self[.realTimePriority] = Limit(current: 0, maximum: 0)
+    let unlimited = ResourceLimit(current: ResourceLimit.infinity, maximum: ResourceLimit.infinity)
+    limits = [ResourceLimit](repeating: unlimited, count: Resource.allCases.count)
+    self[.stack] = ResourceLimit(current: 8 << 20, maximum: ResourceLimit.infinity)
+    self[.core] = ResourceLimit(current: 0, maximum: ResourceLimit.infinity)
+    self[.openFiles] = ResourceLimit(current: 1024, maximum: 1 << 20)
+    self[.processes] = ResourceLimit(current: 32768, maximum: 32768)
+    self[.lockedMemory] = ResourceLimit(current: 8 << 20, maximum: 8 << 20)
+    self[.pendingSignals] = ResourceLimit(current: 32768, maximum: 32768)
+    self[.messageQueue] = ResourceLimit(current: 819_200, maximum: 819_200)
+    self[.nice] = ResourceLimit(current: 0, maximum: 0)
+    self[.realTimePriority] = ResourceLimit(current: 0, maximum: 0)
   }
-  subscript(resource: Resource) -> Limit {
+  subscript(resource: Resource) -> ResourceLimit {
     get { limits[resource.rawValue] }
     set { limits[resource.rawValue] = newValue }
   }

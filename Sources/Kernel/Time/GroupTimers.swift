@@ -47,11 +47,8 @@ final class GroupTimers {
 
   // MARK: setitimer(2)
 
-  /// `ITIMER_*`.
-  enum Which: Int32 { case real, virtual, profiling }
-
   /// Time left, at least 1 where the timer is armed, and the interval.
-  func interval(_ which: Which) -> (value: UInt64, interval: UInt64) {
+  func interval(_ which: IntervalTimer) -> (value: UInt64, interval: UInt64) {
     switch which {
     case .real:
       return (GroupTimers.left(realDeadline, now: kernel.monotonicTime), realInterval)
@@ -68,7 +65,7 @@ final class GroupTimers {
   }
 
   /// Arms a timer; a value of 0 disarms it.
-  func setInterval(_ which: Which, value: UInt64, interval: UInt64) {
+  func setInterval(_ which: IntervalTimer, value: UInt64, interval: UInt64) {
     switch which {
     case .real:
       kernel.disarm(realTimer)
@@ -136,10 +133,10 @@ final class GroupTimers {
   /// `RLIMIT_CPU`: SIGXCPU at the soft limit and each second after it, SIGKILL at the hard one (getrlimit(2)).
   private func checkLimit(_ used: UInt64) -> UInt64? {
     let limit = group.limits[.cpu]
-    guard limit.current != ResourceLimits.infinity else { return nil }
+    guard limit.current != ResourceLimit.infinity else { return nil }
     let second: UInt64 = 1_000_000_000
     let seconds = used / second
-    if limit.maximum != ResourceLimits.infinity, seconds >= limit.maximum {
+    if limit.maximum != ResourceLimit.infinity, seconds >= limit.maximum {
       kernel.send(SignalInfo(signal: Signal.kill, code: SignalInfo.siKernel), to: group)
       return nil
     }
@@ -201,7 +198,7 @@ extension Kernel {
 
   /// A process has a new `RLIMIT_CPU`, or is born with one.
   func cpuLimitChanged(of group: ThreadGroup) {
-    guard group.limits[.cpu].current != ResourceLimits.infinity || group.timers != nil else { return }
+    guard group.limits[.cpu].current != ResourceLimit.infinity || group.timers != nil else { return }
     group.makeTimers(self).checkCPUTimers()
   }
 

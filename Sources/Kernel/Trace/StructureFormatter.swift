@@ -17,7 +17,7 @@ extension CallFormatter {
     case .stat: return read(address, Stat.self).map(describe)
     case .statfs: return statfs(address)
     case .statx: return statx(address)
-    case .rlimit, .rlimitResult: return read(address, ResourceLimits.Limit.self).map(describe)
+    case .rlimit, .rlimitResult: return read(address, ResourceLimit.self).map(describe)
     case .rusage: return rusage(address)
     case .utsname: return utsname(address)
     case .sysinfo: return sysinfo(address)
@@ -150,9 +150,9 @@ extension CallFormatter {
 
   // MARK: Processes and the machine
 
-  private func describe(_ limit: ResourceLimits.Limit) -> String {
+  private func describe(_ limit: ResourceLimit) -> String {
     func amount(_ value: UInt64) -> String {
-      if value == ResourceLimits.infinity { return "RLIM64_INFINITY" }
+      if value == ResourceLimit.infinity { return "RLIM64_INFINITY" }
       return value >= 1024 && value % 1024 == 0 ? "\(value / 1024)*1024" : "\(value)"
     }
     return "{rlim_cur=\(amount(limit.current)), rlim_max=\(amount(limit.maximum))}"

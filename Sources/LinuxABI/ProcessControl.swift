@@ -1,0 +1,88 @@
+/// The options of prctl(2), `PR_*` of `linux/prctl.h`: those that Apus has a meaning for.
+public enum PrctlOption: Int32, Sendable {
+  case setParentDeathSignal = 1
+  case getParentDeathSignal = 2
+  case getDumpable = 3
+  case setDumpable = 4
+  case getKeepCapabilities = 7
+  case setKeepCapabilities = 8
+  case setName = 15
+  case getName = 16
+  case getSeccomp = 21
+  case readBoundingCapability = 23
+  case dropBoundingCapability = 24
+  case getTimestampCounter = 25
+  case setTimestampCounter = 26
+  case getSecureBits = 27
+  case setSecureBits = 28
+  case setTimerSlack = 29
+  case getTimerSlack = 30
+  case setChildSubreaper = 36
+  case getChildSubreaper = 37
+  case setNoNewPrivileges = 38
+  case getNoNewPrivileges = 39
+  case getTIDAddress = 40
+  case setHugePagesDisabled = 41
+  case getHugePagesDisabled = 42
+  case ambientCapability = 47
+  case setIOFlusher = 57
+  case getIOFlusher = 58
+  /// `PR_GET_AUXV`.
+  case getAuxiliaryVector = 0x4155_5856
+  /// `PR_SET_VMA`.
+  case setMapping = 0x5356_4d41
+}
+
+/// Values that options of prctl(2) take.
+public enum PrctlValue {
+  /// `PR_TSC_ENABLE`.
+  public static let timestampCounterEnabled: Int32 = 1
+  /// `PR_SET_VMA_ANON_NAME`.
+  public static let anonymousMappingName: UInt64 = 0
+}
+
+/// `PR_CAP_AMBIENT_*` of prctl(2).
+public enum AmbientOperation: Int32, Sendable {
+  case isSet = 1
+  case raise = 2
+  case lower = 3
+  case clearAll = 4
+}
+
+/// The codes of arch_prctl(2), `ARCH_*` of `asm/prctl.h`.
+public enum ArchPrctlCode: Int32, Sendable {
+  case setGS = 0x1001
+  case setFS = 0x1002
+  case getFS = 0x1003
+  case getGS = 0x1004
+  case getCPUID = 0x1011
+  case setCPUID = 0x1012
+  case getSupportedFeatures = 0x1021
+  case getPermittedFeatures = 0x1022
+  case requestPermittedFeature = 0x1023
+}
+
+/// personality(2): the execution domain in the low byte, flags above it.
+public struct Personality: RawRepresentable, Sendable, Equatable, BitwiseCopyable {
+  public var rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  /// `PER_LINUX32`.
+  public static let linux32: UInt32 = 8
+  /// The argument that only asks.
+  public static let query: UInt32 = .max
+
+  /// The domain, `PER_*`.
+  public var domain: UInt32 { rawValue & 0xff }
+  /// `STICKY_TIMEOUTS`: select(2) does not change its timeout.
+  public var keepsTimeouts: Bool { rawValue & 0x400_0000 != 0 }
+}
+
+/// `GRND_*` of getrandom(2).
+public struct RandomFlags: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let nonBlocking = RandomFlags(rawValue: 1)
+  public static let random = RandomFlags(rawValue: 2)
+  public static let insecure = RandomFlags(rawValue: 4)
+  public static let all: RandomFlags = [.nonBlocking, .random, .insecure]
+}

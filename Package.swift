@@ -31,15 +31,22 @@ let package = Package(
     .target(name: "Platform", dependencies: ["Host", "CStub", deque], swiftSettings: strict),
     .target(name: "Memory", dependencies: ["Platform", "Host"], swiftSettings: strict),
     .target(name: "FileSystem", dependencies: ["Memory", "Host", deque, ordered], swiftSettings: strict),
-    .target(name: "Kernel", dependencies: ["FileSystem", deque, heap], swiftSettings: strict),
-    .target(name: "Apus", dependencies: ["Kernel", logging, system], swiftSettings: strict),
+    .target(
+      name: "Kernel", dependencies: ["FileSystem", "Memory", "Platform", "LinuxABI", deque, heap], swiftSettings: strict
+    ),
+    .target(name: "Machine", dependencies: ["Kernel", "Host"], swiftSettings: strict),
+    .target(name: "Apus", dependencies: ["Machine", logging, system], swiftSettings: strict),
     .testTarget(name: "LinuxABITests", dependencies: ["LinuxABI"], swiftSettings: strict),
     .testTarget(name: "PlatformTests", dependencies: ["Platform", "Host", "CStub"], swiftSettings: strict),
     .executableTarget(
       name: "apus", dependencies: ["Apus", logging, system], path: "Sources/apus-cli", swiftSettings: strict,
       linkerSettings: staticExecutable),
     .testTarget(name: "FileSystemTests", dependencies: ["FileSystem"], swiftSettings: strict),
-    .testTarget(name: "KernelTests", dependencies: ["Kernel"], swiftSettings: strict),
+    .target(
+      name: "TestSupport", dependencies: ["Kernel", "FileSystem", "Memory", "Platform", "LinuxABI"],
+      path: "Tests/Support/TestSupport", swiftSettings: strict),
+    .testTarget(name: "KernelTests", dependencies: ["Kernel", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "MachineTests", dependencies: ["Machine", "Host", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "MemoryTests", dependencies: ["Memory"], swiftSettings: strict),
     .testTarget(name: "ApusTests", dependencies: ["Apus", system]),
   ]

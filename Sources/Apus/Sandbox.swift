@@ -2,6 +2,7 @@ import FileSystem
 import Host
 import Kernel
 import LinuxABI
+import Machine
 import Memory
 import Platform
 
@@ -37,7 +38,9 @@ public final class Sandbox {
     let platform = try Sandbox.startPlatform(configuration, physicalMemory.descriptor)
     defer { platform.shutdown() }
     let machine = try Sandbox.makeMachine(configuration, platform, physicalMemory)
-    let workers = try MachineThreads(machine, cpus: configuration.cpus)
+    let workers = try attempt("cannot start a thread", remedy: "check `ulimit -u`") { () throws(Errno) in
+      try MachineThreads(machine, cpus: configuration.cpus)
+    }
     machine.serveInterrupts()
     workers.join()
     return try finish(machine, platform, elapsed: Host.monotonicTime &- begin)
@@ -68,7 +71,8 @@ public final class Sandbox {
     _ configuration: SandboxConfiguration, _ platform: any Platform, _ physicalMemory: sending PhysicalMemory
   ) throws(SandboxError) -> Machine {
     let services = try attempt("cannot set up event handling") {
-      () throws(Errno) in try HostServices(platform: platform, physicalMemory: physicalMemory)
+      () throws(Errno) in
+      try HostServices(cpus: configuration.cpus, platform: platform, physicalMemory: physicalMemory)
     }
     let context = FileSystemContext(services: services)
     let streams = try StandardStreams(configuration.standardStreams, services: services)
@@ -82,9 +86,9 @@ public final class Sandbox {
     let kernel = Kernel(configuration: settings, services: services, vfs: tree.vfs)
     kernel.statistics.collectsTimes = configuration.measuresTimes
     if let logger = configuration.logger { kernel.report = { logger.warning("\($0)") } }
-    if let trace = configuration.trace { kernel.tracer = TraceWriter(trace) }
+    if let trace = configuration.trace { kernel.tracer = TraceWriter { _ = try? trace.writeAll($0.utf8) } }
     if configuration.forwardsSignals {
-      try attempt("cannot receive signals") { () throws(Errno) in try kernel.attachHostSignals() }
+      try attempt("cannot receive signals") { () throws(Errno) in try services.attachHostSignals() }
     }
 
     try tree.mountProcesses(of: kernel)
@@ -97,18 +101,18 @@ public final class Sandbox {
       path: path, arguments: [configuration.command] + configuration.arguments, environment: configuration.environment,
       files: streams.table, fs: fs, credentials: credentials)
     try attempt("cannot start the first process") { () throws(Errno) in try kernel.start(first) }
-    return Machine(kernel)
+    return Machine(Machine.Core(kernel: kernel, services: services))
   }
 
   /// Collects what is told of the run.
   private func finish(
     _ machine: Machine, _ platform: any Platform, elapsed: UInt64
   ) throws(SandboxError) -> ExitStatus {
-    let (result, startError, statistics) = machine.kernel.withLock { kernel in
-      return (kernel.result, kernel.startError, SandboxStatistics(kernel, elapsed: elapsed))
+    let (result, startError, statistics) = machine.withKernel { kernel in
+      (kernel.result, kernel.startError, SandboxStatistics(kernel, elapsed: elapsed))
     }
     self.statistics = statistics
-    machine.kernel.withLock { $0.shutdown() }
+    machine.withKernel { $0.shutdown() }
     if let startError { throw CommandLookup.error(startError, command: configuration.command) }
     guard let result else { throw SandboxError("the sandbox ended without a result") }
     return ExitStatus(result)

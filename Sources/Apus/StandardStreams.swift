@@ -1,6 +1,5 @@
 import FileSystem
 import Host
-import Kernel
 import LinuxABI
 
 /// The descriptors 0, 1 and 2 of the first process.
@@ -9,7 +8,7 @@ struct StandardStreams {
   /// The caller's terminal, where one of the streams is one.
   let terminal: Terminal?
 
-  init(_ streams: [FileDescriptor?], services: HostServices) throws(SandboxError) {
+  init(_ streams: [FileDescriptor?], services: any KernelServices) throws(SandboxError) {
     let descriptor = streams.compactMap(\.self).first(where: SavedTerminal.isTerminal)
     terminal = descriptor.map { Terminal(descriptor: $0) }
     for (number, stream) in streams.enumerated() {

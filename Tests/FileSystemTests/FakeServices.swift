@@ -15,6 +15,10 @@ final class FakeServices: KernelServices {
 
   init() throws { physicalMemory = try PhysicalMemory(size: 64 << 20) }
 
+  func time(ofClock clock: Int32) throws(Errno) -> Timespec {
+    Timespec(nanoseconds: Int64(clock == 0 ? realTime : monotonicTime))
+  }
+  func randomBytes(count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 * 7) } }
   func arm(_ timer: KernelTimer, deadline: UInt64) {
     disarm(timer)
     armed.append((timer, deadline))

@@ -1,4 +1,5 @@
 import LinuxABI
+import TestSupport
 import Testing
 
 @testable import Kernel
@@ -17,15 +18,20 @@ import Testing
     _ = try machine.fork(machine.first)
   }
 
-  @Test func hostProcessesStayWatchedWhenTheyAreUsedAgain() throws {
+  @Test func everyHostProcessThatIsTakenIsWatched() throws {
+    _ = try machine.fork(machine.first)
+    #expect(machine.platform.processes.count == 2)
+    for process in machine.platform.processes {
+      #expect(machine.services.watchedProcesses.contains { $0 === process })
+    }
+  }
+
+  @Test func theDeathOfAHostProcessEndsItsGuest() throws {
     let child = try machine.fork(machine.first)
-    let process = try #require(machine.platform.processes.last)
-    _ = try machine.call(child, .exit_group, 0)
-    #expect(process.isRecycled)
-    // Its next tenant dies with it.
-    #expect(machine.kernel.interrupts.watchDeath(of: process))
-    machine.kernel.interrupts.remove(process.deathDescriptor)
-    #expect(machine.kernel.interrupts.watchDeath(of: process))
+    machine.kernel.endTasks(of: child.memory.process)
+    machine.enter(child)
+    #expect(child.group.exitStatus == .signaled(Signal.kill))
+    #expect(machine.first.group.exitStatus == nil)
   }
 
   @Test func orphansLearnWhoseEndSignalsThem() throws {

@@ -1,5 +1,6 @@
 import LinuxABI
 import Platform
+import TestSupport
 import Testing
 
 @testable import Kernel

@@ -9,6 +9,10 @@ package protocol KernelServices: AnyObject {
   /// CLOCK_MONOTONIC and CLOCK_REALTIME of the host, in nanoseconds.
   var monotonicTime: UInt64 { get }
   var realTime: UInt64 { get }
+  /// Any clock of the host that is not one of processor time, by its `CLOCK_*` number. - Throws: `EINVAL`.
+  func time(ofClock clock: Int32) throws(Errno) -> Timespec
+  /// Random bytes (getrandom(2)).
+  func randomBytes(count: Int) -> [UInt8]
   var physicalMemory: PhysicalMemory { get }
   var platform: any Platform { get }
   /// Calls `timer.expire()` with the lock held once CLOCK_MONOTONIC reaches `deadline` (nanoseconds); replaces an earlier

@@ -1,4 +1,3 @@
-import Host
 import LinuxABI
 import Memory
 
@@ -80,10 +79,9 @@ package final class MemoryDevice: OpenFile {
       // random(4): this much at once, here because the kernel lock is held meanwhile.
       buffer.truncate(to: 32 << 20)
       var total = 0
-      while let segment = unsafe buffer.pendingSegments.first(where: { $0.count > 0 }) {
-        let count = try unsafe Host.Stream.randomBytes(segment)
+      while buffer.remaining > 0 {
+        let count = buffer.write(services.randomBytes(count: min(buffer.remaining, 64 << 10)))
         guard count > 0 else { break }
-        buffer.advance(count)
         total += count
       }
       return total

@@ -1,4 +1,3 @@
-import Host
 import LinuxABI
 import Memory
 
@@ -63,7 +62,7 @@ package final class TimerFile: AnonymousFile {
     case .monotonic: return now
     case .realTime, .realTimeAlarm: return services.realTime
     case .bootTime, .bootTimeAlarm:
-      return UInt64(clamping: try Host.time(ofClock: ClockID.bootTime.rawValue).totalNanoseconds)
+      return UInt64(clamping: try services.time(ofClock: ClockID.bootTime.rawValue).totalNanoseconds)
     }
   }
 

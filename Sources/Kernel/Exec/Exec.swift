@@ -1,5 +1,4 @@
 import FileSystem
-import Host
 import LinuxABI
 import Memory
 import Platform
@@ -220,7 +219,7 @@ extension Kernel {
     let credentials = credentials(of: task, executing: program)
     let auxiliary: [(AuxiliaryKey, UInt64)] = [
       (.vdso, platform.vdsoImage?.address ?? 0),
-      (.hardwareCapabilities, Host.auxiliaryValue(.hardwareCapabilities)),
+      (.hardwareCapabilities, services.auxiliaryValue(.hardwareCapabilities)),
       (.pageSize, Layout.pageSize),
       (.clockTicks, 100),
       (.programHeaders, image.programHeadersAddress &+ bias),
@@ -234,12 +233,13 @@ extension Kernel {
       (.gid, UInt64(credentials.gid)),
       (.egid, UInt64(credentials.egid)),
       (.secure, credentials.isElevated ? 1 : 0),
-      (.hardwareCapabilities2, Host.auxiliaryValue(.hardwareCapabilities2)),
+      (.hardwareCapabilities2, services.auxiliaryValue(.hardwareCapabilities2)),
       (.minimumSignalStack, minimumSignalStack(of: task.thread)),
     ]
     let block = try stack.build(
       arguments: program.arguments, environment: request.environment, path: request.path,
-      auxiliary: auxiliary.filter { $0.0 != .vdso || $0.1 != 0 })
+      auxiliary: auxiliary.filter { $0.0 != .vdso || $0.1 != 0 },
+      randomBytes: services.randomBytes(count: 16))
     var registers = Registers()
     registers.rip = entry
     registers.rsp = block.stackPointer

@@ -1,5 +1,4 @@
 import FileSystem
-import Host
 import LinuxABI
 import Memory
 
@@ -27,9 +26,10 @@ struct StackBuilder {
     protection = isExecutable ? [.read, .write, .execute] : [.read, .write]
   }
 
-  /// Maps the stack and writes everything with one copy.
+  /// Maps the stack and writes everything with one copy. `randomBytes` are the 16 of `AT_RANDOM`.
   mutating func build(
-    arguments: [[UInt8]], environment: [[UInt8]], path: [UInt8], auxiliary: [(AuxiliaryKey, UInt64)]
+    arguments: [[UInt8]], environment: [[UInt8]], path: [UInt8], auxiliary: [(AuxiliaryKey, UInt64)],
+    randomBytes: [UInt8]
   ) throws(Errno) -> Block {
     // From the top: a null word, the path, environment strings, argument strings, platform name, random bytes.
     var strings: [UInt8] = []
@@ -40,7 +40,7 @@ struct StackBuilder {
       return offset
     }
     let random = UInt64(strings.count)
-    strings += Host.Stream.randomBytes(count: 16)
+    strings += randomBytes
     let platform = append(Array("x86_64".utf8))
     let argumentStart = UInt64(strings.count)
     let argumentOffsets = arguments.map(append)

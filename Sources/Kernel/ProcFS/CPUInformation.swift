@@ -1,10 +1,7 @@
-import Host
-import LinuxABI
-
-/// `/proc/cpuinfo`: the host's entries for the CPUs that the virtual CPUs run on, numbered as the guest sees them.
+/// `/proc/cpuinfo`: the host's entries, as `host` has them, for the CPUs that the virtual CPUs run on, numbered as the guest sees them.
 enum CPUInformation {
-  static func text(cpus: [Int?]) -> String {
-    let blocks = hostBlocks()
+  static func text(cpus: [Int?], host: [UInt8]) -> String {
+    let blocks = blocks(of: host)
     guard let first = blocks.first else {
       return cpus.indices.map { "processor\t: \($0)\n\n" }.joined()
     }
@@ -30,9 +27,8 @@ enum CPUInformation {
     String(line.prefix { $0 != ":" }) + ": \(value)\n"
   }
 
-  private static func hostBlocks() -> [[Substring]] {
-    guard let bytes = try? Host.readSmallFile("/proc/cpuinfo", limit: 4 << 20) else { return [] }
-    return String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+  private static func blocks(of bytes: [UInt8]) -> [[Substring]] {
+    String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
       .split(whereSeparator: \.isEmpty).map { Array($0) }
   }
 }

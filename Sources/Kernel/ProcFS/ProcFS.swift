@@ -1,5 +1,4 @@
 import FileSystem
-import Host
 import LinuxABI
 import Memory
 

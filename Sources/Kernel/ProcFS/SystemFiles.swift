@@ -1,5 +1,4 @@
 import FileSystem
-import Host
 import LinuxABI
 import Memory
 
@@ -11,7 +10,7 @@ extension ProcFS {
     }
     return [
       ("cmdline", file { _ in "\n" }),
-      ("cpuinfo", file { CPUInformation.text(cpus: $0.configuration.cpus) }),
+      ("cpuinfo", file { CPUInformation.text(cpus: $0.configuration.cpus, host: $0.services.processorInformation) }),
       ("devices", file { _ in "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n\nBlock devices:\n" }),
       ("diskstats", file { _ in "" }),
       ("filesystems", file(ProcFS.fileSystems)),
@@ -113,7 +112,7 @@ extension ProcFS {
       ("boot_id", value { $0.bootID }),
       ("entropy_avail", value { _ in "256" }),
       ("poolsize", value { _ in "256" }),
-      ("uuid", value { _ in UUIDText.random() }),
+      ("uuid", value { UUIDText.random($0.services) }),
     ])
     let kernelSettings = fileSystem.directory([
       ("cap_last_cap", value { _ in "40" }),
@@ -148,8 +147,8 @@ extension ProcFS {
 
 /// Random UUIDs of version 4 as text (RFC 9562).
 enum UUIDText {
-  static func random() -> String {
-    var bytes = Host.Stream.randomBytes(count: 16)
+  static func random(_ services: any KernelServices) -> String {
+    var bytes = services.randomBytes(count: 16)
     bytes[6] = bytes[6] & 0x0f | 0x40
     bytes[8] = bytes[8] & 0x3f | 0x80
     let digits = bytes.map { Text.hex(UInt64($0), 2) }.joined()

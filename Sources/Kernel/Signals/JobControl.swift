@@ -1,4 +1,3 @@
-import Host
 import LinuxABI
 
 /// Stopping and continuing processes (signal(7), waitpid(2)).
@@ -35,7 +34,7 @@ extension Kernel {
   /// over, and goes on with it when the shell continues Apus. Where Apus has no shell that could, the host doesn't stop it,
   /// and the first process goes on at once.
   private func stopWithCaller() {
-    Host.stopSelf()
+    services.stopWithCaller()
     if let group = firstGroup { send(Signal.cont, toProcessGroup: group.processGroup) }
   }
 

@@ -1,5 +1,4 @@
 import FileSystem
-import Host
 import LinuxABI
 import Memory
 
@@ -95,7 +94,7 @@ extension Syscalls {
     if count == 0 { return 0 }
     var buffer = try task.memory.buffer(a[0], count: count, for: .write)
     while buffer.remaining > 0 {
-      let part = Host.Stream.randomBytes(count: min(buffer.remaining, 64 << 10))
+      let part = task.services.randomBytes(count: min(buffer.remaining, 64 << 10))
       guard buffer.write(part) > 0 else { break }
     }
     return buffer.transferred

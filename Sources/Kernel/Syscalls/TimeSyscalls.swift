@@ -98,7 +98,7 @@ extension Syscalls {
 
   /// clock_getres(2).
   static func clockGetres(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let resolution = try Clock(id: a.int(0), for: task).resolution()
+    let resolution = try Clock(id: a.int(0), for: task).resolution(task.kernel)
     if a[1] != 0 { try task.memory.writeValue(a[1], resolution) }
     return 0
   }

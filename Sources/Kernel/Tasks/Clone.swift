@@ -91,7 +91,7 @@ extension Kernel {
   /// Takes a guest process and watches for its death, which goes on until it dies: host processes are used again.
   func makeGuestProcess() throws(Errno) -> any GuestProcess {
     let process = try platform.makeProcess()
-    guard interrupts.watchDeath(of: process) else {
+    guard services.watchDeath(of: process) else {
       process.kill()
       throw .resourceTemporarilyUnavailable
     }

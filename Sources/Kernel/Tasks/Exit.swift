@@ -1,5 +1,4 @@
 import FileSystem
-import Host
 import LinuxABI
 import Platform
 
@@ -26,7 +25,7 @@ extension Kernel {
     task.files.release()
     task.state = task.isLeader ? .zombie : .dead
     if servedTask === task { servedTask = nil }
-    timers.disarm(task.deadlineTimer)
+    disarm(task.deadlineTimer)
     let group = task.group
     group.usage.userTime &+= task.userTime
     group.usage.systemTime &+= task.systemTime
@@ -182,8 +181,7 @@ extension Kernel {
       scheduler.wake(cpu)
       if let task = cpu.current, task.isInGuest { task.thread.preempt() }
     }
-    interrupts.poke()
-    services.readAheadWorker.stop()
+    services.stop()
   }
 
   // MARK: Host processes that die
@@ -194,7 +192,7 @@ extension Kernel {
   }
 
   /// Ends every guest process whose memory is in a dead host process.
-  func endTasks(of process: any GuestProcess) {
+  package func endTasks(of process: any GuestProcess) {
     for task in Array(tasks.values)
     where task.memory.process === process && task.state != .zombie && task.state != .dead {
       endGroup(task.group, .signaled(Signal.kill))
@@ -207,13 +205,13 @@ extension Kernel {
   func relieveMemoryPressure() -> Bool {
     if groups.values.contains(where: { !$0.isZombie && $0.exitStatus != nil }) { return true }
     // The last victim is gone, but its host process has not given its memory back yet.
-    let sinceKill = Host.monotonicTime &- lastOutOfMemoryKill
+    let sinceKill = monotonicTime &- lastOutOfMemoryKill
     if outOfMemoryKills > 0, sinceKill < Kernel.releaseGrace, physicalMemory.isReleasing { return true }
     let victim = groups.values.filter { !$0.isZombie && $0.outOfMemoryAdjustment > -1000 }
       .max { (outOfMemoryScore(of: $0), residentBytes(of: $0)) < (outOfMemoryScore(of: $1), residentBytes(of: $1)) }
     guard let victim else { return false }
     outOfMemoryKills += 1
-    lastOutOfMemoryKill = Host.monotonicTime
+    lastOutOfMemoryKill = monotonicTime
     let megabytes = residentBytes(of: victim) >> 20
     report?(
       "out of memory: ended process \(victim.id) (\(victim.leader?.name ?? "")), which used \(megabytes) MiB; --memory sets the limit"

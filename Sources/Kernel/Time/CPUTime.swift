@@ -1,4 +1,3 @@
-import Host
 import LinuxABI
 
 /// Processor time: what tasks have used of their CPUs.
@@ -16,10 +15,9 @@ extension CPU {
     lastCharge = time
   }
 
-  /// The kernel has served the task: it enters the guest, or lets go of the CPU.
+  /// The kernel has served the task up to `now`: it enters the guest, or lets go of the CPU.
   @inline(__always)
-  func chargeSystemTime(of task: Task) {
-    let now = Host.monotonicTime
+  func chargeSystemTime(of task: Task, until now: UInt64) {
     task.systemTime &+= now &- lastCharge
     task.pace.note(wait: now &- lastCharge)
     lastCharge = now

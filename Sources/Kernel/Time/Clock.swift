@@ -1,4 +1,3 @@
-import Host
 import LinuxABI
 
 /// A clock of clock_gettime(2).
@@ -49,15 +48,15 @@ enum Clock {
   /// The time it shows, in nanoseconds.
   func now(_ kernel: Kernel) throws(Errno) -> UInt64 {
     switch self {
-    case .host(let id): UInt64(clamping: try Host.time(ofClock: id).totalNanoseconds)
+    case .host(let id): UInt64(clamping: try kernel.services.time(ofClock: id).totalNanoseconds)
     case .process(let group, let kind): kind.time(kernel.times(of: group))
     case .thread(let task, let kind): kind.time(kernel.times(of: task))
     }
   }
 
   /// clock_getres(2).
-  func resolution() throws(Errno) -> Timespec {
-    if case .host(let id) = self { return try Host.resolution(ofClock: id) }
+  func resolution(_ kernel: Kernel) throws(Errno) -> Timespec {
+    if case .host(let id) = self { return try kernel.services.resolution(ofClock: id) }
     return Timespec(seconds: 0, nanoseconds: 1)
   }
 
@@ -80,7 +79,7 @@ extension Kernel {
     case .monotonic: return value
     case .realTime, .realTimeAlarm: clockNow = realTime
     case .bootTime, .bootTimeAlarm:
-      clockNow = (try? Host.time(ofClock: clock.rawValue)).map { UInt64(clamping: $0.totalNanoseconds) } ?? now
+      clockNow = (try? services.time(ofClock: clock.rawValue)).map { UInt64(clamping: $0.totalNanoseconds) } ?? now
     }
     // Times gone by stay so: periods since then are counted.
     return value >= clockNow ? now.saturatingAdd(value - clockNow) : now - min(now, clockNow - value)

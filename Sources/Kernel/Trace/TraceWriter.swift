@@ -1,18 +1,17 @@
-import Host
 import LinuxABI
 
 /// Writes a line for each system call, as strace(1) does (`--trace`). A call is shown when it ends. Called with the kernel
 /// lock held.
 package final class TraceWriter {
-  private let output: FileDescriptor
+  private let output: (String) -> Void
   private var showsIDs = false
   /// The arguments of calls that change what they point to beyond recognition (execve), by task.
   private var begun: [ObjectIdentifier: String] = [:]
   /// Results start in this column, where the call leaves room.
   private static let resultColumn = 40
 
-  /// Lines go to a descriptor that the caller keeps.
-  package init(_ output: FileDescriptor) { self.output = output }
+  /// `output` gets each line, with its end.
+  package init(_ output: @escaping (String) -> Void) { self.output = output }
 
   /// A call begins that does not come back (exit, execve that succeeds) or that blocks.
   func syscallBegan(
@@ -61,7 +60,7 @@ package final class TraceWriter {
   }
 
   private func write(_ task: Task, _ line: String) {
-    _ = try? output.writeAll((prefix(task) + line + "\n").utf8)
+    output(prefix(task) + line + "\n")
   }
 
   /// What a call returned.

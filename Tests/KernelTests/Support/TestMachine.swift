@@ -1,8 +1,8 @@
 import FileSystem
-import Host
 import LinuxABI
 import Memory
 import Platform
+import TestSupport
 import Testing
 
 @testable import Kernel
@@ -14,6 +14,7 @@ final class TestMachine {
   /// The first process.
   let first: Task
   let platform = FakePlatform()
+  let services: TestServices
 
   /// Memory that every process has: data, and a stack that ends where `stackPointer` is.
   static let data: UInt64 = 0x10_0000
@@ -23,7 +24,7 @@ final class TestMachine {
   static let code: UInt64 = 0x40_0100
 
   init(hostCPUs: [Int?]? = nil) throws {
-    let services = try HostServices(platform: platform, physicalMemory: try PhysicalMemory(size: 64 << 20))
+    services = try TestServices(platform: platform)
     let vfs = VFS(context: FileSystemContext(services: services))
     var configuration = KernelConfiguration()
     if let hostCPUs { configuration.cpus = hostCPUs }
@@ -81,7 +82,7 @@ final class TestMachine {
   /// False where it waits, stops or ends instead.
   @discardableResult
   func enter(_ task: Task) -> Bool {
-    // On a busy host a task may have used up its slice, and yields to others: it gets the CPU again.
+    // A task that has used up its slice yields to others: it gets the CPU again.
     for _ in 0..<100 where task.state == .runnable {
       giveCPU(to: task)
       if cpu.current === task, task.isInGuest { return true }
@@ -183,23 +184,26 @@ final class TestMachine {
     try task.memory.readValue(task.thread.registers.rsp, as: SignalFrame.self)
   }
 
-  /// Lets time pass until a condition holds; timers expire as they do in the interrupt thread.
+  /// Lets time pass until a condition holds, from one timer to the next.
   func wait(_ condition: () -> Bool) throws {
     for _ in 0..<2000 {
-      _ = kernel.timers.expire()
+      let step = kernel.serveInterrupts {}
       if condition() { return }
-      Host.pause(nanoseconds: 500_000)
+      guard case .wait(until: .some(let deadline)) = step else { break }
+      services.advance(by: deadline - min(deadline, services.monotonicTime))
     }
     Issue.record("what the test waits for does not happen")
   }
 
-  func send(_ signal: Int32, to task: Task) { kernel.send(SignalInfo(signal: signal, code: 0), to: task.group) }
-}
-
-extension Host {
-  /// Lets the test's thread rest.
-  static func pause(nanoseconds: UInt64) {
-    let end = monotonicTime + nanoseconds
-    while monotonicTime < end {}
+  /// Lets time pass; timers expire when they are due.
+  func pass(_ nanoseconds: UInt64) {
+    let end = services.monotonicTime + nanoseconds
+    while case .wait(until: .some(let deadline)) = kernel.serveInterrupts({}), deadline <= end {
+      services.advance(by: deadline - min(deadline, services.monotonicTime))
+    }
+    services.advance(by: end - services.monotonicTime)
+    _ = kernel.serveInterrupts {}
   }
+
+  func send(_ signal: Int32, to task: Task) { kernel.send(SignalInfo(signal: signal, code: 0), to: task.group) }
 }

@@ -100,6 +100,6 @@ extension Scheduler {
       endBorrowing(of: borrower)
       if let task = borrower.current, task.isInGuest { task.thread.preempt() }
     }
-    cpu.wakeup.signal()
+    services.wakeCPU(cpu.index)
   }
 }

@@ -1,10 +1,8 @@
 import FileSystem
-import Host
-import LinuxABI
 
 /// Decides which task runs on which CPU.
 ///
-/// Tasks stay on their CPU, because handing them over between host CPUs is dear (see the architecture). While any task
+/// Tasks stay on their CPU, because handing them over between host CPUs is dear (see `TrapPace`). While any task
 /// waits for a CPU, a tick every `slice` preempts what has run its slice and offers waiting tasks to idle CPUs.
 package final class Scheduler {
   let cpus: [CPU]
@@ -15,16 +13,16 @@ package final class Scheduler {
   /// Each CPU has a host CPU of its own, and guest threads may leave theirs.
   let canBorrow: Bool
   private lazy var tick = KernelTimer { [unowned self] in expire() }
-  private let timers: TimerQueue
+  let services: any MachineServices
   private var nextCPU = 0
   package private(set) var switches = 0
   /// How often a CPU has borrowed another for guest code.
   package internal(set) var borrowings = 0
 
-  init(timers: TimerQueue, cpus: [CPU], tasksAreBound: Bool) {
-    self.timers = timers
+  init(services: any MachineServices, cpus: [CPU]) {
+    self.services = services
     self.cpus = cpus
-    self.tasksAreBound = tasksAreBound
+    tasksAreBound = services.platform.threadsAreBoundToCPUThreads
     canBorrow = !tasksAreBound && Set(cpus.compactMap(\.hostCPU)).count == cpus.count
   }
 
@@ -38,7 +36,7 @@ package final class Scheduler {
   /// Puts a runnable task in a run queue.
   func enqueue(_ task: Task) {
     guard task.state == .runnable, !task.isQueued, task.cpu.current !== task else { return }
-    if task.cpu.current != nil, timers.isExpiring, !tasksAreBound, let idle = cpus.first(where: \.isIdle) {
+    if task.cpu.current != nil, services.timers.isServing, !tasksAreBound, let idle = cpus.first(where: \.isIdle) {
       task.cpu = idle
     }
     let cpu = task.cpu
@@ -47,7 +45,7 @@ package final class Scheduler {
     if cpu.isIdle {
       wake(cpu)
     } else if tick.deadline == nil {
-      timers.arm(tick, deadline: Host.monotonicTime &+ Scheduler.slice)
+      services.arm(tick, deadline: services.monotonicTime &+ Scheduler.slice)
     }
   }
 
@@ -71,7 +69,7 @@ package final class Scheduler {
 
   /// The current task goes on unless another has waited for a slice.
   func shouldYield(_ task: Task, on cpu: CPU) -> Bool {
-    !cpu.queue.isEmpty && Host.monotonicTime &- task.sliceStart >= Scheduler.slice
+    !cpu.queue.isEmpty && services.monotonicTime &- task.sliceStart >= Scheduler.slice
   }
 
   /// The CPU's task has left it.
@@ -84,14 +82,14 @@ package final class Scheduler {
     cpu.current = task
     task.pace.restart()
     task.cpu = cpu
-    task.sliceStart = Host.monotonicTime
+    task.sliceStart = services.monotonicTime
     cpu.lastCharge = task.sliceStart
     switches &+= 1
   }
 
   /// Runs every slice while tasks wait: preempts, and hands waiting tasks to idle CPUs.
   private func expire() {
-    let now = Host.monotonicTime
+    let now = services.monotonicTime
     var anyWaits = false
     for cpu in cpus where !cpu.queue.isEmpty {
       if let idle = cpus.first(where: \.isIdle), let task = steal(for: idle) {
@@ -106,6 +104,6 @@ package final class Scheduler {
         current.thread.preempt()
       }
     }
-    if anyWaits { timers.arm(tick, deadline: now &+ Scheduler.slice) }
+    if anyWaits { services.arm(tick, deadline: now &+ Scheduler.slice) }
   }
 }

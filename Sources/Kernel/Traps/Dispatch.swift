@@ -1,5 +1,4 @@
 import FileSystem
-import Host
 import LinuxABI
 import Memory
 import Platform
@@ -39,7 +38,7 @@ extension Kernel {
     let number = task.syscallRegisters.rax
     let arguments = SyscallArguments(task.syscallRegisters)
     let entry = Syscalls.entry(number)
-    let begin = statistics.collectsTimes ? Host.monotonicTime : 0
+    let begin = statistics.collectsTimes ? monotonicTime : 0
     if servedTask !== task { servedTask = task }
     let outcome: Result<Int, Errno>
     if let entry {
@@ -56,7 +55,7 @@ extension Kernel {
       outcome = .failure(.noFunction)
     }
     if statistics.collectsTimes, number < 512 {
-      statistics.syscallTimes[Int(number)] &+= Host.monotonicTime &- begin
+      statistics.syscallTimes[Int(number)] &+= monotonicTime &- begin
     }
     if case .failure(.parked) = outcome {
       task.isInSyscall = true
@@ -129,12 +128,12 @@ extension Kernel {
   }
 
   /// Chooses what the CPU does next: goes on with its task, takes another, or sleeps.
-  func nextStep(on cpu: CPU) -> CPU.Step {
+  func nextStep(on cpu: CPU) -> CPUStep {
     while true {
       if result != nil { return .stop }
       guard let task = cpu.current ?? takeTask(for: cpu) else {
         cpu.isIdle = true
-        return .sleep(cpu.wakeup)
+        return .sleep
       }
       if task.state == .runnable, task.isInSyscall, task.group.exitStatus == nil, !task.mustExit, !task.group.isStopped
       {
@@ -142,21 +141,21 @@ extension Kernel {
       }
       if task.state == .runnable { prepareForGuest(task) }
       guard task.state == .runnable else {
-        cpu.chargeSystemTime(of: task)
+        cpu.chargeSystemTime(of: task, until: monotonicTime)
         task.voluntarySwitches &+= 1
         scheduler.release(cpu)
         continue
       }
       if task.isInSyscall { continue }
       if scheduler.shouldYield(task, on: cpu) {
-        cpu.chargeSystemTime(of: task)
+        cpu.chargeSystemTime(of: task, until: monotonicTime)
         task.involuntarySwitches &+= 1
         scheduler.release(cpu)
         scheduler.enqueue(task)
         continue
       }
       task.isInGuest = true
-      cpu.chargeSystemTime(of: task)
+      cpu.chargeSystemTime(of: task, until: monotonicTime)
       scheduler.adaptPlacement(of: cpu, running: task)
       return .run(task.thread, cpu.placement)
     }

@@ -1,5 +1,4 @@
 import FileSystem
-import Host
 import LinuxABI
 import Memory
 import Platform
@@ -7,8 +6,8 @@ import Platform
 /// The kernel of one sandbox: the root of its object graph. Everything in it is touched only with the lock of its
 /// `Machine` held, and nothing in it blocks.
 package final class Kernel {
-  let services: HostServices
-  let configuration: KernelConfiguration
+  let services: any MachineServices
+  package let configuration: KernelConfiguration
   package let scheduler: Scheduler
   /// The path walk and the mounts.
   let vfs: VFS
@@ -16,7 +15,7 @@ package final class Kernel {
   let startTime: UInt64
   var hostName: String
   /// What `/proc/sys/kernel/random/boot_id` says.
-  lazy var bootID = UUIDText.random()
+  lazy var bootID = UUIDText.random(services)
   var domainName = "(none)"
   /// Shows system calls as they end; nil when not tracing.
   package var tracer: TraceWriter?
@@ -49,41 +48,23 @@ package final class Kernel {
   /// When the last of them was (CLOCK_MONOTONIC, nanoseconds).
   var lastOutOfMemoryKill: UInt64 = 0
 
-  package init(configuration: KernelConfiguration, services: HostServices, vfs: VFS) {
+  package init(configuration: KernelConfiguration, services: any MachineServices, vfs: VFS) {
     self.configuration = configuration
     self.services = services
     self.vfs = vfs
     hostName = configuration.hostName
-    startTime = Host.monotonicTime
+    startTime = services.monotonicTime
     scheduler = Scheduler(
-      timers: services.timers, cpus: configuration.cpus.enumerated().map { CPU(index: $0.offset, hostCPU: $0.element) },
-      tasksAreBound: services.platform.threadsAreBoundToCPUThreads)
+      services: services, cpus: configuration.cpus.enumerated().map { CPU(index: $0.offset, hostCPU: $0.element) })
   }
 
   package var physicalMemory: PhysicalMemory { services.physicalMemory }
   package var platform: any Platform { services.platform }
-  var monotonicTime: UInt64 { Host.monotonicTime }
-  var realTime: UInt64 { Host.realTime }
-  func arm(_ timer: KernelTimer, deadline: UInt64) { timers.arm(timer, deadline: deadline) }
-  func disarm(_ timer: KernelTimer) { timers.disarm(timer) }
+  var monotonicTime: UInt64 { services.monotonicTime }
+  var realTime: UInt64 { services.realTime }
+  func arm(_ timer: KernelTimer, deadline: UInt64) { services.arm(timer, deadline: deadline) }
+  func disarm(_ timer: KernelTimer) { services.disarm(timer) }
   var timers: TimerQueue { services.timers }
-  var interrupts: InterruptController { services.interrupts }
-
-  /// Handles one report of the interrupt thread's epoll.
-  func interrupt(_ event: EpollEvent) {
-    switch interrupts.source(event.data) {
-    case .poke:
-      interrupts.drainPoke()
-      services.readAheadWorker.collect()
-    case .descriptor(let queue): queue.wake(PollEvents(rawValue: event.events & 0x3fff))
-    case .process(let process):
-      interrupts.remove(process.deathDescriptor)
-      process.noteDeath()
-      endTasks(of: process)
-    case .hostSignals(let descriptor): forwardHostSignals(from: descriptor)
-    case nil: break
-    }
-  }
 
   // MARK: Identifiers
 

@@ -1,10 +1,8 @@
 import FileSystem
 import HeapModule
-import Host
-import LinuxABI
 
-/// The armed timers in order of deadline. The interrupt thread sleeps until the first one.
-final class TimerQueue {
+/// The armed timers in order of deadline, and the time at which the machine will look at them next.
+package final class TimerQueue {
   private struct Entry: Comparable {
     let deadline: UInt64
     let generation: UInt64
@@ -17,22 +15,21 @@ final class TimerQueue {
   private var heap = Heap<Entry>()
   /// Disarmed entries that may still be in the heap.
   private var stale = 0
-  /// The interrupt thread sleeps until this time; nil: without a deadline, `.max` while it is awake.
-  var sleepingUntil: UInt64?
-  /// True while the interrupt thread holds the kernel lock.
-  var isExpiring = false
-  private let interrupts: InterruptController
+  /// The machine serves interrupts at this time at the latest; nil: at no time that it knows of.
+  private var alarm: UInt64?
+  /// Interrupts are served: what is armed now is looked at before the machine waits again.
+  private(set) var isServing = false
 
-  init(interrupts: InterruptController) { self.interrupts = interrupts }
+  package init() {}
 
-  func arm(_ timer: KernelTimer, deadline: UInt64) {
+  /// Arms a timer, or arms it anew; true where the machine has to be told, because it would come too late.
+  func arm(_ timer: KernelTimer, deadline: UInt64) -> Bool {
     timer.generation &+= 1
     timer.deadline = deadline
     heap.insert(Entry(deadline: deadline, generation: timer.generation, timer: timer))
-    if deadline < sleepingUntil ?? .max, !isExpiring {
-      sleepingUntil = deadline
-      interrupts.poke()
-    }
+    guard deadline < alarm ?? .max, !isServing else { return false }
+    alarm = deadline
+    return true
   }
 
   func disarm(_ timer: KernelTimer) {
@@ -46,15 +43,19 @@ final class TimerQueue {
     }
   }
 
-  /// Expires what is due and returns the next deadline.
-  func expire() -> UInt64? {
-    let now = Host.monotonicTime
+  /// Interrupts begin to be served.
+  func beginServing() { isServing = true }
+
+  /// Expires what is due at `now`, as the last of the interrupts; returns when to come back at the latest.
+  func finishServing(at now: UInt64) -> UInt64? {
     while let first = heap.min, !first.isLive || first.deadline <= now {
       heap.removeMin()
       guard first.isLive else { continue }
       first.timer.deadline = nil
       first.timer.expire()
     }
-    return heap.min?.deadline
+    isServing = false
+    alarm = heap.min?.deadline
+    return alarm
   }
 }

@@ -1,23 +1,22 @@
 import Host
-import Kernel
 import LinuxABI
 import Synchronization
 
 /// The host threads that serve a machine, but for the interrupt thread, which is the caller of `Sandbox.run`.
-final class MachineThreads: Sendable {
+package final class MachineThreads: Sendable {
   private let running = Mutex(0)
   private let allEnded = Wakeup()
   private static let stackSize = 512 << 10
 
-  /// Starts a thread for each CPU, and the one that reads ahead.
-  init(_ machine: Machine, cpus: Int) throws(SandboxError) {
+  /// Starts a thread for each CPU, and the one that reads ahead. - Throws: the host's error where it refuses one.
+  package init(_ machine: Machine, cpus: Int) throws(Errno) {
     do throws(Errno) {
       for index in 0..<cpus { try start { machine.serveCPU(index) } }
       try start(machine.makeReadAheadService())
     } catch {
       machine.stop()
       join()
-      throw SandboxError("cannot start a thread: \(error)", remedy: "check `ulimit -u`")
+      throw error
     }
   }
 
@@ -43,7 +42,7 @@ final class MachineThreads: Sendable {
   }
 
   /// Waits until all of them have ended.
-  func join() {
+  package func join() {
     while running.withLock({ $0 > 0 }) { allEnded.sleep() }
   }
 }

@@ -1,0 +1,77 @@
+import Host
+import Kernel
+import LinuxABI
+import Synchronization
+
+/// The kernel behind its lock, and the host threads that serve it.
+package final class Machine: Sendable {
+  /// A kernel and the host below it, before and while threads serve them.
+  package struct Core {
+    package let kernel: Kernel
+    package let services: HostServices
+    package init(kernel: Kernel, services: HostServices) {
+      self.kernel = kernel
+      self.services = services
+    }
+  }
+
+  private let core: Mutex<Core>
+  /// Where the thread of each CPU sleeps.
+  private let wakeups: [Wakeup]
+
+  package init(_ core: sending Core) {
+    wakeups = core.services.wakeups
+    self.core = Mutex(core)
+  }
+
+  /// Calls `body` with the kernel lock held.
+  @inline(__always)
+  package func withKernel<Result: Sendable>(_ body: (Kernel) -> Result) -> Result {
+    core.withLock { body($0.kernel) }
+  }
+
+  /// Serves interrupts until the sandbox has ended: timers, host descriptors, host signals, dead guest processes.
+  package func serveInterrupts() {
+    let epoll = core.withLock { $0.services.interrupts.epoll }
+    var events = [EpollEvent](repeating: EpollEvent(), count: 64)
+    var count = 0
+    while true {
+      let step = core.withLock { core in
+        let (kernel, services) = (core.kernel, core.services)
+        return kernel.serveInterrupts {
+          for event in events.prefix(count) { services.interrupt(event, of: kernel) }
+        }
+      }
+      guard case .wait(let deadline) = step else { return }
+      count = (try? Host.wait(epoll, into: &events, deadline: deadline)) ?? 0
+    }
+  }
+
+  /// Serves one CPU until the sandbox has ended. The calling thread belongs to that CPU.
+  package func serveCPU(_ index: Int) {
+    if let cpu = withKernel({ $0.configuration.cpus[index] }) { Host.pin(to: cpu) }
+    let wakeup = wakeups[index]
+    var step = withKernel { $0.nextStep(onCPU: index) }
+    while true {
+      switch step {
+      case .run(let thread, let placement):
+        let trap = thread.run(on: placement)
+        let time = Host.monotonicTime
+        step = withKernel { $0.nextStep(onCPU: index, after: trap, at: time) }
+      case .sleep:
+        wakeup.sleep()
+        step = withKernel { $0.nextStep(onCPU: index) }
+      case .stop:
+        return
+      }
+    }
+  }
+
+  /// Ends the sandbox from outside: its threads stop, its guests are ended with the platform.
+  package func stop() { withKernel { $0.terminate() } }
+
+  /// The body of the thread that reads ahead.
+  func makeReadAheadService() -> @Sendable () -> Void {
+    core.withLock { $0.services.readAheadWorker.makeService() }
+  }
+}

@@ -13,11 +13,26 @@ import LinuxABI
 
   private static let wait = 128
   private static let wakeOne = 129
+  private static let waitBitset = 137
 
   /// Sleeps until `signal()` is called, unless it was already.
   package func sleep() {
     while !exchange(expected: 1, desired: 0) {
       _ = try? unsafe Host.call(.futex, Int(bitPattern: word), Wakeup.wait, 0, 0)
+    }
+  }
+
+  /// Sleeps until `signal()` is called, unless it was already, but no longer than until `deadline` (CLOCK_MONOTONIC,
+  /// nanoseconds).
+  package func sleep(until deadline: UInt64) {
+    while !exchange(expected: 1, desired: 0) {
+      var time = Timespec(nanoseconds: Int64(clamping: deadline))
+      // FUTEX_WAIT_BITSET, whose time limit is absolute.
+      let result = unsafe withUnsafeMutablePointer(to: &time) { time in
+        unsafe apus_syscall(
+          202, Int(bitPattern: word), Wakeup.waitBitset, 0, Int(bitPattern: time), 0, Int(UInt32.max))
+      }
+      if result == -110 { return }  // ETIMEDOUT
     }
   }
 

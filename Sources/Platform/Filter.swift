@@ -17,6 +17,8 @@ struct FilterProgram {
 
   /// Loads a word of `struct seccomp_data`.
   mutating func load(_ field: Field) { append(0x20, field.offset) }
+  /// Keeps only these bits of what was loaded.
+  mutating func mask(_ bits: UInt32) { append(0x54, bits) }
   mutating func jump(ifEqual value: UInt32, to label: String) { jump(0x15, value, label, true) }
   mutating func jump(unlessEqual value: UInt32, to label: String) { jump(0x15, value, label, false) }
   mutating func jump(ifAtLeast value: UInt32, to label: String) { jump(0x35, value, label, true) }
@@ -34,7 +36,9 @@ struct FilterProgram {
   }
 
   enum Field {
-    case number, architecture, instructionLow, instructionHigh, argument(Int)
+    case number, architecture, instructionLow, instructionHigh
+    /// The lower and the upper half of an argument.
+    case argument(Int), argumentHigh(Int)
     var offset: UInt32 {
       switch self {
       case .number: 0
@@ -42,6 +46,7 @@ struct FilterProgram {
       case .instructionLow: 8
       case .instructionHigh: 12
       case .argument(let index): UInt32(16 + 8 * index)
+      case .argumentHigh(let index): UInt32(20 + 8 * index)
       }
     }
   }
@@ -90,10 +95,7 @@ extension FilterProgram {
     }
     program.answer(.trap)
     program.label("futex")
-    program.load(.argument(1))
-    program.jump(ifEqual: 9, to: "stub")  // FUTEX_WAIT_BITSET
-    program.jump(ifEqual: 10, to: "stub")  // FUTEX_WAKE_BITSET
-    program.answer(.trap)
+    program.boundFutex(to: "stub")
     if !hasFSGSBase {
       program.label("bases")
       program.load(.argument(0))
@@ -150,6 +152,36 @@ extension FilterProgram {
     program.label("allow")
     program.answer(.allow)
     return program
+  }
+
+  /// Goes on at a label for the two futex(2) calls that a guest thread makes, and traps for every other: it sleeps as a
+  /// guest on the state word of one of its process's contexts, without a time limit, or wakes one CPU thread that sleeps
+  /// there. So it can take no wake-up that is meant for its agent, for Apus or for another process of the host.
+  private mutating func boundFutex(to label: String) {
+    let end = Stub.contexts + UInt64(Stub.threadLimit * Stub.contextSize)
+    load(.argumentHigh(0))
+    jump(unlessEqual: UInt32(Stub.contexts >> 32), to: "trap")
+    load(.argument(0))
+    jump(ifBelow: UInt32(truncatingIfNeeded: Stub.contexts), to: "trap")
+    jump(ifAtLeast: UInt32(truncatingIfNeeded: end), to: "trap")
+    mask(UInt32(Stub.contextSize - 1))
+    jump(unlessEqual: UInt32(Stub.headerOffset) + UInt32(STUB_HEADER_STATE), to: "trap")
+    load(.argument(1))
+    jump(ifEqual: 9, to: "wait")  // FUTEX_WAIT_BITSET
+    jump(unlessEqual: 10, to: "trap")  // FUTEX_WAKE_BITSET
+    load(.argument(2))
+    jump(unlessEqual: 1, to: "trap")
+    load(.argument(5))
+    jump(ifEqual: Stub.wakeApus, to: label)
+    answer(.trap)
+    self.label("wait")
+    load(.argument(5))
+    jump(unlessEqual: Stub.wakeGuest, to: "trap")
+    load(.argument(3))
+    jump(unlessEqual: 0, to: "trap")
+    load(.argumentHigh(3))
+    jump(ifEqual: 0, to: label)
+    answer(.trap)
   }
 
   private mutating func allowInStub(codeLength: UInt64) {

@@ -10,6 +10,20 @@ struct OperationList {
 
   mutating func removeAll() { operations.removeAll(keepingCapacity: true) }
 
+  /// What all of it takes, roughly (see `MemoryOperation.work`).
+  var work: UInt64 { operations.reduce(0) { $0 &+ $1.work } }
+
+  /// Splits an operation in two where it is more work than `limit` and can be split.
+  mutating func split(at index: Int, after limit: UInt64) {
+    guard let (head, tail) = operations[index].split(after: limit) else { return }
+    operations[index] = head
+    operations.insert(tail, at: index + 1)
+  }
+
+  mutating func removeFirst(_ count: Int) {
+    if count == operations.count { removeAll() } else { operations.removeFirst(count) }
+  }
+
   mutating func append(_ operation: MemoryOperation) {
     let range = operation.range
     if range.isEmpty { return }
@@ -38,6 +52,32 @@ extension MemoryOperation {
       .protect(let address, let length, _):
       return address..<(address > UInt64.max - length ? UInt64.max : address + length)
     }
+  }
+
+  /// How much work it is for the host, in pages that are filled: roughly a microsecond each. Changing what is mapped takes
+  /// much less, and nothing where pages were never touched.
+  var work: UInt64 {
+    switch self {
+    case .mapPhysical(_, let length, _, _, populate: true): length >> 12
+    case .mapPhysical(_, let length, _, _, populate: false), .mapFile(_, let length, _, _, _),
+      .mapFileShared(_, let length, _, _, _), .unmap(_, let length), .protect(_, let length, _):
+      length >> 17
+    }
+  }
+
+  /// Two operations that do the same one after the other, the first of them as much work as `limit`; nil where it is no
+  /// more anyway, or cannot be split.
+  fileprivate func split(after limit: UInt64) -> (MemoryOperation, MemoryOperation)? {
+    let length = limit << 12
+    guard case .mapPhysical(let address, let whole, let offset, let protection, populate: true) = self, length > 0,
+      whole > length
+    else { return nil }
+    return (
+      .mapPhysical(address: address, length: length, offset: offset, protection: protection, populate: true),
+      .mapPhysical(
+        address: address &+ length, length: whole - length, offset: offset &+ length, protection: protection,
+        populate: true)
+    )
   }
 
   fileprivate var replacesRange: Bool {

@@ -91,14 +91,16 @@ import LinuxABI
   }
 
   /// Has the agent unmap everything below the stub and confirm that.
-  mutating func empty(in process: StubProcess) {
+  /// - Returns: false if the agent is too far behind for that.
+  mutating func empty(in process: StubProcess) -> Bool {
     pending.removeAll()
     pending.append(.unmap(address: 0, length: Stub.base))
     _ = requestConfirmation()
     isBatchRunning = false
     clearBatch()
-    post(resuming: nil, in: process)
+    guard post(resuming: nil, in: process) == .complete else { return false }
     emptyTicket = ticket
+    return true
   }
 
   mutating func settle(_ position: UInt64) { settled = max(settled, position) }
@@ -115,34 +117,78 @@ import LinuxABI
 
   // MARK: The agent's ring
 
-  /// Hands everything queued to the agent, and then has it let a thread go.
-  mutating func post(resuming thread: HostThread?, in process: StubProcess) {
+  /// What became of an attempt to hand over everything queued.
+  enum Posting {
+    /// All is handed over, and the thread will be let go after it.
+    case complete
+    /// A part is: the agent lets go of the thread's flush word when it is done with that.
+    case partial
+    /// Nothing is: the ring has no room.
+    case full
+  }
+
+  /// How much work is handed over at a time, before a thread that may have to be preempted.
+  private static let workLimit: UInt64 = 2048
+  /// Entries that are kept free for what follows the operations.
+  private static let reserve: UInt64 = 8
+
+  /// Hands what is queued to the agent, and then has it let a thread go. Never waits: what the ring has no room for, or
+  /// what would take the agent longer than a moment, stays queued.
+  mutating func post(resuming thread: HostThread?, in process: StubProcess) -> Posting {
+    guard hasRoom(in: process) else {
+      publish()
+      return .full
+    }
     statistics.flushes &+= 1
-    for start in starts {
+    let isComplete = emitQueued(within: thread == nil ? .max : OperationRing.workLimit, in: process)
+    if isComplete, wantsConfirmation { emitConfirmation(in: process) }
+    if let thread {
+      let flushWord = thread.context.headerAddress + UInt64(STUB_HEADER_FLUSH)
+      if isComplete {
+        if thread.resumeWord == 0 { thread.hold() }
+        emit(.futex, thread.context.headerAddress + thread.resumeWord, kind: STUB_KIND_RESUME, in: process)
+      } else {
+        emitConfirmation(answers: false, in: process)
+      }
+      // A CPU thread that waits busily for the trap leaves the CPU to the agent first.
+      if !isComplete || thread.spins || thread.resumeWord != 0 {
+        thread.context.flushWord.store(Stub.held | Stub.sleeps)
+      }
+      if !isComplete || thread.spins { emit(.futex, flushWord, kind: STUB_KIND_RESUME, in: process) }
+      if isComplete { thread.settles = tail }
+    }
+    publish()
+    return isComplete ? .complete : .partial
+  }
+
+  /// Writes entries for what is queued.
+  /// - Returns: false if some of it is left.
+  private mutating func emitQueued(within limit: UInt64, in process: StubProcess) -> Bool {
+    while let start = starts.first {
+      guard hasRoom(in: process) else { return false }
       let context = start.context
       emit(
         .mmap, context.address, UInt64(Stub.contextSize), 3, 0x11, UInt64(STUB_FD_CONTEXTS), context.fileOffset,
         in: process)
       emit(.clone, context.headerAddress, kind: STUB_KIND_CLONE, in: process)
+      starts.removeFirst()
     }
-    starts.removeAll(keepingCapacity: true)
-    for operation in pending.operations {
+    var work: UInt64 = 0
+    var count = 0
+    while count < pending.operations.count, work < limit, hasRoom(in: process) {
+      pending.split(at: count, after: limit - work)
+      let operation = pending.operations[count]
+      // What is too long in any case goes alone.
+      if count > 0, work &+ operation.work > limit { break }
+      work &+= operation.work
+      count += 1
       statistics.memoryOperations &+= 1
       let (number, a, b, c, d, e, f) = operation.hostCall
       emit(number, a, b, c, d, e, f, in: process)
       if operation.namesFile { lastFileOperation = tail }
     }
-    pending.removeAll()
-    if wantsConfirmation { emitConfirmation(in: process) }
-    if let thread {
-      emit(.futex, thread.context.headerAddress + thread.resumeWord, kind: STUB_KIND_RESUME, in: process)
-      // A CPU thread that waits busily for the trap leaves the CPU to the agent first.
-      if thread.spins {
-        emit(.futex, thread.context.headerAddress + UInt64(STUB_HEADER_FLUSH), kind: STUB_KIND_RESUME, in: process)
-      }
-      thread.settles = tail
-    }
-    publish()
+    pending.removeFirst(count)
+    return pending.isEmpty && work <= limit
   }
 
   private mutating func emit(
@@ -150,7 +196,7 @@ import LinuxABI
     _ f: UInt64 = 0, kind: Int32 = STUB_KIND_CALL, in process: StubProcess
   ) {
     if tail - lastConfirmation >= 64 { emitConfirmation(answers: false, in: process) }
-    write(number, a, b, c, d, e, f, kind: kind, in: process)
+    write(number, a, b, c, d, e, f, kind: kind)
   }
 
   private mutating func emitConfirmation(answers: Bool = true, in process: StubProcess) {
@@ -159,7 +205,7 @@ import LinuxABI
     let payload =
       Stub.control + UInt64(STUB_CONTROL_RING) + UInt64(index * Int(STUB_ENTRY_SIZE))
       + UInt64(STUB_ENTRY_PAYLOAD)
-    write(.write, UInt64(STUB_FD_CONFIRM), payload, 8, 0, 0, 0, kind: STUB_KIND_CALL, in: process)
+    write(.write, UInt64(STUB_FD_CONFIRM), payload, 8, 0, 0, 0, kind: STUB_KIND_CALL)
     tailOfTicket[Int(ticket % Stub.ringCount)] = tail
     lastConfirmation = tail
     if answers { answerRequest() }
@@ -168,9 +214,8 @@ import LinuxABI
 
   private mutating func write(
     _ number: SyscallNumber, _ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64, _ e: UInt64, _ f: UInt64,
-    kind: Int32, in process: StubProcess
+    kind: Int32
   ) {
-    if tail - confirmed >= Stub.ringCount { makeRoom(in: process) }
     let offset = Int(STUB_CONTROL_RING) + Int(tail % Stub.ringCount) * Int(STUB_ENTRY_SIZE)
     store(number, a, b, c, d, e, f, kind: kind, at: offset)
     tail += 1
@@ -185,22 +230,25 @@ import LinuxABI
       toByteOffset: offset, as: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64).self)
   }
 
-  private func publish() {
+  /// The agent works on the host CPU of the CPU thread that waits for it.
+  mutating func bindAgent(to cpu: Int?, of process: StubProcess) {
+    guard let cpu, cpu != agentCPU else { return }
+    agentCPU = cpu
+    Host.pin(thread: process.hostPID, to: cpu)
+  }
+
+  /// Shows the agent what has been written, and wakes it.
+  func publish() {
     let word = unsafe SharedWord(control + Int(STUB_CONTROL_TAIL))
     word.store(UInt32(truncatingIfNeeded: tail))
     word.wake()
   }
 
-  /// Waits until the agent has confirmed enough entries for the ring to have room.
-  private mutating func makeRoom(in process: StubProcess) {
+  /// Tells whether there is room for one more operation and what may follow it.
+  private mutating func hasRoom(in process: StubProcess) -> Bool {
+    if tail - confirmed + OperationRing.reserve <= Stub.ringCount { return true }
     note(confirmedTicket: process.platform.confirmedTicket(ofSlot: slot))
-    if tail - confirmed < Stub.ringCount { return }
-    publish()
-    while tail - confirmed >= Stub.ringCount, !process.isDead {
-      process.platform.waitForConfirmation(or: process.deathDescriptor)
-      note(confirmedTicket: process.platform.confirmedTicket(ofSlot: slot))
-      if Host.isReadable(process.deathDescriptor) { return }
-    }
+    return tail - confirmed + OperationRing.reserve <= Stub.ringCount
   }
 
   private mutating func note(confirmedTicket: UInt64) {
@@ -214,6 +262,7 @@ import LinuxABI
   /// for the agent to do.
   func runsInThread(_ thread: HostThread) -> Bool {
     threads.count == 1 && starts.isEmpty && isSettled && pending.operations.count < Stub.batchCount
+      && pending.work <= OperationRing.workLimit
   }
 
   mutating func postBatch(in process: StubProcess) {

@@ -16,7 +16,16 @@ package enum Trap: Sendable, Equatable {
   /// The host process is gone (killed from outside, or by the platform for breaking its rules).
   case died(reason: DeathReason)
 
-  package enum DeathReason: Sendable, Equatable { case killed, unresponsive, memoryOperationFailed, protocolViolation }
+  package enum DeathReason: Sendable, Equatable {
+    /// From outside, or by Apus because its guest is over.
+    case killed
+    /// A thread did not answer a preemption, by the host's account of what it did instead.
+    case unresponsive
+    /// The host refused a memory operation or a new thread.
+    case memoryOperationFailed
+    /// A thread claimed what cannot be.
+    case protocolViolation
+  }
 }
 
 /// A hardware exception, as the signal frame describes it (sigaction(2), `siginfo_t` and `mcontext`).
@@ -125,6 +134,8 @@ package protocol GuestProcess: AnyObject, Sendable {
   var deathDescriptor: FileDescriptor { get }
   /// True once the host process is known to be dead.
   var isDead: Bool { get }
+  /// Why it is dead, once it is.
+  var deathReason: Trap.DeathReason { get }
   /// Called by the interrupt thread when `deathDescriptor` is readable; wakes any thread inside `GuestThread.run`.
   /// Needs no lock.
   func noteDeath()
@@ -165,6 +176,10 @@ package struct Placement: Sendable, Equatable {
   package static let anywhere = Placement()
 }
 
+extension GuestProcess {
+  package var deathReason: Trap.DeathReason { .killed }
+}
+
 /// A host thread that runs the code of one guest thread.
 package protocol GuestThread: AnyObject, Sendable {
   /// The registers: what the last trap found, and what `run` goes on with.
@@ -173,8 +188,8 @@ package protocol GuestThread: AnyObject, Sendable {
   func run(on placement: Placement) -> Trap
   /// Memory operations that the last run began with were carried out by another host thread.
   var waitedForAgent: Bool { get }
-  /// Interrupts the thread if it runs guest code: `run` returns `.preempted` soon, or, after a grace period in which
-  /// it does not answer, kills the process. May report a preemption spuriously later. Needs no lock.
+  /// Interrupts the thread if it runs guest code: `run` returns `.preempted` soon, or kills the process if the thread
+  /// works on without an answer (in its own CPU time). May report a preemption spuriously later. Needs no lock.
   func preempt()
   /// The extended state (x87, SSE, AVX, …) as an XSAVE area in the layout of a signal frame (`struct _fpstate` with
   /// its `sw_reserved` words, `FP_XSTATE_MAGIC2` at the end).

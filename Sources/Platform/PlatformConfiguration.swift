@@ -16,7 +16,7 @@ package struct PlatformConfiguration: Sendable {
   package var trusted: Bool
   /// The physical memory (a memfd). The caller keeps its descriptor.
   package var physicalMemory: FileDescriptor
-  /// How long a guest thread may leave a preemption signal unanswered, in nanoseconds.
+  /// The CPU time for which a guest thread may leave a preemption signal unanswered, in nanoseconds.
   package var gracePeriod: UInt64
   /// How many emptied host processes are kept for reuse.
   package var poolLimit: Int

@@ -19,7 +19,12 @@ import Synchronization
   }
 
   func run(on placement: Placement) -> Trap {
-    guard process.flush(before: host, cpu: placement.cpu) else { return finishDead() }
+    switch process.flush(before: host, cpu: placement.cpu) {
+    case .resumed: break
+    case .preempted:
+      return finish(.preempted)
+    case .dead: return finishDead()
+    }
     do throws(Errno) {
       if host.tracer == 0 { try attach() }
       if let cpu = placement.cpu, cpu != host.cpu {
@@ -50,6 +55,7 @@ import Synchronization
 
   private func finish(_ trap: Trap?) -> Trap {
     process.leave()
+    host.noteTrap()
     host.note(trap)
     return trap ?? .died(reason: process.deathReason)
   }
@@ -140,7 +146,7 @@ import Synchronization
   /// Attaches to the thread, which sleeps in the stub or is on its way there.
   private func attach() throws(Errno) {
     var attempts = 0
-    let limit = Host.monotonicTime &+ HostThread.startPatience(process.platform.gracePeriod)
+    // On a busy host a new thread starts late, and guest code can keep its siblings from ever telling their ids.
     while id == 0 && !process.isDead {
       host.learnID(process: process.hostPID)
       if id != 0 { break }
@@ -148,7 +154,7 @@ import Synchronization
       attempts += 1
       guard attempts % 1000 == 0 else { continue }
       if Host.hasEnded(process.hostPID) { process.noteEnd() }
-      if Host.monotonicTime >= limit { process.die(.unresponsive) }
+      process.adoptRestingThread(for: host)
     }
     guard id != 0, id != process.hostPID else { throw .noSuchProcess }
     try Host.traceSeize(id)
@@ -159,15 +165,16 @@ import Synchronization
       throw .noSuchProcess
     }
     try Host.traceSetMask(0, of: id)
-    host.sendPendingPreemption(process: process.hostPID, gracePeriod: process.platform.gracePeriod)
+    if host.isPreempted.load(ordering: .sequentiallyConsistent) { host.sendSignal(in: process.hostPID) }
   }
 
   func exit() { if process.park(host) { process.giveBack(host) } }
 
   func preempt() {
     // A thread whose id is not known yet gets the signal when it is attached to.
-    host.isPreemptionPending.store(true, ordering: .sequentiallyConsistent)
-    host.sendPendingPreemption(process: process.hostPID, gracePeriod: process.platform.gracePeriod)
+    host.preempt(in: process.hostPID)
+    host.context.flushWord.formUnion(Stub.notice)
+    host.context.flushWord.wake(bitset: Stub.wakeGuest)
   }
 
   // MARK: Extended state
@@ -190,28 +197,46 @@ import Synchronization
 }
 
 extension StubProcess {
-  /// Has the agent execute what is queued, and waits until it has.
-  /// - Returns: false if the process is dead. Either way the thread counts as running.
-  func flush(before thread: HostThread, cpu: Int?) -> Bool {
+  /// Has the agent execute what is queued, and waits until it has. However it ends, the thread counts as running.
+  func flush(before thread: HostThread, cpu: Int?) -> Resumption {
     enter()
-    let word = thread.context.flushWord
-    let posted = ring.withLock { ring -> Bool in
-      ring.statistics.countSwitches(2, for: thread)
-      guard ring.hasWork || !ring.isSettled, !isDead else { return false }
-      if let cpu, cpu != ring.agentCPU {
-        ring.agentCPU = cpu
-        Host.pin(thread: hostPID, to: cpu)
+    var counted = false
+    while true {
+      var isIdle = false
+      let posting = ring.withLock { ring -> OperationRing.Posting in
+        if !counted { ring.statistics.countSwitches(2, for: thread) }
+        isIdle = !ring.hasWork && ring.isSettled
+        guard !isIdle, !isDead else { return .complete }
+        ring.bindAgent(to: cpu, of: self)
+        if !counted { ring.statistics.countSwitches(2, for: thread) }
+        return ring.post(resuming: thread, in: self)
       }
-      ring.statistics.countSwitches(2, for: thread)
-      word.store(Stub.held | Stub.sleeps)
-      ring.post(resuming: thread, in: self)
-      return true
+      if isIdle || isDead { return isDead ? .dead : .resumed }
+      counted = true
+      if posting == .full {
+        Host.sleep(nanoseconds: 500_000)
+      } else {
+        waitForAgent(before: thread, isPreemptible: posting == .partial)
+      }
+      if isDead { return .dead }
+      if posting == .complete {
+        ring.withLock { $0.settle(thread.settles) }
+        return .resumed
+      }
+      if thread.isPreempted.load(ordering: .sequentiallyConsistent) { return .preempted }
     }
-    if posted {
-      if !waitForAgent(word, patience: platform.gracePeriod &* 2), !isDead { die(.unresponsive) }
-      ring.withLock { $0.settle(thread.settles) }
+  }
+
+  /// Gives a thread that has not told its id one that rests in the stub and that no other has: there they are all alike.
+  func adoptRestingThread(for thread: HostThread) {
+    let unknown = unknownThreads()
+    ring.withLock { ring in
+      let known = ring.threads.map { $0.id.load(ordering: .sequentiallyConsistent) }
+      let resting = unknown.first { id in
+        !known.contains(id) && (try? ParkedThreadCheck(process: hostPID, thread: id))?.isResting == true
+      }
+      if let resting { thread.id.store(resting, ordering: .sequentiallyConsistent) }
     }
-    return !isDead
   }
 
   /// Sends a traced thread back to its sleep in the stub, untraced.

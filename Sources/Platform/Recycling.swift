@@ -44,6 +44,13 @@ import LinuxABI
     return blocked & (1 << UInt64(Stub.preemptSignal - 1)) != 0
   }
 
+  /// True if the thread sleeps where those go that have yet to be traced.
+  var isResting: Bool {
+    let call = fields(of: callFile)
+    return call.count == 9 && decimal(call[0]) == 202
+      && hexadecimal(call[1]) == Stub.constants + UInt64(STUB_CONSTANTS_FLAGS) && hexadecimal(call[2]) == 0
+  }
+
   /// The fields of the file, as bytes: this is done for each process that starts, and strings are slow.
   private func fields(of file: FileDescriptor) -> [ArraySlice<UInt8>] {
     var bytes = [UInt8](repeating: 0, count: 1024)
@@ -83,14 +90,12 @@ extension StubProcess {
       if platform.kind == .ptrace {
         guard park(thread) else { return false }
         ring.idleThreads = [thread]
-        ring.empty(in: self)
-        return true
+        return ring.empty(in: self)
       }
       if ring.check == nil { ring.check = try? ParkedThreadCheck(process: hostPID, thread: id) }
       guard ring.check != nil else { return false }
       ring.idleThreads = [thread]
-      ring.empty(in: self)
-      return true
+      return ring.empty(in: self)
     }
   }
 
@@ -113,8 +118,7 @@ extension StubProcess {
         context.clear(from: 0)
         context.prepareHeader(isReused: true)
         context.state.store(platform.kind == .ptrace ? Stub.held | Stub.sleeps : Stub.trapped | Stub.sleeps)
-        thread.deadline.store(0, ordering: .sequentiallyConsistent)
-        thread.isPreemptionPending.store(false, ordering: .sequentiallyConsistent)
+        thread.noteTrap()
         ring.settleAll()
         return true
       }

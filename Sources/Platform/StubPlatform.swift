@@ -13,6 +13,8 @@ final class StubPlatform: Platform {
   let frameFloor: Int
   let mappingLimit: Int
   var threadsAreBoundToCPUThreads: Bool { kind == .ptrace }
+  /// Watches parked threads; none where their tracer keeps them stopped.
+  let auditor: Auditor?
   private let poolLimit: Int
   private let zygote: Zygote
   private let control: SharedMapping
@@ -45,6 +47,7 @@ final class StubPlatform: Platform {
     isTrusted = configuration.trusted && configuration.kind == .seccomp
     gracePeriod = configuration.gracePeriod
     poolLimit = configuration.poolLimit
+    auditor = configuration.kind == .seccomp ? Auditor() : nil
     let frameSize = Int(apus_auxiliary(51)) + 1024  // AT_MINSIGSTKSZ
     guard frameSize <= Stub.headerOffset else {
       throw PlatformError(
@@ -227,7 +230,11 @@ final class StubPlatform: Platform {
     }
   }
 
+  /// The processes that have not ended.
+  var liveProcesses: [StubProcess] { state.withLock { $0.processes.compactMap { $0 } }.filter { !$0.isDead } }
+
   func shutdown() {
+    auditor?.shutdown()
     let processes = state.withLock { $0.processes.compactMap { $0 } }
     for process in processes { process.kill() }
     for process in processes { process.reap(waiting: true) }

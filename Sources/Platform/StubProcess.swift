@@ -43,7 +43,7 @@ final class StubProcess: GuestProcess {
 
   func flush() {
     ring.withLock { ring in
-      if !isDead, ring.hasWork, !ring.isBatchRunning { ring.post(resuming: nil, in: self) }
+      if !isDead, ring.hasWork, !ring.isBatchRunning { _ = ring.post(resuming: nil, in: self) }
     }
   }
 
@@ -75,65 +75,99 @@ final class StubProcess: GuestProcess {
 
   func giveBack(_ thread: HostThread) { ring.withLock { $0.idleThreads.append(thread) } }
 
+  /// What became of an attempt to let a thread go.
+  enum Resumption {
+    /// It runs, or will once the agent is done.
+    case resumed
+    /// It has not gone on: it is to be preempted, and what was queued before takes the agent long.
+    case preempted
+    case dead
+  }
+
   /// Lets a thread go, after the operations that were queued before.
-  /// - Returns: false if the process is dead.
-  func resume(_ thread: HostThread, cpu: Int?) -> Bool {
+  func resume(_ thread: HostThread, cpu: Int?) -> Resumption {
     enter()
     let state = thread.context.state
-    let wakesGuest = ring.withLock { ring -> Bool in
-      ring.statistics.countSwitches(2, for: thread)
-      if !ring.hasWork, ring.isSettled {
+    var counted = false
+    while true {
+      var wakesGuest = false
+      let posting = ring.withLock { ring -> OperationRing.Posting in
+        if !counted { ring.statistics.countSwitches(2, for: thread) }
+        if !ring.hasWork, ring.isSettled {
+          ring.clearBatch()
+          thread.settles = 0
+          wakesGuest = state.exchange(thread.expectation) & Stub.sleeps != 0
+          return .complete
+        }
+        if isDead { return .complete }
+        if platform.isTrusted, ring.runsInThread(thread) {
+          ring.postBatch(in: self)
+          thread.settles = 0
+          wakesGuest = state.exchange(thread.expectation) & Stub.sleeps != 0
+          return .complete
+        }
         ring.clearBatch()
-        thread.settles = 0
-        return state.exchange(thread.expectation) & Stub.sleeps != 0
+        ring.bindAgent(to: cpu, of: self)
+        if !counted { ring.statistics.countSwitches(1, for: thread) }
+        return ring.post(resuming: thread, in: self)
       }
-      if isDead { return false }
-      if platform.isTrusted, ring.runsInThread(thread) {
-        ring.postBatch(in: self)
-        thread.settles = 0
-        return state.exchange(thread.expectation) & Stub.sleeps != 0
+      if posting == .complete {
+        if wakesGuest { state.wake(bitset: Stub.wakeGuest) }
+        return isDead ? .dead : .resumed
       }
-      ring.clearBatch()
-      if let cpu, cpu != ring.agentCPU {
-        ring.agentCPU = cpu
-        Host.pin(thread: hostPID, to: cpu)
-      }
-      ring.statistics.countSwitches(1, for: thread)
-      thread.hold()
-      if thread.spins { thread.context.flushWord.store(Stub.held | Stub.sleeps) }
-      ring.post(resuming: thread, in: self)
-      return false
+      counted = true
+      if waitForAgent(posting, before: thread) { return .dead }
+      if thread.isPreempted.load(ordering: .sequentiallyConsistent) { return .preempted }
     }
-    if wakesGuest { state.wake(bitset: Stub.wakeGuest) }
-    return !isDead
   }
 
-  /// Sleeps until the agent has let go of a thread's flush word, but no longer than for `patience` nanoseconds: the guest
-  /// can write the word, too, and keep it held.
-  /// - Returns: false if the agent has not let go.
-  @discardableResult
-  func waitForAgent(_ word: SharedWord, patience: UInt64) -> Bool {
-    let limit = Host.monotonicTime &+ patience
+  /// Waits, without any lock, until the agent has done a part of what is queued, or the thread is to be preempted.
+  /// - Returns: true if the process is dead.
+  private func waitForAgent(_ posting: OperationRing.Posting, before thread: HostThread) -> Bool {
+    switch posting {
+    case .complete: break
+    case .partial: waitForAgent(before: thread, isPreemptible: true)
+    // Another thread's operations fill the ring, and that one watches the agent.
+    case .full: Host.sleep(nanoseconds: 500_000)
+    }
+    return isDead
+  }
+
+  /// Sleeps until the agent has let go of a thread's flush word, or the process is dead. The agent may take as long as it
+  /// works; but the guest can write the word, too, and keep it held.
+  func waitForAgent(before thread: HostThread, isPreemptible: Bool) {
+    let word = thread.context.flushWord
+    var watch = Watch(limit: .max, runsOperations: false)
+    var nextLook = Host.monotonicTime &+ watch.delay
     while !isDead {
       let value = word.load()
-      if value & Stub.held == 0 { return true }
-      word.wait(
-        expected: value, bitset: Stub.wakeGuest, deadline: min(limit, Host.monotonicTime &+ 100_000_000))
+      if value & Stub.held == 0 { return }
+      if isPreemptible, thread.isPreempted.load(ordering: .sequentiallyConsistent) { return }
+      word.wait(expected: value, bitset: Stub.wakeGuest, deadline: nextLook)
+      guard Host.monotonicTime >= nextLook, word.load() & Stub.held != 0 else { continue }
       // The pidfd of a traced process tells nothing before its tracers have taken notice.
-      if platform.kind == .ptrace, word.load() == value, Host.hasEnded(hostPID) { noteEnd() }
-      if Host.monotonicTime >= limit { return false }
+      if platform.kind == .ptrace, Host.hasEnded(hostPID) { noteEnd() }
+      switch watch.look(at: [], of: hostPID, agent: true, expectsSignal: false) {
+      case .patience: break
+      case .asleep: ring.withLock { $0.publish() }
+      case .unresponsive: if word.load() & Stub.held != 0 { die(.unresponsive) }
+      }
+      nextLook = Host.monotonicTime &+ watch.delay
     }
-    return false
   }
 
-  /// Sends the preemption signal to all guest threads whose ids Apus does not know. Who does not run guest code now
-  /// takes it when it next does.
-  /// - Returns: true if there are any.
-  func preemptUnknownThreads() -> Bool {
-    let known = ring.withLock { $0.threads.map { $0.id.load(ordering: .sequentiallyConsistent) } }
-    let unknown = Host.threads(of: hostPID).filter { $0 != hostPID && !known.contains($0) }
+  /// Sends the preemption signal to all guest threads whose ids Apus does not know, and returns them. Who does not run
+  /// guest code now takes it when it next does.
+  func preemptUnknownThreads() -> [Int32] {
+    let unknown = unknownThreads()
     for thread in unknown { Host.kill(hostPID, thread: thread, signal: Stub.preemptSignal) }
-    return !unknown.isEmpty
+    return unknown
+  }
+
+  /// The guest threads whose ids Apus does not know: they have not told them yet, or were kept from it.
+  func unknownThreads() -> [Int32] {
+    let known = ring.withLock { $0.threads.map { $0.id.load(ordering: .sequentiallyConsistent) } }
+    return Host.threads(of: hostPID).filter { $0 != hostPID && !known.contains($0) }
   }
 
   /// A thread has come back from the guest (or died there).
@@ -147,7 +181,12 @@ final class StubProcess: GuestProcess {
   }
 
   /// A thread is about to run.
-  func enter() { running.add(1, ordering: .sequentiallyConsistent) }
+  func enter() {
+    running.add(1, ordering: .sequentiallyConsistent)
+    platform.auditor?.noteActivity(of: platform)
+  }
+
+  var isRunning: Bool { running.load(ordering: .sequentiallyConsistent) > 0 }
 
   /// It runs no longer.
   func leave() {

@@ -45,6 +45,43 @@ import Testing
     process.kill()
   }
 
+  @Test("The stub's futex calls reach the state words of own contexts only", arguments: [false, true])
+  func boundFutex(trusted: Bool) throws {
+    let guest = try TestGuest(Setup(kind: .seccomp, trusted: trusted), code: [])
+    let process = try guest.makeProcess()
+    let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
+    let site = try #require(HostileTests.sites(of: [0xb8, 202, 0, 0, 0, 0x0f, 0x05]).first) + 5
+    let header = HostileTests.header
+    let beyond = Stub.contexts + UInt64(Stub.threadLimit * Stub.contextSize + Stub.headerOffset)
+    // Address, operation, value, time limit, bits: FUTEX_WAIT_BITSET is 9, FUTEX_WAKE_BITSET 10.
+    let wake = UInt64(Stub.wakeApus)
+    let wait = UInt64(Stub.wakeGuest)
+    let refused: [(UInt64, UInt64, UInt64, UInt64, UInt64)] = [
+      (Stub.control, 9, 0, 0, wait), (Stub.constants, 9, 0, 0, wait), (TestGuest.data, 9, 0, 0, wait),
+      (header - Stub.contexts, 9, 0, 0, wait), (header | 1 << 47, 9, 0, 0, wait), (beyond, 9, 0, 0, wait),
+      (header &- UInt64(Stub.contextSize), 9, 0, 0, wait), (header + UInt64(STUB_HEADER_FLUSH), 9, 0, 0, wait),
+      (header, 9, 0, 0, wake), (header, 9, 0, 0, 3), (header, 9, 0, 0, 0xffff_ffff), (header, 9, 0, header, wait),
+      (header, 9, 0, 1 << 32, wait), (header, 0, 0, 0, wait), (header, 137, 0, 0, wait), (header, 256 + 9, 0, 0, wait),
+      (header, 10, 2, 0, wake), (header, 10, 0x7fff_ffff, 0, wake), (header, 10, 1, 0, wait), (header, 1, 1, 0, wake),
+      (header, 3, 1, 0, wake), (header, 5, 1, 0, wake), (Stub.control, 10, 1, 0, wake),
+    ]
+    for (address, operation, value, limit, bits) in refused {
+      thread.registers = TestGuest.start
+      thread.registers.rip = site
+      thread.registers.rax = 202
+      thread.registers.rdi = address
+      thread.registers.rsi = operation
+      thread.registers.rdx = value
+      thread.registers.r10 = limit
+      thread.registers.r9 = bits
+      #expect(
+        thread.run(on: .anywhere) == .syscall && thread.registers.rip == site + 2,
+        "\(String(address, radix: 16)) \(operation) \(value) \(bits)")
+      guard !process.isDead else { return }
+    }
+    process.kill()
+  }
+
   @Test("Other architectures' system calls are not executed", arguments: Setup.all)
   func foreignCalls(setup: Setup) throws {
     let guest = try TestGuest(

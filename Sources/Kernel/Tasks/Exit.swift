@@ -187,16 +187,29 @@ extension Kernel {
   // MARK: Host processes that die
 
   /// The trap said that the host process is gone: its guest ends as by SIGKILL.
-  func hostProcessDied(_ task: Task, reason: Trap.DeathReason) {
-    endTasks(of: task.memory.process)
-  }
+  func hostProcessDied(_ task: Task) { endTasks(of: task.memory.process) }
 
   /// Ends every guest process whose memory is in a dead host process.
   package func endTasks(of process: any GuestProcess) {
     for task in Array(tasks.values)
     where task.memory.process === process && task.state != .zombie && task.state != .dead {
+      if task.group.exitStatus == nil { reportDeath(of: task, process.deathReason) }
       endGroup(task.group, .signaled(Signal.kill))
     }
+  }
+}
+
+extension Kernel {
+  /// Tells the user where it was Apus that ended a process.
+  private func reportDeath(of task: Task, _ reason: Trap.DeathReason) {
+    let text =
+      switch reason {
+      case .killed: ""
+      case .unresponsive: "it worked on without answering a preemption"
+      case .memoryOperationFailed: "the host refused a change of its memory or a thread"
+      case .protocolViolation: "it claimed what the host shows to be false"
+      }
+    if !text.isEmpty { report?("ended process \(task.group.id) (\(task.name)): \(text)") }
   }
 }
 

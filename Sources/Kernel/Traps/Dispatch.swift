@@ -27,9 +27,9 @@ extension Kernel {
       handleFault(fault, of: task)
     case .preempted:
       statistics.traps.preemptions &+= 1
-    case .died(let reason):
+    case .died:
       statistics.traps.deaths &+= 1
-      hostProcessDied(task, reason: reason)
+      hostProcessDied(task)
     }
   }
 

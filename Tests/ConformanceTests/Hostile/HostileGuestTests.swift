@@ -10,7 +10,7 @@ import Testing
   @Test(
     arguments: [
       "jump", "sigreturn", "context", "entries", "control", "claims", "preemption", "signals", "arguments", "hoarding",
-      "tenants", "identity", "untraced",
+      "tenants", "identity", "untraced", "wakeups", "hiding",
     ], containing)
   func contained(_ program: String, _ mode: Mode) async throws {
     let directory = try TemporaryDirectory()
@@ -32,6 +32,20 @@ import Testing
     #expect(["S", "R"].contains(ProcessTable.state(of: bystander.id) ?? "gone"))
     #expect(ProcessTable.status("TracerPid", of: bystander.id) == "0")
     #expect(ProcessTable.status("Cpus_allowed_list", of: bystander.id) == allowedCPUs)
+  }
+
+  /// CPU time that is taken by force, or out of sight, is found by the host's account, and the user is told.
+  @Test(arguments: [
+    ("preemption", "4 without being killed", "worked on"), ("hiding", "found: 3 of 3", "the host shows to be false"),
+  ])
+  func stolenTimeIsFound(_ program: String, _ result: String, _ report: String) async throws {
+    guard Mode.tested.contains(.strict) else { return }
+    let command = Command(
+      name: program, arguments: [Programs.guest("hostile-watch"), Programs.guest("hostile-\(program)")])
+    let outcome = try await Runner.apus(command, mode: .strict, options: ["--cpus", "1"])
+    #expect(!outcome.timedOut)
+    #expect(outcome.text.contains(result), "\(outcome.text.suffix(500)) \(outcome.errorText.suffix(500))")
+    #expect(outcome.errorText.contains(report), "\(outcome.errorText.suffix(500))")
   }
 
   /// What a guest passes to system calls, and what it piles up in the kernel, is no weaker in the mode that trusts it.

@@ -1,0 +1,114 @@
+import CStub
+import Host
+import LinuxABI
+import Synchronization
+
+/// A thread of a guest process. It outlives the guest threads that it runs one after the other.
+@safe final class HostThread: @unchecked Sendable {
+  let context: Context
+  /// Its id on the host; 0 until it has trapped for the first time.
+  let id = Atomic<Int32>(0)
+  /// It is to trap, and has not since.
+  let isPreempted = Atomic<Bool>(false)
+  /// It has been sent the signal for that. On a busy host a new thread starts late, and tells its id late.
+  let isSignalSent = Atomic<Bool>(false)
+  /// Grows with each entry into guest code and with each trap: odd while it may run.
+  let turns = Atomic<UInt64>(0)
+  /// Used by the CPU thread that runs it.
+  var cpu = -1
+  /// The host thread that traces it; 0 if none does.
+  var tracer: Int32 = 0
+  /// Offset in the header of the word through which the agent lets it go, or tells its tracer that all is done.
+  let resumeWord: UInt64
+  /// The ring position that is done once this thread traps.
+  var settles: UInt64 = 0
+  /// Its last trap was a page fault: what it takes to go on is counted for that.
+  private(set) var isAtPageFault = false
+
+  init(context: Context, isTraced: Bool) {
+    self.context = context
+    resumeWord = isTraced ? UInt64(STUB_HEADER_FLUSH) : 0
+  }
+
+  /// Remembers why the thread stopped.
+  func note(_ trap: Trap?) {
+    if case .fault(let fault) = trap { isAtPageFault = fault.trapNumber == 14 } else { isAtPageFault = false }
+  }
+
+  /// It enters guest code, or has trapped. Called by the CPU thread that runs it.
+  @inline(__always) func turn() {
+    turns.store(turns.load(ordering: .relaxed) &+ 1, ordering: .releasing)
+  }
+
+  /// It and the CPU thread wait for each other busily, on host CPUs of their own.
+  private(set) var spins = false
+  /// What its state word is to say of the CPU thread from now on: that it sleeps, or nothing while it spins.
+  var expectation: UInt32 { spins ? 0 : Stub.waits }
+
+  /// Goes to a host CPU, and from now on waits there as told.
+  func place(_ placement: Placement) {
+    if spins != (placement.guestCPU != nil) { setSpins(!spins) }
+    guard let target = placement.guestCPU ?? placement.cpu, target != cpu else { return }
+    let id = id.load(ordering: .relaxed)
+    // A thread that has not started yet inherits the agent's binding.
+    guard id != 0 || placement.guestCPU == nil else { return }
+    cpu = target
+    if id != 0 { Host.pin(thread: id, to: target) }
+  }
+
+  /// Tells a thread that waits busily to sleep at once, or to wait busily from its next trap on.
+  func setSpins(_ spins: Bool) {
+    self.spins = spins
+    context.setHeader(STUB_HEADER_SPIN, to: spins ? Stub.spinLimit : 0)
+  }
+
+  /// Waits busily for a trap, for a short time.
+  func spin() {
+    let state = context.state
+    for _ in 0..<Stub.spinLimit {
+      if state.load() & Stub.trapped != 0 { return }
+      Host.pause()
+    }
+  }
+
+  /// Keeps the thread parked until the agent lets it go.
+  func hold() {
+    let state = context.state
+    for _ in 0..<8 {
+      let value = state.load()
+      if state.replace(value, by: value & Stub.sleeps | Stub.held | expectation) { return }
+    }
+    state.store(Stub.sleeps | Stub.held | expectation)
+  }
+
+  // MARK: Preemption
+
+  /// Asks for a trap. The signal waits where the thread's id is not known yet.
+  func preempt(in process: Int32) {
+    isPreempted.store(true, ordering: .sequentiallyConsistent)
+    sendSignal(in: process)
+  }
+
+  /// Sends the signal, if that has not been done.
+  func sendSignal(in process: Int32) {
+    let number = id.load(ordering: .sequentiallyConsistent)
+    guard number != 0, !isSignalSent.exchange(true, ordering: .sequentiallyConsistent) else { return }
+    Host.kill(process, thread: number, signal: Stub.preemptSignal)
+  }
+
+  /// It has trapped, for whatever reason. A signal that is on its way shows as one more preemption.
+  @inline(__always) func noteTrap() {
+    guard isPreempted.load(ordering: .relaxed) else { return }
+    isPreempted.store(false, ordering: .sequentiallyConsistent)
+    isSignalSent.store(false, ordering: .sequentiallyConsistent)
+  }
+
+  /// Learns the thread's id from its context; the host says whether it can be true.
+  func learnID(process: Int32) {
+    let value: Int32 = context.header(STUB_HEADER_TID)
+    // Guest code has run, or its siblings have; the agent is none of its threads.
+    if value > 0, value != process, Host.isThread(value, of: process) {
+      id.store(value, ordering: .sequentiallyConsistent)
+    }
+  }
+}

@@ -41,13 +41,13 @@ let package = Package(
     .executableTarget(
       name: "apus", dependencies: ["Apus", logging, system], path: "Sources/apus-cli", swiftSettings: strict,
       linkerSettings: staticExecutable),
-    .testTarget(name: "FileSystemTests", dependencies: ["FileSystem"], swiftSettings: strict),
+    .testTarget(name: "FileSystemTests", dependencies: ["FileSystem", "TestSupport"], swiftSettings: strict),
     .target(
       name: "TestSupport", dependencies: ["Kernel", "FileSystem", "Memory", "Platform", "LinuxABI"],
       path: "Tests/Support/TestSupport", swiftSettings: strict),
     .testTarget(name: "KernelTests", dependencies: ["Kernel", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "MachineTests", dependencies: ["Machine", "Host", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "MemoryTests", dependencies: ["Memory"], swiftSettings: strict),
+    .testTarget(name: "MemoryTests", dependencies: ["Memory", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "ApusTests", dependencies: ["Apus", system]),
   ]
 )

@@ -34,6 +34,8 @@ package final class Kernel {
   // Processes
   var tasks: [Int32: Task] = [:]
   var groups: [Int32: ThreadGroup] = [:]
+  /// All processes in the order of their ids, so that what is done to several is done in the same order in every run.
+  var processes: [ThreadGroup] { groups.values.sorted { $0.id < $1.id } }
   private var lastID: Int32 = 1
   private var idsWrapped = false
   /// The first process: its end is the end of the sandbox.

@@ -8,13 +8,15 @@ import LinuxABI
 /// the pages of their extents without a trap; so the check is made when extents are handed out, and extents get
 /// small when much was handed out that is not touched yet.
 @safe package final class PhysicalMemory {
-  /// The memory file, for the platform to map into guest processes.
+  /// The memory file, for the platform to map into guest processes; −1 where the frames are private.
   package let descriptor: FileDescriptor
   /// Bytes that guests may hold.
   package let limit: UInt64
   /// Size of the memory file's offset space.
   package let span: UInt64
 
+  /// The frames are memory of this process alone, without a file.
+  private let isPrivate: Bool
   private let base: UnsafeMutableRawPointer
   private let references: UnsafeMutablePointer<UInt32>
   private let frameCount: Int
@@ -54,21 +56,24 @@ import LinuxABI
   package var referencedBytes: UInt64 { UInt64(handedPages) << 12 }
 
   /// Makes the memory file and maps it in Apus.
-  package init(size limit: UInt64) throws(Errno) {
+  ///
+  /// - Parameter isPrivate: makes no file, for kernels whose guest code runs nowhere (tests).
+  package init(size limit: UInt64, isPrivate: Bool = false) throws(Errno) {
     let most: UInt64 = 4 << 40
     let limit = min(max(limit.pageDown, 64 << 12), most)
     let span = min(max(limit * 16, 64 << 30), 16 << 40)
     self.limit = limit
     self.span = span
-    let file = try MemoryFile.create(name: "apus-memory")
+    let file = isPrivate ? FileDescriptor(rawValue: -1) : try MemoryFile.create(name: "apus-memory")
+    self.isPrivate = isPrivate
     do throws(Errno) {
-      try MemoryFile.resize(file, to: span)
-      unsafe base = try MemoryFile.map(file, length: Int(span))
+      if !isPrivate { try MemoryFile.resize(file, to: span) }
+      unsafe base = try isPrivate ? MemoryFile.mapZeros(length: Int(span)) : MemoryFile.map(file, length: Int(span))
       frameCount = Int(min(span >> 12, UInt64(Frame.max - 1)))
       unsafe references = try MemoryFile.mapZeros(length: frameCount * 4).assumingMemoryBound(to: UInt32.self)
       unsafe zeros = try MemoryFile.mapZeros(length: PhysicalMemory.zeroBytes)
     } catch {
-      MemoryFile.close(file)
+      if !isPrivate { MemoryFile.close(file) }
       throw error
     }
     descriptor = file
@@ -83,7 +88,7 @@ import LinuxABI
     unsafe MemoryFile.unmap(UnsafeMutableRawPointer(references), length: frameCount * 4)
     unsafe MemoryFile.unmap(zeros, length: PhysicalMemory.zeroBytes)
     unsafe scratch.deallocate()
-    MemoryFile.close(descriptor)
+    if !isPrivate { MemoryFile.close(descriptor) }
   }
 
   /// Less than half of the limit was in use when it was looked at last.
@@ -163,7 +168,9 @@ import LinuxABI
   }
 
   private func measure() {
-    measuredPages = Int(MemoryFile.allocatedBytes(descriptor) >> 12)
+    // What is handed out counts as touched where no file tells.
+    measuredPages =
+      isPrivate ? handedPages + pool.dirtyPages : Int(MemoryFile.allocatedBytes(descriptor) >> 12)
     peakPages = max(peakPages, measuredPages)
     handedSinceMeasure = 0
   }
@@ -190,6 +197,7 @@ import LinuxABI
 
   private func punch(_ run: FrameRun) {
     do throws(Errno) {
+      if isPrivate { throw .notSupported }
       try MemoryFile.punchHole(
         descriptor, offset: PhysicalMemory.offset(of: run.start), length: UInt64(run.count) << 12)
     } catch {
@@ -287,6 +295,7 @@ import LinuxABI
   /// mincore(2) does not see pages that were swapped out, so holes are confirmed by lseek(2).
   private func residency(of start: Frame, _ count: Int) -> UnsafeMutablePointer<UInt8> {
     do throws(Errno) {
+      if isPrivate { throw .notSupported }
       unsafe try MemoryFile.residency(of: pointer(to: start), length: count << 12, into: scratch)
     } catch {
       unsafe scratch.update(repeating: 1, count: count)

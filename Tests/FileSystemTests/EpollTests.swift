@@ -1,4 +1,5 @@
 import LinuxABI
+import TestSupport
 import Testing
 
 @testable import FileSystem
@@ -93,7 +94,7 @@ import Testing
       try epoll.control(.delete, descriptor: 4, file: writer, event: EpollEvent())
     }
     #expect(throws: Errno.notPermitted) {
-      try add(MemoryDevice(.null, flags: [], location: nil, services: FakeServices()), 1, descriptor: 5)
+      try add(MemoryDevice(.null, flags: [], location: nil, services: TestServices()), 1, descriptor: 5)
     }
     let exclusive = EpollFlags.exclusive.rawValue
     #expect(throws: Errno.invalidArgument) {

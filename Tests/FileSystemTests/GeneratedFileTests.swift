@@ -1,5 +1,6 @@
 import LinuxABI
 import Memory
+import TestSupport
 import Testing
 
 @testable import FileSystem
@@ -26,7 +27,7 @@ import Testing
           { () throws(Errno) in written + "\n" }, write: { (text) throws(Errno) in written = text })
       ),
     ])
-    let services = try FakeServices()
+    let services = try TestServices()
     let kernel = FileSystemContext(services: services)
     let vfs = VFS(context: kernel)
     try vfs.mount(system, root: root, at: vfs.root)

@@ -1,13 +1,14 @@
 import Host
 import LinuxABI
 import Memory
+import TestSupport
 import Testing
 
 @testable import FileSystem
 
 @Suite struct HostStreamTests {
-  let services: FakeServices
-  init() throws { services = try FakeServices() }
+  let services: TestServices
+  init() throws { services = try TestServices() }
 
   @Test func pipesOfTheCallerNeitherBlockNorBecomeNonBlocking() throws {
     let ends = try FileDescriptor.pipe()

@@ -1,13 +1,14 @@
 import Foundation
 import LinuxABI
 import Memory
+import TestSupport
 import Testing
 
 @testable import FileSystem
 
 /// A directory on the host for one test, and a guest's view of it.
 final class TestTree {
-  let services: FakeServices
+  let services: TestServices
   let context: FileSystemContext
   let vfs: VFS
   let host: URL
@@ -16,7 +17,7 @@ final class TestTree {
   enum Kind { case overlay, readOnly, volume, memory }
 
   init(_ kind: Kind, prepare: (URL) throws -> Void = { _ in }) throws {
-    services = try FakeServices()
+    services = try TestServices()
     context = FileSystemContext(services: services)
     vfs = VFS(context: context)
     host = FileManager.default.temporaryDirectory.appendingPathComponent("apus-test-\(UUID().uuidString)")

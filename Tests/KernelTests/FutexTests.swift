@@ -64,6 +64,54 @@ import Testing
     #expect(machine.finish(threads[3]) == nil)
   }
 
+  /// Wakes all waiters of a futex, and tells in which order.
+  private func order(of tasks: [Task], at address: UInt64) throws -> [Int32] {
+    var order: [Int32] = []
+    while try futex(task, address, 1, 1) == 1 {
+      let woken = tasks.filter { $0.state == .runnable && !order.contains($0.id) }
+      try #require(woken.count == 1)
+      order.append(woken[0].id)
+    }
+    return order
+  }
+
+  @Test func requeuedWaitersQueueUpBehindThoseThatWereThere() throws {
+    let moved = try waiters(3)
+    let there = try waiters(2, at: other)
+    #expect(try futex(task, word, 3, 0, 2, other) == 2)
+    #expect(try order(of: moved + there, at: other) == (there + moved.prefix(2)).map(\.id))
+    #expect(try order(of: [moved[2]], at: word) == [moved[2].id])
+    #expect(machine.kernel.futexes.isEmpty)
+  }
+
+  @Test func requeueingToTheSameFutexKeepsTheOrder() throws {
+    let threads = try waiters(3)
+    #expect(try futex(task, word, 3, 0, 10, word) == 3)
+    #expect(try order(of: threads, at: word) == threads.map(\.id))
+  }
+
+  @Test func requeueRefusesNegativeCountsAndLocks() throws {
+    let invalid = -Int(Errno.invalidArgument.rawValue)
+    let negative = UInt64(UInt32(bitPattern: -1))
+    #expect(try futex(task, word, 3, negative, 0, other) == invalid)
+    #expect(try futex(task, word, 3, 0, negative, other) == invalid)
+    let thread = try machine.thread(of: task)
+    #expect(try futex(task, word, 6) == 0)
+    #expect(try futex(thread, word, 6) == nil)
+    #expect(try futex(task, word, 3, 1, 1, other) == invalid)
+    #expect(machine.finish(thread) == nil)
+  }
+
+  @Test func aRequeuedWaiterStillTimesOut() throws {
+    try task.memory.writeValue(other + 8, Timespec(nanoseconds: 3_000_000))
+    let thread = try machine.thread(of: task)
+    #expect(try futex(thread, word, 0, 0, other + 8) == nil)
+    #expect(try futex(task, word, 3, 0, 1, other) == 1)
+    try machine.wait { thread.state == .runnable }
+    #expect(machine.finish(thread) == -Int(Errno.timedOut.rawValue))
+    #expect(machine.kernel.futexes.isEmpty)
+  }
+
   @Test func wakeOperationChangesAndCompares() throws {
     let first = try waiters(1)[0]
     let second = try waiters(1, at: other)[0]
@@ -143,6 +191,43 @@ import Testing
     #expect(try task.memory.readValue(word, as: UInt32.self) & FutexWord.ownerMask == UInt32(thread.id))
     #expect(try futex(thread, word, 7) == 0)
     #expect(try task.memory.readValue(word, as: UInt32.self) == 0)
+  }
+
+  @Test func locksGoToThoseWhoWaitInTheirOrder() throws {
+    let threads = try (0..<4).map { _ in try machine.thread(of: task) }
+    #expect(try futex(task, word, 6) == 0)
+    for thread in threads { #expect(try futex(thread, word, 6) == nil) }
+    // One gives up: the others keep their places.
+    threads[1].mustExit = true
+    machine.kernel.kick(threads[1])
+    machine.enter(threads[1])
+    var owner = task
+    for next in [threads[0], threads[2], threads[3]] {
+      #expect(try futex(owner, word, 7) == 0)
+      #expect(machine.finish(next) == 0)
+      // Nobody takes the lock from the one whose turn it is.
+      #expect(try futex(task, word, 8) == again)
+      #expect(try task.memory.readValue(word, as: UInt32.self) & FutexWord.ownerMask == UInt32(next.id))
+      owner = next
+    }
+    #expect(try futex(owner, word, 7) == 0)
+    #expect(try task.memory.readValue(word, as: UInt32.self) == 0)
+    #expect(machine.kernel.futexes.isEmpty)
+  }
+
+  @Test func aLockThatIsNotHadInTimeLeavesTheQueue() throws {
+    let threads = try (0..<2).map { _ in try machine.thread(of: task) }
+    #expect(try futex(task, word, 6) == 0)
+    // FUTEX_LOCK_PI takes an absolute time of CLOCK_REALTIME.
+    let limit = machine.services.realTime + 5_000_000
+    try task.memory.writeValue(other, Timespec(nanoseconds: Int64(limit)))
+    #expect(try futex(threads[0], word, 6, 0, other) == nil)
+    #expect(try futex(threads[1], word, 6) == nil)
+    try machine.wait { threads[0].state == .runnable }
+    #expect(machine.services.realTime >= limit)
+    #expect(machine.finish(threads[0]) == -Int(Errno.timedOut.rawValue))
+    #expect(try futex(task, word, 7) == 0)
+    #expect(machine.finish(threads[1]) == 0)
   }
 
   @Test func lockOfADeadOwnerIsInherited() throws {

@@ -28,7 +28,7 @@ import Testing
     try machine.handle(task, Signal.usr1, flags: SignalAction.restart)
     try task.memory.writeValue(address, Timespec(seconds: 1000, nanoseconds: 0))
     #expect(try machine.call(task, .nanosleep, address, result) == nil)
-    machine.pass(3_250_000_000)
+    machine.services.advance(by: 3_250_000_000)
     machine.send(Signal.usr1, to: task)
     machine.enter(task)
     #expect(Int64(bitPattern: try machine.frame(of: task).context.machine.registers.rax) == -4)
@@ -92,7 +92,7 @@ import Testing
   @Test func cpuClocksCountUserAndSystemTime() throws {
     machine.enter(task)
     let begin = machine.kernel.times(of: task)
-    machine.services.advance(by: 2_000_000)
+    machine.services.elapse(2_000_000)
     machine.cpu.chargeUserTime(until: machine.services.monotonicTime)
     task.isInGuest = false
     let now = machine.kernel.times(of: task)
@@ -161,7 +161,7 @@ import Testing
     try task.memory.writeValue(address, setting(2_000_000))
     #expect(try machine.call(task, .setitimer, 1, address, 0) == 0)
     #expect(try machine.call(task, .pause) == nil)
-    machine.pass(4_000_000)
+    machine.services.advance(by: 4_000_000)
     #expect(task.pendingSignals == [])
     task.userTime &+= 3_000_000
     try machine.wait { task.pendingSignals.contains(signal: Signal.vtalrm) }
@@ -202,7 +202,7 @@ import Testing
     let timer = try create(event)
     try arm(timer, 1_000_000, interval: 1_000_000)
     try machine.wait { task.pendingSignals.contains(signal: 34) }
-    machine.pass(5_000_000)
+    machine.services.advance(by: 5_000_000)
     #expect(task.group.signals.pending.count == 1)
     try machine.block(task, [])
     #expect(task.thread.registers.rip == TestMachine.handler)

@@ -12,7 +12,7 @@ import Testing
     let interrupts = try InterruptController()
     let counter = try Host.makeEventCounter()
     defer { try? counter.close() }
-    let process = FakeProcess(deathDescriptor: counter)
+    let process = FakeProcess(platform: FakePlatform(), deathDescriptor: counter)
     #expect(interrupts.watchDeath(of: process))
     // The host process is used again: its next tenant dies with it.
     #expect(interrupts.watchDeath(of: process))

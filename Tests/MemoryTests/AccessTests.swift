@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct AccessTests {
   @Test func valuesCrossPagesAndExtents() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 1 << 20)
     try machine.poke(space, start + 8192, 0)
@@ -19,7 +19,7 @@ import Testing
   }
 
   @Test func untouchedMemoryReadsAsZerosAndStaysUntouched() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 1 << 20)
     #expect(try space.read(start + 5, count: 300_000) == [UInt8](repeating: 0, count: 300_000))
@@ -28,7 +28,7 @@ import Testing
   }
 
   @Test func badAddressesAreRefused() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 2 * 4096, at: 0x10_0000)
     try space.protect(start + 4096, length: 4096, .read)
@@ -57,7 +57,7 @@ import Testing
   }
 
   @Test func buffersStopAtTheFirstBadPage() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 2 * 4096, at: 0x10_0000)
     var buffer = try space.buffer(start + 4096, count: 10_000, for: .write)
@@ -72,7 +72,7 @@ import Testing
   }
 
   @Test func stringsEndAtTheirNull() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 2 * 4096, at: 0x10_0000)
     try space.write(start + 8190, Array("ab".utf8))
@@ -84,7 +84,7 @@ import Testing
   }
 
   @Test func kernelWritesAreCopiedOnWriteToo() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let parent = machine.makeSpace()
     let start = try machine.mapAnonymous(parent, 64 * 4096)
     try parent.write(start, [UInt8](repeating: 1, count: 64 * 4096))
@@ -99,7 +99,7 @@ import Testing
   }
 
   @Test func wordsAreUpdatedAtomically() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 4096)
     #expect(try space.updateWord(start + 4) { $0 + 5 } == 0)

@@ -8,7 +8,7 @@ private let pastEnd = FaultOutcome.signal(number: 7, code: 2)
 
 @Suite struct FileMappingTests {
   @Test func filesAreMappedStraightFromTheHost() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let file = try FakeFile(machine.platform, size: 10 * 4096 + 10) { UInt8($0 >> 12 & 255) &+ 1 }
     let start = try machine.mapFile(space, file, 12 * 4096, [.read])
@@ -26,7 +26,7 @@ private let pastEnd = FaultOutcome.signal(number: 7, code: 2)
   }
 
   @Test func smallPrivateWritableMappingsAreCopiedAtOnce() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let file = try FakeFile(machine.platform, size: 3 * 4096 + 10) { UInt8($0 >> 12 & 255) &+ 1 }
     let start = try machine.mapFile(space, file, 5 * 4096)
@@ -43,7 +43,7 @@ private let pastEnd = FaultOutcome.signal(number: 7, code: 2)
   }
 
   @Test func largePrivateMappingsAreCopiedWhenWritten() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let file = try FakeFile(machine.platform, size: 1 << 20) { UInt8($0 >> 12 & 255) }
     let start = try machine.mapFile(space, file, 1 << 20)
@@ -61,7 +61,7 @@ private let pastEnd = FaultOutcome.signal(number: 7, code: 2)
   }
 
   @Test func sharedFileMappingsWriteThrough() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let file = try FakeFile(machine.platform, size: 8192) { _ in 1 }
     let start = try machine.mapFile(space, file, 8192, [.read, .write], .shared)
@@ -86,7 +86,7 @@ private let pastEnd = FaultOutcome.signal(number: 7, code: 2)
   }
 
   @Test func sharedMappingsNeedPermission() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let file = try FakeFile(machine.platform, size: 8192) { _ in 1 }
     let start = try space.map(
@@ -99,7 +99,7 @@ private let pastEnd = FaultOutcome.signal(number: 7, code: 2)
   }
 
   @Test func storesAreSharedAndTruncated() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let one = machine.makeSpace()
     let two = machine.makeSpace()
     let object = FakeObject(FrameStore(physical: machine.physical))
@@ -127,7 +127,7 @@ private let pastEnd = FaultOutcome.signal(number: 7, code: 2)
   }
 
   @Test func punchingKeepsPrivateCopies() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let object = FakeObject(FrameStore(physical: machine.physical))
     object.store.size = 4 * 4096
@@ -147,7 +147,7 @@ private let pastEnd = FaultOutcome.signal(number: 7, code: 2)
   }
 
   @Test func sharedAnonymousMemorySurvivesFork() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let parent = machine.makeSpace()
     let start = try machine.mapAnonymous(parent, 1 << 20, [.read, .write], [.shared, .anonymous])
     try machine.poke(parent, start, 1)

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct ForkTests {
   @Test func writesStayApart() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let parent = machine.makeSpace()
     let start = try machine.mapAnonymous(parent, 1 << 20)
     for page in 0..<UInt64(256) { try machine.poke(parent, start + page * 4096, 1) }
@@ -24,7 +24,7 @@ import Testing
   }
 
   @Test func framesAreTakenOverWhenTheChildIsGone() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let parent = machine.makeSpace()
     let start = try machine.mapAnonymous(parent, 1 << 20)
     for page in 0..<UInt64(256) { try machine.poke(parent, start + page * 4096, 1) }
@@ -41,7 +41,7 @@ import Testing
   }
 
   @Test func framesAreNotReusedBeforeTheirUnmappingIsConfirmed() throws {
-    let machine = try Machine(limit: 1 << 20)
+    let machine = try TestMemory(limit: 1 << 20)
     let one = machine.makeSpace()
     let start = try machine.mapAnonymous(one, 64 * 4096)
     for page in 0..<UInt64(64) { try machine.poke(one, start + page * 4096, 1) }
@@ -62,7 +62,7 @@ import Testing
   }
 
   @Test func pagesWrittenAfterForksAreCopiedAhead() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let parent = machine.makeSpace()
     let start = try machine.mapAnonymous(parent, 1 << 20)
     for page in 0..<UInt64(256) { try machine.poke(parent, start + page * 4096, 1) }
@@ -86,7 +86,7 @@ import Testing
   }
 
   @Test func adviceForForksIsKept() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let parent = machine.makeSpace()
     let start = try machine.mapAnonymous(parent, 4 * 4096)
     for page in 0..<UInt64(4) { try machine.poke(parent, start + page * 4096, 1) }
@@ -102,7 +102,7 @@ import Testing
   }
 
   @Test func forkOfMuchMemoryCopiesNone() throws {
-    let machine = try Machine(limit: 64 << 20)
+    let machine = try TestMemory(limit: 64 << 20)
     let parent = machine.makeSpace()
     let start = try machine.mapAnonymous(parent, 40 << 20)
     for page in 0..<UInt64(40 << 8) { try machine.poke(parent, start + page * 4096, 1) }
@@ -113,7 +113,7 @@ import Testing
   }
 
   @Test func deadProcessesGiveTheirFramesBack() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 1 << 20)
     try machine.poke(space, start, 1)
@@ -126,7 +126,7 @@ import Testing
   }
 
   @Test func memoryRunsOut() throws {
-    let machine = try Machine(limit: 4 << 20)
+    let machine = try TestMemory(limit: 4 << 20)
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 64 << 20)
     var outcome: FaultOutcome?

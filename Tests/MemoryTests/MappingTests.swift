@@ -8,7 +8,7 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
 
 @Suite struct MappingTests {
   @Test func anonymousMemoryIsZeroThenKeepsWhatIsWritten() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 8 << 20)
     #expect(try machine.peek(space, start + 5 << 12) == 0)
@@ -22,7 +22,7 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
   }
 
   @Test func smallMappingsNeedNoFault() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 16 * 4096)
     for page in 0..<UInt64(16) { #expect(try machine.poke(space, start + page * 4096, 1) == nil) }
@@ -31,7 +31,7 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
   }
 
   @Test func downwardTouchesGrowChunksToo() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 4 << 20)
     for page in (0..<UInt64(1024)).reversed() { try machine.poke(space, start + page * 4096, 3) }
@@ -41,7 +41,7 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
   }
 
   @Test func unmappedMemoryFaults() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 3 * 4096)
     try machine.poke(space, start + 4096, 9)
@@ -57,7 +57,7 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
   }
 
   @Test func protectionSplitsAndJoins() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 4 * 4096)
     try machine.poke(space, start + 4096, 5)
@@ -76,7 +76,7 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
   }
 
   @Test func fixedMappingsReplace() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let fixed: MapFlags = [.private, .anonymous, .fixed]
     let start = try machine.mapAnonymous(space, 4 * 4096)
@@ -96,7 +96,7 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
   }
 
   @Test func gapsAreFoundAgainAfterUnmapping() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let all = try (0..<50).map { _ in try machine.mapAnonymous(space, 2 * 4096) }
     #expect(all == all.sorted(by: >) && Set(all).count == 50)
@@ -108,7 +108,7 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
   }
 
   @Test func heapGrowsAndShrinks() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     space.setBreakBase(0x50_0000)
     #expect(space.setBreak(0) == 0x50_0000)
@@ -126,7 +126,7 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
   }
 
   @Test func stackGrowsDownToItsLimit() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     space.limits.stack = 1 << 20
     let top: UInt64 = 0x7000_0000_0000
@@ -141,7 +141,7 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
   }
 
   @Test func stackKeepsItsGuardGap() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let top: UInt64 = 0x7000_0000_0000
     let below = top - 0x20_0000
@@ -154,7 +154,7 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
   }
 
   @Test func limitsAreKept() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     space.limits.addressSpace = 1 << 20
     _ = try machine.mapAnonymous(space, 1 << 19)
@@ -167,7 +167,7 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
   }
 
   @Test func remapGrowsMovesAndShrinks() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let upper = try machine.mapAnonymous(space, 4 * 4096)
     for page in 0..<UInt64(4) { try machine.poke(space, upper + page * 4096, UInt8(page + 1)) }
@@ -198,7 +198,7 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
   }
 
   @Test func adviceDropsMemory() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 1 << 20)
     for page in 0..<UInt64(256) { try machine.poke(space, start + page * 4096, 7) }
@@ -215,7 +215,7 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
   }
 
   @Test func manyMappingsEndInAnError() throws {
-    let machine = try Machine()
+    let machine = try TestMemory()
     machine.platform.mappingLimit = 400
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 1 << 30)

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Memory
@@ -62,7 +63,7 @@ private struct Piece: PageRangeElement, Equatable {
   @Test(arguments: 1...8)
   func agreesWithModel(seed: Int) {
     let size: PageNumber = 48
-    var random = SeededGenerator(state: UInt64(seed) &* 104_729)
+    var random = SeededGenerator(seed: UInt64(seed))
     var pieces = PageRangeMap<Piece>()
     var model = [UInt64?](repeating: nil, count: Int(size))
     for step in 0..<400 {

@@ -1,17 +1,8 @@
 import LinuxABI
+import TestSupport
 import Testing
 
 @testable import Memory
-
-/// A generator that gives the same sequence for a seed.
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-    let mixed = (state ^ state >> 33) &* 0xff51_afd7_ed55_8ccd
-    return mixed ^ mixed >> 33
-  }
-}
 
 /// What a shared object holds, by page.
 private final class ModelObject {
@@ -66,8 +57,8 @@ private typealias Model = [UInt64: ModelPage]
 
   @Test(arguments: 1...12)
   func agreesWithModel(seed: Int) throws {
-    var random = SeededGenerator(state: UInt64(seed) &* 7919)
-    let machine = try Machine(limit: 32 << 20)
+    var random = SeededGenerator(seed: UInt64(seed))
+    let machine = try TestMemory(limit: 32 << 20)
     let file = try FakeFile(machine.platform, size: 100 * 4096) { UInt8(($0 >> 12) + 1 & 255) }
     let fileModel = ModelObject(size: 100, object: nil, isFixed: true)
     let object = FakeObject(FrameStore(physical: machine.physical))
@@ -199,7 +190,7 @@ private typealias Model = [UInt64: ModelPage]
   }
 
   private func touch(
-    _ machine: Machine, _ space: AddressSpace, _ model: inout Model, _ page: UInt64, _ value: UInt8,
+    _ machine: TestMemory, _ space: AddressSpace, _ model: inout Model, _ page: UInt64, _ value: UInt8,
     _ random: inout SeededGenerator
   ) throws {
     let address = page << 12 + 33
@@ -233,7 +224,7 @@ private typealias Model = [UInt64: ModelPage]
     }
   }
 
-  private func compare(_ machine: Machine, _ space: AddressSpace, _ model: Model) throws {
+  private func compare(_ machine: TestMemory, _ space: AddressSpace, _ model: Model) throws {
     for (page, what) in model where !what.protection.isEmpty {
       guard let wanted = what.value else { continue }
       let got = try? space.readValue(page << 12 + 33, as: UInt8.self)

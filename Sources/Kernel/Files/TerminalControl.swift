@@ -56,7 +56,7 @@ extension Kernel {
 
   /// Sends a signal to every process of a process group.
   func send(_ signal: Int32, toProcessGroup processGroup: Int32) {
-    for member in groups.values where member.processGroup == processGroup && !member.isZombie {
+    for member in processes where member.processGroup == processGroup && !member.isZombie {
       send(SignalInfo(signal: signal, code: SignalInfo.siKernel), to: member)
     }
   }

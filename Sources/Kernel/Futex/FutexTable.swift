@@ -116,7 +116,9 @@ final class FutexTable {
   }
 
   /// Waiters for locks, one for each lock: the first in line.
-  var lockWaiters: [FutexWaiter] { queues.values.compactMap { $0.first }.filter(\.locks) }
+  var lockWaiters: [FutexWaiter] {
+    queues.values.compactMap { $0.first }.filter(\.locks).sorted { $0.task.id < $1.task.id }
+  }
 
   /// Hands a lock to a waiter: it is woken as the owner.
   func hand(to waiter: FutexWaiter) {

@@ -33,19 +33,18 @@ extension Kernel {
   /// kill(2) of a process group.
   /// - Throws: `ESRCH` for an empty one; `EPERM` where no member could be signalled.
   func send(_ info: SignalInfo, from sender: Task, toProcessGroup id: Int32) throws(Errno) {
-    try send(info, from: sender, toAll: groups.values.filter { $0.processGroup == id && $0.leader != nil })
+    try send(info, from: sender, toAll: processes.filter { $0.processGroup == id && $0.leader != nil })
   }
 
   /// kill(2) of process −1: every process but the sender's and process 1.
   func sendToAll(_ info: SignalInfo, from sender: Task) throws(Errno) {
-    try send(info, from: sender, toAll: groups.values.filter { $0 !== sender.group && $0.leader != nil })
+    try send(info, from: sender, toAll: processes.filter { $0 !== sender.group && $0.leader != nil })
   }
 
   private func send(_ info: SignalInfo, from sender: Task, toAll members: [ThreadGroup]) throws(Errno) {
     var failure = Errno.noSuchProcess
     var anySucceeded = false
-    // In order of age, as nobody can rely on, but everybody expects.
-    for member in members.sorted(by: { $0.id < $1.id }) {
+    for member in members {
       do throws(Errno) {
         try send(info, from: sender, to: member)
         anySucceeded = true

@@ -159,7 +159,7 @@ extension Kernel {
 
   /// Stopped process groups that no longer have a parent in their session get SIGHUP and SIGCONT (setpgid(2)).
   private func signalOrphanedProcessGroups(leaving group: ThreadGroup) {
-    let stopped = groups.values.filter { $0.isStopped && $0.session == group.session && $0 !== group }
+    let stopped = processes.filter { $0.isStopped && $0.session == group.session && $0 !== group }
     for candidate in stopped where candidate.parent == nil && !isAnchored(candidate.processGroup, except: group) {
       send(SignalInfo(signal: Signal.hup, code: SignalInfo.siKernel), to: candidate)
       send(SignalInfo(signal: Signal.cont, code: SignalInfo.siKernel), to: candidate)
@@ -191,7 +191,7 @@ extension Kernel {
 
   /// Ends every guest process whose memory is in a dead host process.
   package func endTasks(of process: any GuestProcess) {
-    for task in Array(tasks.values)
+    for task in processes.flatMap(\.tasks)
     where task.memory.process === process && task.state != .zombie && task.state != .dead {
       if task.group.exitStatus == nil { reportDeath(of: task, process.deathReason) }
       endGroup(task.group, .signaled(Signal.kill))
@@ -220,7 +220,7 @@ extension Kernel {
     // The last victim is gone, but its host process has not given its memory back yet.
     let sinceKill = monotonicTime &- lastOutOfMemoryKill
     if outOfMemoryKills > 0, sinceKill < Kernel.releaseGrace, physicalMemory.isReleasing { return true }
-    let victim = groups.values.filter { !$0.isZombie && $0.outOfMemoryAdjustment > -1000 }
+    let victim = processes.filter { !$0.isZombie && $0.outOfMemoryAdjustment > -1000 }
       .max { (outOfMemoryScore(of: $0), residentBytes(of: $0)) < (outOfMemoryScore(of: $1), residentBytes(of: $1)) }
     guard let victim else { return false }
     outOfMemoryKills += 1

@@ -44,10 +44,10 @@ package final class TimerQueue {
   }
 
   /// Interrupts begin to be served.
-  func beginServing() { isServing = true }
+  package func beginServing() { isServing = true }
 
   /// Expires what is due at `now`, as the last of the interrupts; returns when to come back at the latest.
-  func finishServing(at now: UInt64) -> UInt64? {
+  package func finishServing(at now: UInt64) -> UInt64? {
     while let first = heap.min, !first.isLive || first.deadline <= now {
       heap.removeMin()
       guard first.isLive else { continue }

@@ -13,8 +13,9 @@ final class TestMachine {
   let cpu: CPU
   /// The first process.
   let first: Task
-  let platform = FakePlatform()
+  let platform: FakePlatform
   let services: TestServices
+  let context: FileSystemContext
 
   /// Memory that every process has: data, and a stack that ends where `stackPointer` is.
   static let data: UInt64 = 0x10_0000
@@ -23,11 +24,19 @@ final class TestMachine {
   static let restorer: UInt64 = 0x40_2000
   static let code: UInt64 = 0x40_0100
 
-  init(hostCPUs: [Int?]? = nil) throws {
-    services = try TestServices(platform: platform)
-    let vfs = VFS(context: FileSystemContext(services: services))
+  /// - Parameters:
+  ///   - hostCPUs: one entry for each CPU.
+  ///   - tasksAreBound: tasks stay on the CPU that they start on.
+  ///   - seed: what the kernel gets as random bytes follows from it.
+  init(hostCPUs: [Int?] = [nil], tasksAreBound: Bool = false, seed: UInt64 = 1) throws {
+    platform = FakePlatform(threadsAreBoundToCPUThreads: tasksAreBound)
+    services = try TestServices(platform: platform, seed: seed)
+    context = FileSystemContext(services: services)
+    let vfs = VFS(context: context)
+    let files = TmpFileSystem(context: context)
+    try vfs.mount(files, root: files.makeRoot(permissions: 0o755), at: vfs.root)
     var configuration = KernelConfiguration()
-    if let hostCPUs { configuration.cpus = hostCPUs }
+    configuration.cpus = hostCPUs
     kernel = Kernel(configuration: configuration, services: services, vfs: vfs)
     cpu = kernel.scheduler.cpus[0]
     first = try TestMachine.makeProcess(kernel, parent: nil)
@@ -186,23 +195,42 @@ final class TestMachine {
 
   /// Lets time pass until a condition holds, from one timer to the next.
   func wait(_ condition: () -> Bool) throws {
-    for _ in 0..<2000 {
-      let step = kernel.serveInterrupts {}
-      if condition() { return }
-      guard case .wait(until: .some(let deadline)) = step else { break }
-      services.advance(by: deadline - min(deadline, services.monotonicTime))
+    services.expireTimers()
+    for _ in 0..<2000 where !condition() {
+      guard services.advanceToNextTimer() else { break }
     }
-    Issue.record("what the test waits for does not happen")
+    #expect(condition(), "what the test waits for does not happen")
   }
 
-  /// Lets time pass; timers expire when they are due.
-  func pass(_ nanoseconds: UInt64) {
-    let end = services.monotonicTime + nanoseconds
-    while case .wait(until: .some(let deadline)) = kernel.serveInterrupts({}), deadline <= end {
-      services.advance(by: deadline - min(deadline, services.monotonicTime))
-    }
-    services.advance(by: end - services.monotonicTime)
-    _ = kernel.serveInterrupts {}
+  // MARK: Files
+
+  var root: PathContext {
+    PathContext(root: kernel.vfs.root, base: kernel.vfs.root, credentials: Credentials(uid: 0, gid: 0))
+  }
+
+  /// Makes a file; returns it open for reading.
+  @discardableResult
+  func makeFile(_ path: String, _ bytes: [UInt8]) throws(Errno) -> OpenFile {
+    let file = try kernel.vfs.open(path, root, flags: [.readWrite, .create, .truncate], mode: 0o755)
+    var buffer = IOBuffer(bytes: bytes)
+    _ = try file.write(from: &buffer, at: nil)
+    file.close()
+    return try kernel.vfs.open(path, root, flags: [])
+  }
+
+  /// What a file holds.
+  func read(_ path: String) throws(Errno) -> String {
+    let file = try kernel.vfs.open(path, root, flags: [])
+    defer { file.close() }
+    var buffer = IOBuffer(collecting: 1 << 16)
+    while try file.read(into: &buffer, at: nil) > 0 {}
+    return String(decoding: buffer.collected, as: UTF8.self)
+  }
+
+  /// Writes a string, with its zero, to a place in a process's memory; returns the address.
+  func place(_ string: String, at address: UInt64 = TestMachine.data + 0xe000, in task: Task) throws(Errno) -> UInt64 {
+    try task.memory.write(address, Array(string.utf8) + [0])
+    return address
   }
 
   func send(_ signal: Int32, to task: Task) { kernel.send(SignalInfo(signal: signal, code: 0), to: task.group) }

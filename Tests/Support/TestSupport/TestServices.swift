@@ -4,30 +4,66 @@ import LinuxABI
 import Memory
 import Platform
 
-/// A machine without a host: its clock stands still until a test turns it, and it runs nothing by itself.
+/// A machine without a host: no thread, no descriptor, a clock that stands still until a test turns it, and random bytes
+/// that follow from a seed.
 package final class TestServices: MachineServices {
-  package let physicalMemory: PhysicalMemory
   package let platform: any Platform
+  package let physicalMemory: PhysicalMemory
   package let timers = TimerQueue()
+  private var random: SeededGenerator
+
+  /// CLOCK_MONOTONIC. It starts somewhere, as that of a host does.
   package private(set) var monotonicTime: UInt64 = 1_000_000_000_000
-  private let realTimeOffset: UInt64 = 1_700_000_000_000_000_000
-  package var realTime: UInt64 { monotonicTime + realTimeOffset }
+  package var realTime: UInt64 { monotonicTime + 1_700_000_000_000_000_000 }
+
+  /// Host descriptors that are watched, and for what.
+  package private(set) var watched: [(descriptor: FileDescriptor, events: PollEvents)] = []
+  /// Guest processes that are watched, in the order in which that was asked for.
+  package private(set) var watchedProcesses: [any GuestProcess] = []
   /// CPUs that were woken, in order.
   package private(set) var wokenCPUs: [Int] = []
-  /// Processes that are watched, in the order in which that was asked for.
-  package private(set) var watchedProcesses: [any GuestProcess] = []
   /// How often Apus would have stopped with its caller.
   package private(set) var stops = 0
+  /// The sandbox has ended.
   package private(set) var isStopped = false
-  private var random = SystemRandomNumberGenerator()
+  /// What `/proc/cpuinfo` of the host says.
+  package var processorInformation: [UInt8] = []
+  /// The auxiliary vector of Apus.
+  package var auxiliaryValues: [AuxiliaryKey: UInt64] = [:]
 
-  package init(platform: any Platform) throws(Errno) {
+  package init(platform: any Platform = FakePlatform(), seed: UInt64 = 1) throws(Errno) {
     self.platform = platform
-    physicalMemory = try PhysicalMemory(size: 64 << 20)
+    physicalMemory = try PhysicalMemory(size: 64 << 20, isPrivate: true)
+    random = SeededGenerator(seed: seed)
   }
 
-  /// Lets time pass, without serving interrupts.
-  package func advance(by nanoseconds: UInt64) { monotonicTime += nanoseconds }
+  // MARK: Time
+
+  /// Lets time pass, but no timer expire: the machine is late.
+  package func elapse(_ nanoseconds: UInt64) { monotonicTime += nanoseconds }
+
+  /// Lets time pass; timers expire when they are due, and those too that are armed on the way.
+  package func advance(by nanoseconds: UInt64) {
+    let end = monotonicTime + nanoseconds
+    while let deadline = expireTimers(), deadline <= end { monotonicTime = max(monotonicTime, deadline) }
+    monotonicTime = end
+    _ = expireTimers()
+  }
+
+  /// Lets time pass until the next timer is due, which expires; false where none is armed.
+  package func advanceToNextTimer() -> Bool {
+    guard let deadline = expireTimers() else { return false }
+    monotonicTime = max(monotonicTime, deadline)
+    _ = expireTimers()
+    return true
+  }
+
+  /// Expires what is due, and tells when the next timer is.
+  @discardableResult
+  package func expireTimers() -> UInt64? {
+    timers.beginServing()
+    return timers.finishServing(at: monotonicTime)
+  }
 
   package func time(ofClock clock: Int32) throws(Errno) -> Timespec {
     switch clock {
@@ -36,24 +72,37 @@ package final class TestServices: MachineServices {
     default: throw .invalidArgument
     }
   }
+
   package func resolution(ofClock clock: Int32) throws(Errno) -> Timespec {
     _ = try time(ofClock: clock)
+    // The coarse clocks tick.
     return Timespec(nanoseconds: clock == 5 || clock == 6 ? 4_000_000 : 1)
   }
+
+  /// Nothing sleeps that would have to be told.
   package func setAlarm(_ deadline: UInt64) {}
-  package func wakeCPU(_ index: Int) { wokenCPUs.append(index) }
+
+  // MARK: Descriptors and processes
+
+  package func watch(_ descriptor: FileDescriptor, for events: PollEvents, waking queue: WaitQueue) {
+    watched.append((descriptor, events))
+  }
+  package func unwatch(_ descriptor: FileDescriptor) { watched.removeAll { $0.descriptor == descriptor } }
+  package func readAhead(_ descriptor: FileDescriptor, offset: UInt64, count: Int, waking queue: WaitQueue) {
+    queue.wake()
+  }
   package func watchDeath(of process: any GuestProcess) -> Bool {
     watchedProcesses.append(process)
     return true
   }
-  package func watch(_ descriptor: FileDescriptor, for events: PollEvents, waking queue: WaitQueue) {}
-  package func unwatch(_ descriptor: FileDescriptor) {}
-  package func readAhead(_ descriptor: FileDescriptor, offset: UInt64, count: Int, waking queue: WaitQueue) {
-    queue.wake()
+
+  // MARK: The rest of the host
+
+  package func randomBytes(count: Int) -> [UInt8] {
+    (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
   }
-  package func randomBytes(count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) } }
-  package func auxiliaryValue(_ key: AuxiliaryKey) -> UInt64 { 0 }
-  package let processorInformation: [UInt8] = []
+  package func auxiliaryValue(_ key: AuxiliaryKey) -> UInt64 { auxiliaryValues[key] ?? 0 }
+  package func wakeCPU(_ index: Int) { wokenCPUs.append(index) }
   package func stopWithCaller() { stops += 1 }
   package func stop() { isStopped = true }
 }

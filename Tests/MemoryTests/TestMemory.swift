@@ -1,6 +1,7 @@
 import Host
 import LinuxABI
 import Platform
+import TestSupport
 import Testing
 
 @testable import Memory
@@ -52,8 +53,8 @@ final class FakeObject: MappableObject {
 }
 
 /// Physical memory, a platform, and guests that touch memory as the modelled page tables allow.
-final class Machine {
-  let platform = FakePlatform()
+final class TestMemory {
+  let platform = FakePlatform(runsOperationsAtOnce: false)
   let physical: PhysicalMemory
   /// Faults that guests took.
   var faults = 0

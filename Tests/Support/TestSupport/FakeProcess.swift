@@ -1,49 +1,18 @@
-import Host
 import LinuxABI
 import Platform
 
-/// A platform without host processes: it models what each would map, and checks that every operation could be done.
-final class FakePlatform: Platform, @unchecked Sendable {
-  var mappingLimit = 65530
-  var threadsAreBoundToCPUThreads: Bool { false }
-  var vdsoImage: VDSOImage? { nil }
-  var files: [Int32: FileDescriptor] = [:]
-  var processes: [FakeProcess] = []
-
-  func makeProcess() throws(Errno) -> any GuestProcess { makeFakeProcess() }
-
-  func makeFakeProcess() -> FakeProcess {
-    let process = FakeProcess(platform: self)
-    processes.append(process)
-    return process
-  }
-
-  func register(file: FileDescriptor) throws(Errno) -> MappableFile {
-    let number = Int32(files.count + 1)
-    files[number] = file
-    return MappableFile(number: number)
-  }
-  func unregister(_ file: MappableFile) { files[file.number] = nil }
-  func confirmedRelease(of process: any GuestProcess) -> UInt64 {
-    guard let process = process as? FakeProcess else { return 0 }
-    return process.isDead ? .max : process.confirmed
-  }
-  var statistics: PlatformStatistics { PlatformStatistics() }
-  func shutdown() {}
-}
-
 /// What the host shows at a page.
-enum FakePage: Equatable {
+package enum FakePage: Equatable {
   case physical(frame: UInt64, HostProtection)
   case file(number: Int32, offset: UInt64, isShared: Bool, HostProtection)
 
-  var protection: HostProtection {
+  package var protection: HostProtection {
     switch self {
     case .physical(_, let protection), .file(_, _, _, let protection): protection
     }
   }
 
-  func with(_ protection: HostProtection) -> FakePage {
+  package func with(_ protection: HostProtection) -> FakePage {
     switch self {
     case .physical(let frame, _): .physical(frame: frame, protection)
     case .file(let number, let offset, let isShared, _):
@@ -52,7 +21,7 @@ enum FakePage: Equatable {
   }
 
   /// Whether the host would keep this page and the one after it in one mapping.
-  func joins(_ next: FakePage) -> Bool {
+  package func joins(_ next: FakePage) -> Bool {
     switch (self, next) {
     case (.physical(let a, let p), .physical(let b, let q)): a + 1 == b && p == q
     case (.file(let n, let a, let s, let p), .file(let m, let b, let t, let q)):
@@ -63,48 +32,53 @@ enum FakePage: Equatable {
 }
 
 /// The host process of a guest, as a page table.
-final class FakeProcess: GuestProcess, @unchecked Sendable {
-  let platform: FakePlatform
-  var table: [UInt64: FakePage] = [:]
-  var queued: [MemoryOperation] = []
-  var log: [MemoryOperation] = []
-  var issued: UInt64 = 0
-  var confirmed: UInt64 = 0
-  var isDead = false
-  var isRecycled = false
-  var isKilled = false
+package final class FakeProcess: GuestProcess, @unchecked Sendable {
+  private let platform: FakePlatform
+  package let deathDescriptor: FileDescriptor
+  package private(set) var table: [UInt64: FakePage] = [:]
+  private var queued: [MemoryOperation] = []
+  private var issued: UInt64 = 0
+  package private(set) var confirmed: UInt64 = 0
+  package private(set) var isDead = false
+  package private(set) var isRecycled = false
+  package private(set) var isKilled = false
   /// The last ticket that emptying the process confirms.
-  var recycledTicket: UInt64 = 0
-  var problems: [String] = []
+  private var recycledTicket: UInt64 = 0
+  package private(set) var problems: [String] = []
 
-  init(platform: FakePlatform) { self.platform = platform }
+  /// `deathDescriptor` stays the caller's.
+  package init(platform: FakePlatform, deathDescriptor: FileDescriptor = FileDescriptor(rawValue: -1)) {
+    self.platform = platform
+    self.deathDescriptor = deathDescriptor
+  }
 
-  var hostPID: Int32 { 1 }
-  var deathDescriptor: FileDescriptor { FileDescriptor(rawValue: -1) }
-  func noteDeath() { isDead = true }
-  func queue(_ operation: MemoryOperation) { queued.append(operation) }
-  func releaseTicket() -> UInt64 {
+  package var hostPID: Int32 { 1 }
+  package func noteDeath() { isDead = true }
+  package func queue(_ operation: MemoryOperation) {
+    if platform.runsOperationsAtOnce { apply(operation) } else { queued.append(operation) }
+  }
+  package func releaseTicket() -> UInt64 {
     issued += 1
+    if platform.runsOperationsAtOnce { confirmed = issued }
     return issued
   }
-  func makeThread(
+  package func makeThread(
     registers: Registers, extendedStateOf parent: (any GuestThread)?
-  ) throws(Errno) -> any GuestThread { throw .resourceTemporarilyUnavailable }
-  func recycle() {
+  ) throws(Errno) -> any GuestThread { FakeThread(registers, state: parent?.extendedState()) }
+  package func recycle() {
     isRecycled = true
     recycledTicket = issued
     queued = []
     table = [:]
   }
-  func kill() {
+  package func kill() {
     isKilled = true
     isDead = true
   }
 
   /// Runs the queue, as happens before a thread runs.
-  func flush() {
+  package func flush() {
     for operation in queued { apply(operation) }
-    log += queued
     queued = []
     confirmed = isRecycled ? recycledTicket : issued
   }
@@ -153,7 +127,7 @@ final class FakeProcess: GuestProcess, @unchecked Sendable {
   }
 
   /// Mappings that the host has to keep.
-  var mappingCount: Int {
+  package var mappingCount: Int {
     var count = 0
     var last: (page: UInt64, what: FakePage)?
     for (page, what) in table.sorted(by: { $0.key < $1.key }) {

@@ -1,0 +1,186 @@
+import LinuxABI
+import TestSupport
+import Testing
+
+@testable import Kernel
+
+/// Which task runs where, in virtual time.
+@Suite struct SchedulerTests {
+  private static let slice = Scheduler.slice
+  private static let second: UInt64 = 1_000_000_000
+
+  private func fork(_ count: Int, on machine: TestMachine) throws -> [Task] {
+    [machine.first] + (try (0..<count).map { _ in try machine.fork(machine.first) })
+  }
+
+  @Test func aTaskAloneIsNotDisturbed() throws {
+    let machine = try TestMachine()
+    let simulation = Simulation(machine) { _ in .compute(10_000_000) }
+    simulation.run(for: SchedulerTests.second)
+    #expect(machine.first.involuntarySwitches == 0)
+    #expect(machine.kernel.scheduler.switches == 1)
+    #expect(machine.services.expireTimers() == nil)
+  }
+
+  @Test(arguments: [2, 3, 7]) func equalTasksGetEqualTime(count: Int) throws {
+    let machine = try TestMachine()
+    let tasks = try fork(count - 1, on: machine)
+    let simulation = Simulation(machine) { _ in .forever }
+    simulation.run(for: 2 * SchedulerTests.second)
+    let times = tasks.map { $0.userTime + $0.systemTime }
+    let (least, most) = (try #require(times.min()), try #require(times.max()))
+    #expect(most - least <= 2 * SchedulerTests.slice)
+    // Nobody but them had the CPU.
+    let sum = times.reduce(0, +)
+    #expect(sum >= 2 * SchedulerTests.second - UInt64(count) * SchedulerTests.slice)
+  }
+
+  @Test func aTaskThatNeverTrapsIsPreemptedWhenAnotherWaits() throws {
+    let machine = try TestMachine()
+    let tasks = try fork(1, on: machine)
+    let simulation = Simulation(machine) { _ in .forever }
+    let begin = simulation.now
+    let first = try #require(simulation.task(on: 0))
+    while simulation.task(on: 0) === first, simulation.step() {}
+    #expect(simulation.task(on: 0) === tasks.first { $0 !== first })
+    #expect(simulation.now - begin <= 2 * SchedulerTests.slice)
+  }
+
+  @Test func aCallThatYieldsLetsTheOthersGoFirst() throws {
+    let machine = try TestMachine()
+    let tasks = try fork(2, on: machine)
+    var order: [Int32] = []
+    let simulation = Simulation(machine) { task in
+      order.append(task.id)
+      return .call(.sched_yield)
+    }
+    for _ in 0..<9 { #expect(simulation.step()) }
+    #expect(Set(order.prefix(3)) == Set(tasks.map(\.id)))
+    #expect(Array(order[3..<6]) == Array(order[0..<3]))
+    #expect(Array(order[6..<9]) == Array(order[0..<3]))
+  }
+
+  @Test func idleCPUsTakeWaitingTasks() throws {
+    let machine = try TestMachine(hostCPUs: [nil, nil, nil])
+    let tasks = try fork(5, on: machine)
+    let simulation = Simulation(machine) { _ in .forever }
+    simulation.run(for: 4 * SchedulerTests.slice)
+    #expect((0..<3).allSatisfy { simulation.task(on: $0) != nil })
+    simulation.run(for: SchedulerTests.second)
+    let times = tasks.map { machine.kernel.times(of: $0).total }
+    #expect(times.reduce(0, +) >= 3 * SchedulerTests.second - 10 * SchedulerTests.slice)
+    #expect(times.allSatisfy { $0 > SchedulerTests.second / 5 })
+  }
+
+  @Test func boundTasksStayOnTheCPUThatTheyStartedOn() throws {
+    let machine = try TestMachine(hostCPUs: [nil, nil, nil], tasksAreBound: true)
+    let tasks = try fork(5, on: machine)
+    let homes = tasks.map(\.cpu.index)
+    // Each CPU gets its share of new tasks.
+    #expect((0..<3).allSatisfy { index in homes.count { $0 == index } == 2 })
+    let simulation = Simulation(machine) { task in
+      task.id % 2 == 0 ? .forever : .call(.sched_yield, after: 50_000)
+    }
+    for _ in 0..<5000 {
+      #expect(simulation.step())
+      #expect(tasks.map(\.cpu.index) == homes)
+    }
+  }
+
+  @Test func aSleeperIsWokenInTimeAndFindsAnIdleCPU() throws {
+    let machine = try TestMachine(hostCPUs: [nil, nil])
+    let hog = machine.first
+    let sleeper = try machine.fork(hog)
+    try sleeper.memory.writeValue(TestMachine.data, Timespec(nanoseconds: 20_000_000))
+    var wakes: [UInt64] = []
+    let simulation = Simulation(machine) { [services = machine.services] task in
+      if task === hog { return .forever }
+      wakes.append(services.monotonicTime)
+      return .call(.nanosleep, TestMachine.data, 0)
+    }
+    simulation.run(for: SchedulerTests.second)
+    let periods = zip(wakes, wakes.dropFirst()).map { $1 - $0 }
+    #expect(periods.count > 40)
+    #expect(periods.dropFirst().allSatisfy { (20_000_000..<20_100_000).contains($0) })
+    #expect(hog.cpu !== sleeper.cpu)
+  }
+
+  @Test func aSleeperThatWakesOnABusyCPUWaitsASliceAtMost() throws {
+    let machine = try TestMachine()
+    let hog = machine.first
+    let sleeper = try machine.fork(hog)
+    try sleeper.memory.writeValue(TestMachine.data, Timespec(nanoseconds: 20_000_000))
+    var wakes: [UInt64] = []
+    let simulation = Simulation(machine) { [services = machine.services] task in
+      if task === hog { return .forever }
+      wakes.append(services.monotonicTime)
+      return .call(.nanosleep, TestMachine.data, 0)
+    }
+    simulation.run(for: SchedulerTests.second)
+    let periods = zip(wakes, wakes.dropFirst()).map { $1 - $0 }
+    #expect(periods.count > 30)
+    #expect(periods.allSatisfy { $0 < 20_100_000 + 2 * SchedulerTests.slice })
+  }
+
+  @Test func theAffinityMaskIsToldBack() throws {
+    let machine = try TestMachine(hostCPUs: [nil, nil, nil])
+    let task = machine.first
+    #expect(try machine.call(task, .sched_getaffinity, 0, 8, TestMachine.data) == 8)
+    #expect(try task.memory.readValue(TestMachine.data, as: UInt64.self) == 0b111)
+    try task.memory.writeValue(TestMachine.data, UInt64(0xff06))
+    #expect(try machine.call(task, .sched_setaffinity, 0, 8, TestMachine.data) == 0)
+    #expect(try machine.call(task, .sched_getaffinity, 0, 8, TestMachine.data) == 8)
+    #expect(try task.memory.readValue(TestMachine.data, as: UInt64.self) == 0b110)
+    try task.memory.writeValue(TestMachine.data, UInt64(0xff00))
+    let invalid = -Int(Errno.invalidArgument.rawValue)
+    #expect(try machine.call(task, .sched_setaffinity, 0, 8, TestMachine.data) == invalid)
+    // Children inherit it.
+    let child = try machine.fork(task)
+    #expect(try machine.call(child, .sched_getaffinity, 0, 8, TestMachine.data) == 8)
+    #expect(try child.memory.readValue(TestMachine.data, as: UInt64.self) == 0b110)
+  }
+
+  // MARK: Random runs
+
+  /// Lets tasks compute, yield, sleep, wait for futexes, come and go as a seed has it.
+  private func run(seed: UInt64, cpus: Int, steps: Int, isChecked: Bool) throws -> [String] {
+    let machine = try TestMachine(hostCPUs: [Int?](repeating: nil, count: cpus), seed: seed)
+    var random = SeededGenerator(seed: seed)
+    let (time, word) = (TestMachine.data, TestMachine.data + 64)
+    try machine.first.memory.writeValue(time, Timespec(nanoseconds: 2_000_000))
+    let simulation = Simulation(machine) { task in
+      let duration = UInt64.random(in: 1000..<400_000, using: &random)
+      let futex = word + 4 * UInt64.random(in: 0..<3, using: &random)
+      switch Int.random(in: 0..<20, using: &random) {
+      case 0..<4: return .compute(duration * 20)
+      case 4..<7: return .call(.sched_yield, after: duration)
+      case 7..<10: return .call(.nanosleep, time, 0, after: duration)
+      case 10..<12 where task !== machine.first: return .call(.futex, futex, 128, 0, after: duration)
+      case 12..<15: return .call(.futex, futex, 129, 2, after: duration)
+      case 15 where task.kernel.tasks.count < 12: return .call(.fork, after: duration)
+      case 16 where task.kernel.tasks.count < 12:
+        let flags: CloneFlags = [.vm, .fs, .files, .signalHandlers, .thread]
+        return .call(.clone, flags.rawValue, TestMachine.stackPointer - 0x1_0000, after: duration)
+      case 17 where task.group !== task.kernel.firstGroup: return .call(.exit_group, 0, after: duration)
+      case 18: return .call(.wait4, .max, 0, 1, after: duration)
+      default: return .call(.getpid, after: duration)
+      }
+    }
+    for _ in 0..<steps where simulation.step() {
+      if isChecked { simulation.verify() }
+    }
+    return simulation.log
+  }
+
+  @Test(arguments: [(1, 1), (2, 2), (3, 4)] as [(UInt64, Int)])
+  func everyTaskIsInOnePlaceAllTheTime(seed: UInt64, cpus: Int) throws {
+    let log = try run(seed: seed, cpus: cpus, steps: 4000, isChecked: true)
+    #expect(log.count > 4000)
+  }
+
+  @Test func theSameSeedGivesTheSameRun() throws {
+    let run = try run(seed: 42, cpus: 3, steps: 8000, isChecked: false)
+    #expect(try self.run(seed: 42, cpus: 3, steps: 8000, isChecked: false) == run)
+    #expect(try self.run(seed: 43, cpus: 3, steps: 8000, isChecked: false) != run)
+  }
+}

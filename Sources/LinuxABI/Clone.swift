@@ -1,5 +1,5 @@
 /// `CLONE_*` of clone(2); the low byte of the legacy call's flags is the exit signal.
-public struct CloneFlags: OptionSet, Sendable, BitwiseCopyable {
+public struct CloneFlags: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt64
   public init(rawValue: UInt64) { self.rawValue = rawValue }
   public static let vm = CloneFlags(rawValue: 0x100)
@@ -30,6 +30,18 @@ public struct CloneFlags: OptionSet, Sendable, BitwiseCopyable {
   public static let intoCgroup = CloneFlags(rawValue: 0x2_0000_0000)
   public static let namespaces: CloneFlags = [
     .newNamespace, .newCgroup, .newUTS, .newIPC, .newUser, .newPID, .newNetwork,
+  ]
+
+  public static let names: [ConstantName] = [
+    .init("CLONE_VM", vm), .init("CLONE_FS", fs), .init("CLONE_FILES", files),
+    .init("CLONE_SIGHAND", signalHandlers), .init("CLONE_PIDFD", pidfd), .init("CLONE_PTRACE", ptrace),
+    .init("CLONE_VFORK", vfork), .init("CLONE_PARENT", parent), .init("CLONE_THREAD", thread),
+    .init("CLONE_NEWNS", newNamespace), .init("CLONE_SYSVSEM", sysVSemaphores), .init("CLONE_SETTLS", setTLS),
+    .init("CLONE_PARENT_SETTID", parentSetTID), .init("CLONE_CHILD_CLEARTID", childClearTID),
+    .init("CLONE_DETACHED", detached), .init("CLONE_UNTRACED", untraced), .init("CLONE_CHILD_SETTID", childSetTID),
+    .init("CLONE_NEWCGROUP", newCgroup), .init("CLONE_NEWUTS", newUTS), .init("CLONE_NEWIPC", newIPC),
+    .init("CLONE_NEWUSER", newUser), .init("CLONE_NEWPID", newPID), .init("CLONE_NEWNET", newNetwork),
+    .init("CLONE_IO", io), .init("CLONE_CLEAR_SIGHAND", clearSignalHandlers), .init("CLONE_INTO_CGROUP", intoCgroup),
   ]
 }
 

@@ -92,7 +92,7 @@ package struct RecordLock: BitwiseCopyable, Sendable {
 }
 
 /// `MFD_*` of memfd_create(2).
-public struct MemoryFileFlags: OptionSet, Sendable, BitwiseCopyable {
+public struct MemoryFileFlags: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
   public static let closeOnExec = MemoryFileFlags(rawValue: 0x01)
@@ -100,6 +100,11 @@ public struct MemoryFileFlags: OptionSet, Sendable, BitwiseCopyable {
   public static let hugeTLB = MemoryFileFlags(rawValue: 0x04)
   public static let noExecuteSeal = MemoryFileFlags(rawValue: 0x08)
   public static let execute = MemoryFileFlags(rawValue: 0x10)
+
+  public static let names: [ConstantName] = [
+    .init("MFD_CLOEXEC", closeOnExec), .init("MFD_ALLOW_SEALING", allowSealing), .init("MFD_HUGETLB", hugeTLB),
+    .init("MFD_NOEXEC_SEAL", noExecuteSeal), .init("MFD_EXEC", execute),
+  ]
 }
 
 /// `F_SEAL_*` of fcntl(2).

@@ -1,5 +1,5 @@
 /// `O_*` of open(2).
-public struct OpenFlags: OptionSet, Sendable, BitwiseCopyable {
+public struct OpenFlags: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
   public static let writeOnly = OpenFlags(rawValue: 0o1)
@@ -25,6 +25,18 @@ public struct OpenFlags: OptionSet, Sendable, BitwiseCopyable {
   /// `VALID_OPEN_FLAGS` of the kernel's `linux/fcntl.h`, which openat2(2) insists on.
   public static let all = OpenFlags(rawValue: 0o37777703)
 
+  public static let names: [ConstantName] = [
+    .init("O_RDONLY", [], within: accessMask), .init("O_WRONLY", writeOnly, within: accessMask),
+    .init("O_RDWR", readWrite, within: accessMask), .init("O_ACCMODE", accessMask), .init("O_TMPFILE", temporary),
+    .init("O_CREAT", create), .init("O_EXCL", exclusive), .init("O_NOCTTY", noControllingTTY),
+    .init("O_TRUNC", truncate), .init("O_APPEND", append), .init("O_NONBLOCK", nonBlocking), .init("O_SYNC", sync),
+    .init("O_DSYNC", dataSync), .init("FASYNC", async), .init("O_DIRECT", direct), .init("O_LARGEFILE", largeFile),
+    .init("O_NOFOLLOW", noFollow), .init("O_NOATIME", noAccessTime), .init("O_CLOEXEC", closeOnExec),
+    .init("O_PATH", path), .init("O_DIRECTORY", directory),
+  ]
+
+  /// A file may be made, so that a mode counts.
+  public var mayCreate: Bool { contains(.create) || contains(.temporary) }
   /// The access mode lets the file be read.
   public var isReadable: Bool { intersection(.accessMask) != .writeOnly && !contains(.path) }
   /// The access mode lets the file be written.
@@ -35,7 +47,7 @@ public struct OpenFlags: OptionSet, Sendable, BitwiseCopyable {
 package struct FileMode: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
   package var rawValue: UInt32
   package init(rawValue: UInt32) { self.rawValue = rawValue }
-  package enum Kind: UInt32, Sendable {
+  package enum Kind: UInt32, NamedConstants, Sendable {
     case fifo = 0o010000
     case characterDevice = 0o020000
     case directory = 0o040000
@@ -43,6 +55,12 @@ package struct FileMode: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
     case regular = 0o100000
     case symbolicLink = 0o120000
     case socket = 0o140000
+
+    package static let names: [ConstantName] = [
+      .init("S_IFIFO", fifo), .init("S_IFCHR", characterDevice), .init("S_IFDIR", directory),
+      .init("S_IFBLK", blockDevice), .init("S_IFREG", regular), .init("S_IFLNK", symbolicLink),
+      .init("S_IFSOCK", socket),
+    ]
   }
   /// `S_IFMT`: the bits of the type.
   package static let kindMask: UInt32 = 0o170000

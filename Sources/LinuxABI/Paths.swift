@@ -1,5 +1,5 @@
 /// `AT_*` flags of calls that take a directory descriptor.
-public struct AtFlags: OptionSet, Sendable, BitwiseCopyable {
+public struct AtFlags: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
   public static let symbolicLinkNoFollow = AtFlags(rawValue: 0x100)
@@ -9,8 +9,18 @@ public struct AtFlags: OptionSet, Sendable, BitwiseCopyable {
   public static let symbolicLinkFollow = AtFlags(rawValue: 0x400)
   public static let noAutomount = AtFlags(rawValue: 0x800)
   public static let emptyPath = AtFlags(rawValue: 0x1000)
-  /// `AT_STATX_FORCE_SYNC` and `AT_STATX_DONT_SYNC` of statx(2).
-  public static let statxSync = AtFlags(rawValue: 0x6000)
+  public static let statxForceSync = AtFlags(rawValue: 0x2000)
+  public static let statxDontSync = AtFlags(rawValue: 0x4000)
+  /// How statx(2) synchronizes: one of the two above, or neither.
+  public static let statxSync: AtFlags = [.statxForceSync, .statxDontSync]
+
+  public static let names: [ConstantName] = [
+    .init("AT_SYMLINK_NOFOLLOW", symbolicLinkNoFollow), .init("AT_REMOVEDIR", removeDirectory),
+    .init("AT_SYMLINK_FOLLOW", symbolicLinkFollow), .init("AT_NO_AUTOMOUNT", noAutomount),
+    .init("AT_EMPTY_PATH", emptyPath), .init("AT_STATX_FORCE_SYNC", statxForceSync),
+    .init("AT_STATX_DONT_SYNC", statxDontSync),
+  ]
+
   /// `AT_FDCWD`: the working directory, in place of a descriptor.
   public static let workingDirectory: Int32 = -100
 }
@@ -58,13 +68,17 @@ package struct Statx: BitwiseCopyable, Sendable {
 }
 
 /// `STATX_*`: the fields that statx(2) fills.
-public struct StatxMask: OptionSet, Sendable, BitwiseCopyable {
+public struct StatxMask: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
   public static let basicStats = StatxMask(rawValue: 0x7ff)
   public static let mountID = StatxMask(rawValue: 0x1000)
   /// `STATX__RESERVED`.
   public static let reserved = StatxMask(rawValue: 0x8000_0000)
+
+  public static let names: [ConstantName] = [
+    .init("STATX_BASIC_STATS", basicStats), .init("STATX_MNT_ID", mountID),
+  ]
 }
 
 /// `STATX_ATTR_*` of statx(2).
@@ -100,12 +114,16 @@ public struct ResolveFlags: OptionSet, Sendable, BitwiseCopyable {
 }
 
 /// What a task wants to do with a file: the bits of access(2), `R_OK`, `W_OK` and `X_OK`.
-public struct AccessMode: OptionSet, Sendable, BitwiseCopyable {
+public struct AccessMode: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
   public static let execute = AccessMode(rawValue: 1)
   public static let write = AccessMode(rawValue: 2)
   public static let read = AccessMode(rawValue: 4)
+
+  public static let names: [ConstantName] = [
+    .init("F_OK", AccessMode()), .init("R_OK", read), .init("W_OK", write), .init("X_OK", execute),
+  ]
 }
 
 /// `RENAME_*` of renameat2(2).

@@ -337,6 +337,7 @@ public enum SyscallNumber: Int, Sendable, CaseIterable {
   case statx = 332
   case io_pgetevents = 333
   case rseq = 334
+  case uretprobe = 335
   case pidfd_send_signal = 424
   case io_uring_setup = 425
   case io_uring_enter = 426

@@ -1,5 +1,5 @@
 /// The options of wait4(2) and waitid(2).
-public struct WaitOptions: OptionSet, Sendable, BitwiseCopyable {
+public struct WaitOptions: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
   /// `WNOHANG`.
@@ -18,14 +18,23 @@ public struct WaitOptions: OptionSet, Sendable, BitwiseCopyable {
   public static let all = WaitOptions(rawValue: 0x4000_0000)
   /// `__WCLONE`.
   public static let clone = WaitOptions(rawValue: 0x8000_0000)
+
+  public static let names: [ConstantName] = [
+    .init("WNOHANG", noHang), .init("WUNTRACED", stopped), .init("WEXITED", exited), .init("WCONTINUED", continued),
+    .init("WNOWAIT", noWait), .init("__WNOTHREAD", noThread), .init("__WALL", all), .init("__WCLONE", clone),
+  ]
 }
 
 /// `idtype_t` of waitid(2).
-public enum WaitIDType: Int32, Sendable {
+public enum WaitIDType: Int32, NamedConstants, Sendable {
   case all = 0
   case process = 1
   case processGroup = 2
   case processDescriptor = 3
+
+  public static let names: [ConstantName] = [
+    .init("P_ALL", all), .init("P_PID", process), .init("P_PGID", processGroup), .init("P_PIDFD", processDescriptor),
+  ]
 }
 
 /// The status word of wait(2).

@@ -23,6 +23,10 @@ package final class FileTable {
   /// The description behind a descriptor. - Throws: `EBADF`.
   package func file(_ descriptor: Int32) throws(Errno) -> OpenFile { try slot(descriptor).file }
 
+  package func file(_ descriptor: FileDescriptorNumber) throws(Errno) -> OpenFile {
+    try slot(descriptor.rawValue).file
+  }
+
   package func slot(_ descriptor: Int32) throws(Errno) -> Slot {
     guard descriptor >= 0, Int(descriptor) < slots.count, let slot = slots[Int(descriptor)] else {
       throw .badFileDescriptor

@@ -8,24 +8,33 @@ extension Task {
   var services: any KernelServices { kernel.services }
 
   /// The description behind a descriptor that isn't `O_PATH`. - Throws: `EBADF`.
-  func openFile(_ descriptor: Int32) throws(Errno) -> OpenFile {
+  func openFile(_ descriptor: FileDescriptorNumber) throws(Errno) -> OpenFile {
     let file = try files.file(descriptor)
     guard !file.flags.contains(.path) else { throw .badFileDescriptor }
     return file
   }
+  func openFile(_ descriptor: Int32) throws(Errno) -> OpenFile {
+    try openFile(FileDescriptorNumber(rawValue: descriptor))
+  }
 
   /// The same, open for reading.
-  func readableFile(_ descriptor: Int32) throws(Errno) -> OpenFile {
+  func readableFile(_ descriptor: FileDescriptorNumber) throws(Errno) -> OpenFile {
     let file = try files.file(descriptor)
     guard file.flags.isReadable else { throw .badFileDescriptor }
     return file
   }
+  func readableFile(_ descriptor: Int32) throws(Errno) -> OpenFile {
+    try readableFile(FileDescriptorNumber(rawValue: descriptor))
+  }
 
   /// The same, open for writing.
-  func writableFile(_ descriptor: Int32) throws(Errno) -> OpenFile {
+  func writableFile(_ descriptor: FileDescriptorNumber) throws(Errno) -> OpenFile {
     let file = try files.file(descriptor)
     guard file.flags.isWritable else { throw .badFileDescriptor }
     return file
+  }
+  func writableFile(_ descriptor: Int32) throws(Errno) -> OpenFile {
+    try writableFile(FileDescriptorNumber(rawValue: descriptor))
   }
 
   /// Descriptors this task may have (`RLIMIT_NOFILE`).

@@ -5,9 +5,10 @@ import Memory
 /// Paths as system calls take them.
 extension Task {
   /// Reads a path. - Throws: `ENAMETOOLONG` past `PATH_MAX`.
-  func path(_ address: UInt64) throws(Errno) -> String {
-    FileName.string(try memory.readCString(address, limit: FileName.maximumPathLength))
+  func path(_ path: GuestPath) throws(Errno) -> String {
+    FileName.string(try memory.readCString(path.address.rawValue, limit: FileName.maximumPathLength))
   }
+  func path(_ address: UInt64) throws(Errno) -> String { try path(GuestPath(register: address)) }
 
   /// Where paths start, relative ones in the working directory.
   var paths: PathContext {
@@ -15,23 +16,36 @@ extension Task {
   }
 
   /// Where a path starts that comes with a directory descriptor. - Throws: `EBADF`, `ENOTDIR`.
-  func paths(at descriptor: Int32, for path: String) throws(Errno) -> PathContext {
-    if descriptor == AtFlags.workingDirectory || path.utf8.first == UInt8(ascii: "/") { return paths }
-    guard let location = try files.file(descriptor).location else { throw .notDirectory }
+  func paths(at directory: DirectoryDescriptor, for path: String) throws(Errno) -> PathContext {
+    if directory.isWorkingDirectory || path.utf8.first == UInt8(ascii: "/") { return paths }
+    guard let location = try files.file(directory.descriptor).location else { throw .notDirectory }
     return PathContext(root: fs.root, base: location, credentials: credentials, umask: fs.umask)
+  }
+
+  func paths(at descriptor: Int32, for path: String) throws(Errno) -> PathContext {
+    try paths(at: DirectoryDescriptor(FileDescriptorNumber(rawValue: descriptor)), for: path)
   }
 
   /// What a path names, below a directory descriptor.
   func resolve(
+    at directory: DirectoryDescriptor, _ path: GuestPath, _ options: ResolveOptions = []
+  ) throws(Errno) -> PathLocation {
+    let path = try self.path(path)
+    return try kernel.vfs.resolve(path, try paths(at: directory, for: path), options)
+  }
+  func resolve(
     at descriptor: Int32, _ address: UInt64, _ options: ResolveOptions = []
   ) throws(Errno) -> PathLocation {
-    let path = try path(address)
-    return try kernel.vfs.resolve(path, try paths(at: descriptor, for: path), options)
+    let directory = DirectoryDescriptor(FileDescriptorNumber(rawValue: descriptor))
+    return try resolve(at: directory, GuestPath(register: address), options)
   }
 
   /// What a path names, below the working directory.
+  func resolve(_ path: GuestPath, _ options: ResolveOptions = []) throws(Errno) -> PathLocation {
+    try kernel.vfs.resolve(try self.path(path), paths, options)
+  }
   func resolve(_ address: UInt64, _ options: ResolveOptions = []) throws(Errno) -> PathLocation {
-    try kernel.vfs.resolve(try path(address), paths, options)
+    try resolve(GuestPath(register: address), options)
   }
 
   /// What a call with `AT_EMPTY_PATH` works on: a descriptor's own file, or what a path names.
@@ -62,16 +76,22 @@ extension Task {
   }
 
   /// Resolves `dirfd`, `pathname` and `flags` as the calls with `AT_EMPTY_PATH` do.
-  func target(at descriptor: Int32, _ address: UInt64, _ flags: AtFlags) throws(Errno) -> PathTarget {
+  func target(
+    at directory: DirectoryDescriptor, _ path: GuestPath, _ flags: AtFlags
+  ) throws(Errno) -> PathTarget {
     let isEmptyAllowed = flags.contains(.emptyPath)
-    let path = isEmptyAllowed && address == 0 ? "" : try path(address)
-    if path.isEmpty && isEmptyAllowed && descriptor != AtFlags.workingDirectory {
-      let file = try files.file(descriptor)
+    let path = isEmptyAllowed && path.address.isNull ? "" : try self.path(path)
+    if path.isEmpty && isEmptyAllowed && !directory.isWorkingDirectory {
+      let file = try files.file(directory.descriptor)
       if file.flags.contains(.path), let location = file.location { return .location(location) }
       return .file(file)
     }
     var options: ResolveOptions = flags.contains(.symbolicLinkNoFollow) ? .noFollow : []
     if isEmptyAllowed { options.insert(.emptyPath) }
-    return .location(try kernel.vfs.resolve(path, try paths(at: descriptor, for: path), options))
+    return .location(try kernel.vfs.resolve(path, try paths(at: directory, for: path), options))
+  }
+  func target(at descriptor: Int32, _ address: UInt64, _ flags: AtFlags) throws(Errno) -> PathTarget {
+    let directory = DirectoryDescriptor(FileDescriptorNumber(rawValue: descriptor))
+    return try target(at: directory, GuestPath(register: address), flags)
   }
 }

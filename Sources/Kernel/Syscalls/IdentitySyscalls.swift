@@ -4,13 +4,13 @@ import LinuxABI
 /// Who a task is: ids of processes, users and groups (credentials(7)).
 extension Syscalls {
   static let identityTable: [SyscallEntry] = [
-    .init(.getpid, getpid, []),
-    .init(.gettid, gettid, []),
-    .init(.getppid, getppid, []),
-    .init(.getuid, getuid, []),
-    .init(.geteuid, geteuid, []),
-    .init(.getgid, getgid, []),
-    .init(.getegid, getegid, []),
+    .init(.getpid, getpid),
+    .init(.gettid, gettid),
+    .init(.getppid, getppid),
+    .init(.getuid, getuid),
+    .init(.geteuid, geteuid),
+    .init(.getgid, getgid),
+    .init(.getegid, getegid),
     .init(.setuid, setuid, [.uid]),
     .init(.setgid, setgid, [.uid]),
     .init(.setreuid, setreuid, [.uid, .uid]),
@@ -25,20 +25,20 @@ extension Syscalls {
     .init(.setgroups, setgroups, [.uint, .pointer]),
     .init(.getpgid, getpgid, [.pid]),
     .init(.setpgid, setpgid, [.pid, .pid]),
-    .init(.getpgrp, getpgrp, []),
+    .init(.getpgrp, getpgrp),
     .init(.getsid, getsid, [.pid]),
-    .init(.setsid, setsid, []),
+    .init(.setsid, setsid),
   ]
 
   // getpid(2), gettid(2), getppid(2), getuid(2), getgid(2) and the effective ids.
 
-  static func getpid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { Int(task.group.id) }
-  static func gettid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { Int(task.id) }
-  static func getppid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { Int(task.group.parentID) }
-  static func getuid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { Int(task.credentials.uid) }
-  static func geteuid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { Int(task.credentials.euid) }
-  static func getgid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { Int(task.credentials.gid) }
-  static func getegid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { Int(task.credentials.egid) }
+  static func getpid(_ task: Task) throws(Errno) -> Int { Int(task.group.id) }
+  static func gettid(_ task: Task) throws(Errno) -> Int { Int(task.id) }
+  static func getppid(_ task: Task) throws(Errno) -> Int { Int(task.group.parentID) }
+  static func getuid(_ task: Task) throws(Errno) -> Int { Int(task.credentials.uid) }
+  static func geteuid(_ task: Task) throws(Errno) -> Int { Int(task.credentials.euid) }
+  static func getgid(_ task: Task) throws(Errno) -> Int { Int(task.credentials.gid) }
+  static func getegid(_ task: Task) throws(Errno) -> Int { Int(task.credentials.egid) }
 
   // MARK: Users
 
@@ -225,7 +225,7 @@ extension Syscalls {
   }
 
   /// getpgrp(2).
-  static func getpgrp(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { Int(task.group.processGroup) }
+  static func getpgrp(_ task: Task) throws(Errno) -> Int { Int(task.group.processGroup) }
 
   /// getsid(2).
   static func getsid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
@@ -258,7 +258,7 @@ extension Syscalls {
   }
 
   /// setsid(2).
-  static func setsid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func setsid(_ task: Task) throws(Errno) -> Int {
     let group = task.group
     let isTaken = task.kernel.groups.values.contains { $0.processGroup == group.id || $0.session == group.id }
     guard !isTaken else { throw .notPermitted }

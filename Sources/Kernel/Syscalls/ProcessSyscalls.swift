@@ -5,37 +5,39 @@ import Memory
 /// Processes: clone(2), exit(2), wait(2) and relatives.
 extension Syscalls {
   static let processTable: [SyscallEntry] = [
-    .init(.clone, clone, [.cloneFlags, .pointer, .pointer, .pointer, .pointer]),
-    .init(.clone3, clone3, [.pointer, .uint]),
-    .init(.fork, fork, []),
-    .init(.vfork, vfork, []),
-    .init(.exit, exit, [.int]),
-    .init(.exit_group, exitGroup, [.int]),
-    .init(.wait4, wait4, [.waitPID, .waitStatus, .waitOptions, .rusage]),
-    .init(.waitid, waitid, [.idType, .waitPID, .pointer, .waitOptions, .rusage]),
+    .init(.clone, clone, .partial("no namespaces, and nothing of ptrace(2)")),
+    .init(.clone3, clone3, .partial("no namespaces, no cgroups, no choice of thread ids, and nothing of ptrace(2)")),
+    .init(.fork, fork),
+    .init(.vfork, vfork),
+    .init(.exit, exit),
+    .init(.exit_group, exitGroup),
+    .init(.wait4, wait4),
+    .init(.waitid, waitid),
   ]
 
   /// clone(2), raw argument order of x86-64: flags, stack, parent_tid, child_tid, tls.
-  static func clone(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func clone(
+    _ task: Task, _ how: CloneFlagsAndSignal, _ stack: ShownBefore<GuestAddress>,
+    _ parentTID: ShownBefore<GuestAddress>, _ childTID: ShownBefore<GuestAddress>, _ tls: ShownBefore<GuestAddress>
+  ) throws(Errno) -> Int {
     var arguments = CloneArguments()
-    arguments.flags = a[0] & ~0xff
-    arguments.exitSignal = a[0] & 0xff
-    arguments.stack = a[1]
-    arguments.parentTID = a[2]
-    arguments.childTID = a[3]
-    arguments.tls = a[4]
+    arguments.flags = how.flags.rawValue
+    arguments.exitSignal = UInt64(how.signal)
+    arguments.stack = stack.value.rawValue
+    arguments.parentTID = parentTID.value.rawValue
+    arguments.childTID = childTID.value.rawValue
+    arguments.tls = tls.value.rawValue
     // Both results go to the same address.
-    if CloneFlags(rawValue: arguments.flags).isSuperset(of: [.pidfd, .parentSetTID]) { throw .invalidArgument }
+    if how.flags.isSuperset(of: [.pidfd, .parentSetTID]) { throw .invalidArgument }
     arguments.pidfd = arguments.parentTID
     return try start(task, arguments)
   }
 
   /// clone3(2).
-  static func clone3(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let size = a[1]
+  static func clone3(_ task: Task, _ request: InPointer<CloneArguments>, _ size: UInt64) throws(Errno) -> Int {
     guard size >= 64 else { throw .invalidArgument }
     guard size <= 4096 else { throw .argListTooLong }
-    var bytes = try task.memory.read(a[0], count: Int(size))
+    var bytes = try task.memory.read(request.address.rawValue, count: Int(size))
     let known = MemoryLayout<CloneArguments>.size
     guard bytes.dropFirst(known).allSatisfy({ $0 == 0 }) else { throw .argListTooLong }
     bytes += [UInt8](repeating: 0, count: max(0, known - bytes.count))
@@ -45,14 +47,14 @@ extension Syscalls {
   }
 
   /// fork(2).
-  static func fork(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func fork(_ task: Task) throws(Errno) -> Int {
     var arguments = CloneArguments()
     arguments.exitSignal = UInt64(Signal.chld)
     return try start(task, arguments)
   }
 
   /// vfork(2).
-  static func vfork(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func vfork(_ task: Task) throws(Errno) -> Int {
     var arguments = CloneArguments()
     arguments.flags = CloneFlags([.vm, .vfork]).rawValue
     arguments.exitSignal = UInt64(Signal.chld)
@@ -99,49 +101,50 @@ extension Syscalls {
   }
 
   /// exit(2): ends the calling thread.
-  static func exit(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    task.exitCode = a.int(0) & 0xff
+  static func exit(_ task: Task, _ code: Int32) throws(Errno) -> Int {
+    task.exitCode = code & 0xff
     task.kernel.endTask(task)
     return 0
   }
 
   /// exit_group(2).
-  static func exitGroup(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    task.exitCode = a.int(0) & 0xff
-    task.kernel.endGroup(task.group, .exited(a.int(0) & 0xff))
+  static func exitGroup(_ task: Task, _ code: Int32) throws(Errno) -> Int {
+    task.exitCode = code & 0xff
+    task.kernel.endGroup(task.group, .exited(code & 0xff))
     return 0
   }
 
   /// wait4(2), which waitpid(2) calls.
-  static func wait4(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let options = WaitOptions(rawValue: a.uint(2))
+  static func wait4(
+    _ task: Task, _ id: Int32, _ status: ChildStatusPointer, _ options: WaitOptions, _ usage: OutPointer<Rusage>
+  ) throws(Errno) -> Int {
     guard options.isSubset(of: [.noHang, .stopped, .continued, .noThread, .all, .clone]) else {
       throw .invalidArgument
     }
-    let pid = a.int(0)
-    guard pid != .min else { throw .noSuchProcess }
-    var selector = WaitSelector(target: target(pid, task))
+    guard id != .min else { throw .noSuchProcess }
+    var selector = WaitSelector(target: target(id, task))
     selector.stopped = options.contains(.stopped)
     selector.continued = options.contains(.continued)
     selector.all = options.contains(.all)
     selector.clonesOnly = options.contains(.clone)
     guard let report = try change(of: task, selector, options) else { return 0 }
-    if a[1] != 0 { try task.memory.writeValue(a[1], report.status.rawValue) }
-    if a[3] != 0 { try task.memory.writeValue(a[3], Rusage(report.usage)) }
+    if !status.address.isNull { try task.memory.writeValue(status.address.rawValue, report.status) }
+    if !usage.isNull { try task.store(Rusage(report.usage), to: usage) }
     return Int(report.group)
   }
 
   /// waitid(2).
-  static func waitid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let options = WaitOptions(rawValue: a.uint(3))
+  static func waitid(
+    _ task: Task, _ type: Constant<WaitIDType>, _ id: Int32, _ information: GuestAddress, _ options: WaitOptions,
+    _ usage: OutPointer<Rusage>
+  ) throws(Errno) -> Int {
     let changes: WaitOptions = [.exited, .stopped, .continued]
     guard options.isSubset(of: changes.union([.noHang, .noWait, .noThread, .all, .clone])),
       !options.isDisjoint(with: changes)
     else { throw .invalidArgument }
-    let id = a.int(1)
     let target: WaitSelector.Target
     var isNonBlocking = false
-    switch WaitIDType(rawValue: a.int(0)) {
+    switch type.value {
     case .all: target = .any
     case .process where id > 0: target = .process(id)
     case .processGroup where id >= 0: target = .processGroup(id == 0 ? task.group.processGroup : id)
@@ -160,8 +163,8 @@ extension Syscalls {
     selector.clonesOnly = options.contains(.clone)
     let report = try change(of: task, selector, isNonBlocking ? options.union(.noHang) : options)
     if isNonBlocking, report == nil, !options.contains(.noHang) { throw .resourceTemporarilyUnavailable }
-    if a[2] != 0 { try task.memory.write(a[2], childInformation(report)) }
-    if let report, a[4] != 0 { try task.memory.writeValue(a[4], Rusage(report.usage)) }
+    if !information.isNull { try task.memory.write(information.rawValue, childInformation(report)) }
+    if let report, !usage.isNull { try task.store(Rusage(report.usage), to: usage) }
     return 0
   }
 
@@ -195,5 +198,41 @@ extension Syscalls {
       if report.status == .continued { words[6] = Signal.cont }
     }
     return words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
+  }
+}
+
+/// The first argument of clone(2): flags, and in the low byte the signal that tells the parent of the child's end. It
+/// shows all arguments in the order that strace(1) has, those that the flags ask for.
+struct CloneFlagsAndSignal: SyscallArgument {
+  let flags: CloneFlags
+  let signal: Int32
+
+  init(register: UInt64) {
+    flags = CloneFlags(rawValue: register & ~0xff)
+    signal = Int32(register & 0xff)
+  }
+
+  func describe(in call: CallFormatter) -> String? {
+    var names = ConstantName.join(flags.rawValue, CloneFlags.names)
+    if signal != 0 { names = (flags.isEmpty ? "" : names + "|") + SignalNames.name(signal) }
+    var shown = ["child_stack=\(pointer(call.arguments[1]))", "flags=\(names)"]
+    if flags.contains(.parentSetTID) || flags.contains(.pidfd) {
+      let child = call.result.flatMap { $0 > 0 ? "[\($0)]" : nil }
+      shown.append("parent_tid=\(child ?? pointer(call.arguments[2]))")
+    }
+    if flags.contains(.setTLS) { shown.append("tls=\(pointer(call.arguments[4]))") }
+    if !flags.isDisjoint(with: [.childSetTID, .childClearTID]) {
+      shown.append("child_tidptr=\(pointer(call.arguments[3]))")
+    }
+    return shown.joined(separator: ", ")
+  }
+}
+
+/// Where wait4(2) writes the status of the child that it found, if it found one.
+struct ChildStatusPointer: SyscallArgument {
+  let address: GuestAddress
+  init(register: UInt64) { address = GuestAddress(register) }
+  func describe(in call: CallFormatter) -> String? {
+    (call.result ?? 0) > 0 ? call.value(address, as: WaitStatus.self) : pointer(address.rawValue)
   }
 }

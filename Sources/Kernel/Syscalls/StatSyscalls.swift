@@ -5,35 +5,35 @@ import Memory
 /// Looking at files.
 extension Syscalls {
   static let statTable: [SyscallEntry] = [
-    .init(.stat, stat, [.path, .stat]),
-    .init(.lstat, lstat, [.path, .stat]),
-    .init(.fstat, fstat, [.fd, .stat]),
-    .init(.newfstatat, newfstatat, [.directory, .path, .stat, .atFlags]),
-    .init(.statx, statx, [.directory, .path, .atFlags, .hex, .statx]),
-    .init(.access, access, [.path, .accessMode]),
-    .init(.faccessat, faccessat, [.directory, .path, .accessMode]),
-    .init(.faccessat2, faccessat2, [.directory, .path, .accessMode, .atFlags]),
-    .init(.readlink, readlink, [.path, .resultBytes, .uint]),
-    .init(.readlinkat, readlinkat, [.directory, .path, .resultBytes, .uint]),
-    .init(.statfs, statfs, [.path, .statfs]),
-    .init(.fstatfs, fstatfs, [.fd, .statfs]),
+    .init(.stat, stat),
+    .init(.lstat, lstat),
+    .init(.fstat, fstat),
+    .init(.newfstatat, newfstatat),
+    .init(.statx, statx, .partial("no birth time, and no attributes but that of a mount's root")),
+    .init(.access, access),
+    .init(.faccessat, faccessat),
+    .init(.faccessat2, faccessat2),
+    .init(.readlink, readlink),
+    .init(.readlinkat, readlinkat),
+    .init(.statfs, statfs),
+    .init(.fstatfs, fstatfs),
   ]
 
   /// stat(2).
-  static func stat(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.memory.writeValue(a[1], try task.resolve(a[0]).dentry.inode.attributes())
+  static func stat(_ task: Task, _ path: GuestPath, _ result: OutPointer<Stat>) throws(Errno) -> Int {
+    try task.store(try task.resolve(path).dentry.inode.attributes(), to: result)
     return 0
   }
 
   /// lstat(2).
-  static func lstat(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.memory.writeValue(a[1], try task.resolve(a[0], .noFollow).dentry.inode.attributes())
+  static func lstat(_ task: Task, _ path: GuestPath, _ result: OutPointer<Stat>) throws(Errno) -> Int {
+    try task.store(try task.resolve(path, .noFollow).dentry.inode.attributes(), to: result)
     return 0
   }
 
   /// fstat(2).
-  static func fstat(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.memory.writeValue(a[1], try task.files.file(a.int(0)).attributes())
+  static func fstat(_ task: Task, _ file: FileDescriptorNumber, _ result: OutPointer<Stat>) throws(Errno) -> Int {
+    try task.store(try task.files.file(file).attributes(), to: result)
     return 0
   }
 
@@ -45,20 +45,23 @@ extension Syscalls {
   }
 
   /// fstatat(2).
-  static func newfstatat(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let flags = AtFlags(rawValue: a.uint(3))
+  static func newfstatat(
+    _ task: Task, _ directory: DirectoryDescriptor, _ path: GuestPath, _ result: OutPointer<Stat>, _ flags: AtFlags
+  ) throws(Errno) -> Int {
     guard flags.isSubset(of: [.symbolicLinkNoFollow, .noAutomount, .emptyPath]) else { throw .invalidArgument }
-    try task.memory.writeValue(a[2], try attributes(try task.target(at: a.int(0), a[1], flags)))
+    try task.store(try attributes(try task.target(at: directory, path, flags)), to: result)
     return 0
   }
 
   /// statx(2). There is no birth time, and there are no attributes but the root of a mount.
-  static func statx(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let flags = AtFlags(rawValue: a.uint(2))
+  static func statx(
+    _ task: Task, _ directory: DirectoryDescriptor, _ path: GuestPath, _ flags: AtFlags, _ mask: StatxMask,
+    _ buffer: OutPointer<Statx>
+  ) throws(Errno) -> Int {
     guard flags.isSubset(of: [.symbolicLinkNoFollow, .noAutomount, .emptyPath, .statxSync]),
-      flags.intersection(.statxSync) != .statxSync, StatxMask(rawValue: a.uint(3)).isDisjoint(with: .reserved)
+      flags.intersection(.statxSync) != .statxSync, mask.isDisjoint(with: .reserved)
     else { throw .invalidArgument }
-    let target = try task.target(at: a.int(0), a[1], flags)
+    let target = try task.target(at: directory, path, flags)
     let stat = try attributes(target)
     var result = Statx()
     result.mask = .basicStats
@@ -83,40 +86,42 @@ extension Syscalls {
       result.attributesMask = .mountRoot
       if target.inode === mount.root.inode { result.attributes = .mountRoot }
     }
-    try task.memory.writeValue(a[4], result)
+    try task.store(result, to: buffer)
     return 0
   }
 
   /// access(2).
-  static func access(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try access(task, at: AtFlags.workingDirectory, a[0], AccessMode(rawValue: a.uint(1)), [])
+  static func access(_ task: Task, _ path: GuestPath, _ mode: AccessMode) throws(Errno) -> Int {
+    try checkAccess(task, at: .working, path, mode, [])
   }
 
   /// faccessat(2), which has no flags.
-  static func faccessat(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try access(task, at: a.int(0), a[1], AccessMode(rawValue: a.uint(2)), [])
+  static func faccessat(
+    _ task: Task, _ directory: DirectoryDescriptor, _ path: GuestPath, _ mode: AccessMode
+  ) throws(Errno) -> Int {
+    try checkAccess(task, at: directory, path, mode, [])
   }
 
   /// faccessat2(2).
-  static func faccessat2(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try access(task, at: a.int(0), a[1], AccessMode(rawValue: a.uint(2)), AtFlags(rawValue: a.uint(3)))
+  static func faccessat2(
+    _ task: Task, _ directory: DirectoryDescriptor, _ path: GuestPath, _ mode: AccessMode, _ flags: AtFlags
+  ) throws(Errno) -> Int {
+    try checkAccess(task, at: directory, path, mode, flags)
   }
 
-  private static func access(
-    _ task: Task, at descriptor: Int32, _ address: UInt64, _ mode: AccessMode, _ flags: AtFlags
+  private static func checkAccess(
+    _ task: Task, at directory: DirectoryDescriptor, _ path: GuestPath, _ mode: AccessMode, _ flags: AtFlags
   ) throws(Errno) -> Int {
     guard mode.isSubset(of: [.read, .write, .execute]),
       flags.isSubset(of: [.symbolicLinkNoFollow, .effectiveAccess, .emptyPath])
-    else {
-      throw .invalidArgument
-    }
-    let path = try task.path(address)
-    if path.isEmpty, flags.contains(.emptyPath), descriptor != AtFlags.workingDirectory,
-      try task.files.file(descriptor).location == nil
+    else { throw .invalidArgument }
+    let path = try task.path(path)
+    if path.isEmpty, flags.contains(.emptyPath), !directory.isWorkingDirectory,
+      try task.files.file(directory.descriptor).location == nil
     {
       return 0
     }
-    var context = try task.paths(at: descriptor, for: path)
+    var context = try task.paths(at: directory, for: path)
     if !flags.contains(.effectiveAccess) { context.credentials = context.credentials.real }
     var options: ResolveOptions = flags.contains(.symbolicLinkNoFollow) ? .noFollow : []
     if flags.contains(.emptyPath) { options.insert(.emptyPath) }
@@ -126,46 +131,52 @@ extension Syscalls {
   }
 
   /// readlink(2).
-  static func readlink(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try readLink(task, at: AtFlags.workingDirectory, a[0], a[1], a.int(2))
+  static func readlink(
+    _ task: Task, _ path: GuestPath, _ target: OutBuffer, _ size: Int32
+  ) throws(Errno) -> Int {
+    try readLink(task, at: .working, path, target, size)
   }
 
   /// readlinkat(2).
-  static func readlinkat(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try readLink(task, at: a.int(0), a[1], a[2], a.int(3))
+  static func readlinkat(
+    _ task: Task, _ directory: DirectoryDescriptor, _ path: GuestPath, _ target: OutBuffer, _ size: Int32
+  ) throws(Errno) -> Int {
+    try readLink(task, at: directory, path, target, size)
   }
 
   private static func readLink(
-    _ task: Task, at descriptor: Int32, _ address: UInt64, _ target: UInt64, _ size: Int32
+    _ task: Task, at directory: DirectoryDescriptor, _ path: GuestPath, _ target: OutBuffer, _ size: Int32
   ) throws(Errno) -> Int {
     guard size > 0 else { throw .invalidArgument }
     // An empty path names a descriptor of a link itself (O_PATH | O_NOFOLLOW).
-    let path = try task.path(address)
-    let context = try task.paths(at: descriptor, for: path)
-    let options: ResolveOptions = descriptor == AtFlags.workingDirectory ? .noFollow : [.noFollow, .emptyPath]
+    let path = try task.path(path)
+    let context = try task.paths(at: directory, for: path)
+    let options: ResolveOptions = directory.isWorkingDirectory ? .noFollow : [.noFollow, .emptyPath]
     let inode = try task.kernel.vfs.resolve(path, context, options).dentry.inode
     guard inode.kind == .symbolicLink else { throw path.isEmpty ? .noSuchFileOrDirectory : .invalidArgument }
     let bytes = FileName.bytes(try inode.readLink()).prefix(Int(size))
-    try task.memory.write(target, Array(bytes))
+    try task.memory.write(target.address.rawValue, Array(bytes))
     return bytes.count
   }
 
   /// statfs(2).
-  static func statfs(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.memory.writeValue(a[1], encode(try task.kernel.vfs.statistics(try task.resolve(a[0]))))
+  static func statfs(_ task: Task, _ path: GuestPath, _ result: OutPointer<StatFS>) throws(Errno) -> Int {
+    try task.store(encode(try task.kernel.vfs.statistics(try task.resolve(path))), to: result)
     return 0
   }
 
   /// fstatfs(2). Files without a path are on file systems with nothing to tell.
-  static func fstatfs(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let file = try task.files.file(a.int(0))
+  static func fstatfs(
+    _ task: Task, _ file: FileDescriptorNumber, _ buffer: OutPointer<StatFS>
+  ) throws(Errno) -> Int {
+    let file = try task.files.file(file)
     if let location = file.location {
-      try task.memory.writeValue(a[1], encode(try task.kernel.vfs.statistics(location)))
+      try task.store(encode(try task.kernel.vfs.statistics(location)), to: buffer)
     } else {
       var result = FileSystemStatistics()
       // TMPFS_MAGIC for memory files, ANON_INODE_FS_MAGIC for the rest.
       result.type = file.inode != nil ? 0x0102_1994 : 0x0904_1934
-      try task.memory.writeValue(a[1], encode(result))
+      try task.store(encode(result), to: buffer)
     }
     return 0
   }

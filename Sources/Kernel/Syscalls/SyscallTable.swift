@@ -37,7 +37,7 @@ enum ArgumentKind: Sendable {
   case openFlags, mode, accessMode, atFlags, seekWhence
   case protection, mapFlags, remapFlags, advice
   case signal, signalSet, signalAction, signalHow, signalStack
-  case cloneFlags, waitOptions, waitStatus, idType, waitPID
+  case cloneFlags
   case timespec, timeval, itimerspec, clock
   /// A time that the call hands out.
   case timespecResult
@@ -55,23 +55,6 @@ enum ArgumentKind: Sendable {
       self.name = name
       self.bits = bits
     }
-  }
-}
-
-/// One row of the system call table.
-struct SyscallEntry: Sendable {
-  typealias Function = @Sendable (Task, SyscallArguments) throws(Errno) -> Int
-  let number: SyscallNumber
-  let function: Function
-  let arguments: [ArgumentKind]
-  /// The call does not return where it succeeds.
-  var neverReturns: Bool { number == .exit || number == .exit_group }
-  /// Tracing has to look at the arguments before the call: it does not return, or replaces what they point to.
-  var isShownAtBegin: Bool { neverReturns || number == .execve || number == .execveat }
-  init(_ number: SyscallNumber, _ function: @escaping Function, _ arguments: [ArgumentKind]) {
-    self.number = number
-    self.function = function
-    self.arguments = arguments
   }
 }
 

@@ -10,6 +10,16 @@ struct CallFormatter {
   let arguments: SyscallArguments
   /// Nil before the call has ended.
   let result: Int?
+  /// The parameter that is being described.
+  private var position = 0
+
+  init(task: Task, entry: SyscallEntry?, number: UInt64, arguments: SyscallArguments, result: Int?) {
+    self.task = task
+    self.entry = entry
+    self.number = number
+    self.arguments = arguments
+    self.result = result
+  }
 
   /// The call hands out what it promises.
   var succeeded: Bool { result.map { $0 >= 0 } ?? false }
@@ -20,27 +30,55 @@ struct CallFormatter {
       let words = (0..<6).map { hex(arguments[$0]) }
       return "\(name)(\(words.joined(separator: ", ")))"
     }
+    return "\(name)(\((entry.kinds == nil ? described(entry) : formatted(entry)).joined(separator: ", ")))"
+  }
+
+  private func described(_ entry: SyscallEntry) -> [String] {
+    var call = self
+    return entry.parameters().enumerated().compactMap { (index, type) in
+      call.position = index
+      return type.init(register: arguments[index]).describe(in: call)
+    }
+  }
+
+  // MARK: What a parameter may look at
+
+  /// The register of the argument that follows the one that is being described.
+  var next: UInt64 { position < 5 ? arguments[position + 1] : 0 }
+
+  /// The call's first argument of a type; nil where it has none.
+  func argument<Argument: SyscallArgument>(_: Argument.Type) -> Argument? {
+    guard let index = entry?.parameters().firstIndex(where: { $0 == Argument.self }) else { return nil }
+    return Argument(register: arguments[index])
+  }
+
+  /// A value in guest memory; the address where it can't be read or has no form of its own.
+  func value<Value: GuestValue>(_ address: GuestAddress, as type: Value.Type) -> String {
+    guard !address.isNull else { return "NULL" }
+    let value = try? task.memory.readValue(address.rawValue, as: type)
+    return value?.traced ?? pointer(address.rawValue)
+  }
+
+  // MARK: Calls that decode their arguments themselves
+
+  private func formatted(_ entry: SyscallEntry) -> [String] {
+    let kinds = entry.kinds ?? []
     let shown: [String]
     switch entry.number {
-    case .clone: shown = cloneArguments()
-    case .clone3: shown = clone3Arguments()
     case .rt_sigreturn: shown = []
     case .getcwd:
       shown = [succeeded ? string(arguments[0], limit: 4096) : pointer(arguments[0]), "\(arguments[1])"]
     case .fcntl: shown = fcntlArguments()
     case .execve: shown = execveArguments()
-    default: shown = entry.arguments.indices.prefix(argumentCount(entry)).map { format(entry.arguments[$0], $0) }
+    default: shown = kinds.indices.prefix(argumentCount(entry)).map { format(kinds[$0], $0) }
     }
-    return "\(name)(\(shown.joined(separator: ", ")))"
+    return shown
   }
 
   /// Some calls have arguments that only count with certain flags.
   private func argumentCount(_ entry: SyscallEntry) -> Int {
-    let count = entry.arguments.count
-    let creates: UInt64 = 0o20000100  // O_CREAT or __O_TMPFILE
+    let count = entry.kinds?.count ?? 0
     switch entry.number {
-    case .open: return arguments[1] & creates == 0 ? 2 : count
-    case .openat: return arguments[2] & creates == 0 ? 3 : count
     case .mremap: return arguments[3] & 2 == 0 ? 4 : count
     case .futex: return FlagNames.futexArgumentCount(arguments[1])
     default: return count
@@ -50,7 +88,7 @@ struct CallFormatter {
   func format(_ kind: ArgumentKind, _ index: Int) -> String {
     let value = arguments[index]
     switch kind {
-    case .int, .fd, .pid, .waitPID: return "\(arguments.int(index))"
+    case .int, .fd, .pid: return "\(arguments.int(index))"
     case .uid: return arguments.uint(index) == .max ? "-1" : "\(arguments.uint(index))"
     case .uint: return "\(value)"
     case .long: return "\(arguments.long(index))"
@@ -71,9 +109,9 @@ struct CallFormatter {
   // MARK: Strings
 
   /// As many bytes of a buffer are shown.
-  private static let stringLimit = 32
+  static let stringLimit = 32
 
-  private func string(_ address: UInt64, limit: Int) -> String {
+  func string(_ address: UInt64, limit: Int) -> String {
     guard address != 0 else { return "NULL" }
     do throws(Errno) {
       let bytes = try task.memory.readCString(address, limit: 4096)
@@ -82,7 +120,7 @@ struct CallFormatter {
     } catch { return pointer(address) }
   }
 
-  private func bytes(_ address: UInt64, count: Int) -> String {
+  func bytes(_ address: UInt64, count: Int) -> String {
     guard address != 0 else { return "NULL" }
     let shown = min(max(count, 0), CallFormatter.stringLimit)
     guard let bytes = try? task.memory.read(address, count: shown) else { return pointer(address) }
@@ -132,7 +170,7 @@ struct CallFormatter {
     case 1, 3, 9, 11, 1025, 1032, 1034: return shown
     case 0, 8, 1030, 1031: return shown + [format(.int, 2)]
     case 2: return shown + [FlagNames.join(arguments[2], [.init("0", 0), .init("FD_CLOEXEC", 1)])]
-    case 4: return shown + [FlagNames.open(arguments[2])]
+    case 4: return shown + [ConstantName.join(arguments[2], OpenFlags.names)]
     case 5, 6, 7, 36, 37, 38: return shown + [lock(arguments[2]) ?? pointer(arguments[2])]
     default: return shown + [hex(arguments[2])]
     }
@@ -167,38 +205,5 @@ struct CallFormatter {
     return [
       string(arguments[0], limit: 4096), stringArray(arguments[1]), "\(pointer(arguments[2])) /* \(count) vars */",
     ]
-  }
-
-  // MARK: clone
-
-  private func cloneArguments() -> [String] {
-    let flags = CloneFlags(rawValue: arguments[0] & ~0xff)
-    var names = FlagNames.join(flags.rawValue, FlagNames.clone)
-    let signal = Int32(arguments[0] & 0xff)
-    if signal != 0 { names = (flags.isEmpty ? "" : names + "|") + SignalNames.name(signal) }
-    var shown = ["child_stack=\(pointer(arguments[1]))", "flags=\(names)"]
-    if flags.contains(.parentSetTID) || flags.contains(.pidfd) {
-      shown.append("parent_tid=\(result.map { $0 > 0 ? "[\($0)]" : pointer(arguments[2]) } ?? pointer(arguments[2]))")
-    }
-    if flags.contains(.setTLS) { shown.append("tls=\(pointer(arguments[4]))") }
-    if !flags.isDisjoint(with: [.childSetTID, .childClearTID]) {
-      shown.append("child_tidptr=\(pointer(arguments[3]))")
-    }
-    return shown
-  }
-
-  private func clone3Arguments() -> [String] {
-    guard let request = try? task.memory.readValue(arguments[0], as: CloneArguments.self) else {
-      return [pointer(arguments[0]), "\(arguments[1])"]
-    }
-    var fields = ["flags=\(FlagNames.join(request.flags, FlagNames.clone))"]
-    if request.childTID != 0 { fields.append("child_tid=\(pointer(request.childTID))") }
-    if request.parentTID != 0 { fields.append("parent_tid=\(pointer(request.parentTID))") }
-    let signal = Int32(clamping: request.exitSignal)
-    fields.append("exit_signal=\(signal == 0 ? "0" : SignalNames.name(signal))")
-    fields.append("stack=\(pointer(request.stack))")
-    fields.append("stack_size=\(hex(request.stackSize))")
-    if request.tls != 0 { fields.append("tls=\(pointer(request.tls))") }
-    return ["{\(fields.joined(separator: ", "))}", "\(arguments[1])"]
   }
 }

@@ -2,22 +2,9 @@
 enum FlagNames {
   typealias Name = ArgumentKind.FlagName
 
-  static let openBits: [Name] = [
-    .init("O_TMPFILE", 0o20200000), .init("O_CREAT", 0o100), .init("O_EXCL", 0o200), .init("O_NOCTTY", 0o400),
-    .init("O_TRUNC", 0o1000), .init("O_APPEND", 0o2000), .init("O_NONBLOCK", 0o4000), .init("O_SYNC", 0o4010000),
-    .init("O_DSYNC", 0o10000), .init("FASYNC", 0o20000), .init("O_DIRECT", 0o40000), .init("O_LARGEFILE", 0o100000),
-    .init("O_NOFOLLOW", 0o400000), .init("O_NOATIME", 0o1000000), .init("O_CLOEXEC", 0o2000000),
-    .init("O_PATH", 0o10000000), .init("O_DIRECTORY", 0o200000),
-  ]
   /// pipe2(2), dup3(2), epoll_create1(2); eventfd(2) and others use the same bits.
   static let descriptor: [Name] = [
     .init("O_NONBLOCK", 0o4000), .init("O_CLOEXEC", 0o2000000), .init("O_DIRECT", 0o40000), .init("EFD_SEMAPHORE", 1),
-  ]
-  static let access: [Name] = [.init("F_OK", 0), .init("R_OK", 4), .init("W_OK", 2), .init("X_OK", 1)]
-  static let at: [Name] = [
-    .init("AT_SYMLINK_NOFOLLOW", 0x100), .init("AT_REMOVEDIR", 0x200), .init("AT_SYMLINK_FOLLOW", 0x400),
-    .init("AT_NO_AUTOMOUNT", 0x800), .init("AT_EMPTY_PATH", 0x1000), .init("AT_STATX_FORCE_SYNC", 0x2000),
-    .init("AT_STATX_DONT_SYNC", 0x4000),
   ]
   static let seek: [Name] = [
     .init("SEEK_SET", 0), .init("SEEK_CUR", 1), .init("SEEK_END", 2), .init("SEEK_DATA", 3), .init("SEEK_HOLE", 4),
@@ -53,23 +40,6 @@ enum FlagNames {
   static let stackFlags: [Name] = [
     .init("0", 0), .init("SS_ONSTACK", 1), .init("SS_DISABLE", 2), .init("SS_AUTODISARM", 0x8000_0000),
   ]
-  static let clone: [Name] = [
-    .init("CLONE_VM", 0x100), .init("CLONE_FS", 0x200), .init("CLONE_FILES", 0x400), .init("CLONE_SIGHAND", 0x800),
-    .init("CLONE_PIDFD", 0x1000), .init("CLONE_PTRACE", 0x2000), .init("CLONE_VFORK", 0x4000),
-    .init("CLONE_PARENT", 0x8000), .init("CLONE_THREAD", 0x1_0000), .init("CLONE_NEWNS", 0x2_0000),
-    .init("CLONE_SYSVSEM", 0x4_0000), .init("CLONE_SETTLS", 0x8_0000), .init("CLONE_PARENT_SETTID", 0x10_0000),
-    .init("CLONE_CHILD_CLEARTID", 0x20_0000), .init("CLONE_DETACHED", 0x40_0000), .init("CLONE_UNTRACED", 0x80_0000),
-    .init("CLONE_CHILD_SETTID", 0x100_0000), .init("CLONE_NEWCGROUP", 0x200_0000), .init("CLONE_NEWUTS", 0x400_0000),
-    .init("CLONE_NEWIPC", 0x800_0000), .init("CLONE_NEWUSER", 0x1000_0000), .init("CLONE_NEWPID", 0x2000_0000),
-    .init("CLONE_NEWNET", 0x4000_0000), .init("CLONE_IO", 0x8000_0000),
-    .init("CLONE_CLEAR_SIGHAND", 0x1_0000_0000), .init("CLONE_INTO_CGROUP", 0x2_0000_0000),
-  ]
-  static let wait: [Name] = [
-    .init("WNOHANG", 1), .init("WUNTRACED", 2), .init("WEXITED", 4), .init("WCONTINUED", 8),
-    .init("WNOWAIT", 0x0100_0000), .init("__WNOTHREAD", 0x2000_0000), .init("__WALL", 0x4000_0000),
-    .init("__WCLONE", 0x8000_0000),
-  ]
-  static let idType: [Name] = [.init("P_ALL", 0), .init("P_PID", 1), .init("P_PGID", 2), .init("P_PIDFD", 3)]
   static let clock: [Name] = [
     .init("CLOCK_REALTIME", 0), .init("CLOCK_MONOTONIC", 1), .init("CLOCK_PROCESS_CPUTIME_ID", 2),
     .init("CLOCK_THREAD_CPUTIME_ID", 3), .init("CLOCK_MONOTONIC_RAW", 4), .init("CLOCK_REALTIME_COARSE", 5),
@@ -141,9 +111,5 @@ enum FlagNames {
     .init("EPOLLHUP", 0x10), .init("EPOLLRDNORM", 0x40), .init("EPOLLRDBAND", 0x80), .init("EPOLLWRNORM", 0x100),
     .init("EPOLLWRBAND", 0x200), .init("EPOLLRDHUP", 0x2000), .init("EPOLLEXCLUSIVE", 0x1000_0000),
     .init("EPOLLWAKEUP", 0x2000_0000), .init("EPOLLONESHOT", 0x4000_0000), .init("EPOLLET", 0x8000_0000),
-  ]
-  static let fileKind: [Name] = [
-    .init("S_IFIFO", 0o010000), .init("S_IFCHR", 0o020000), .init("S_IFDIR", 0o040000), .init("S_IFBLK", 0o060000),
-    .init("S_IFREG", 0o100000), .init("S_IFLNK", 0o120000), .init("S_IFSOCK", 0o140000),
   ]
 }

@@ -8,23 +8,22 @@ extension CallFormatter {
     guard address != 0 else { return "NULL" }
     if CallFormatter.isHandedOut(kind), !succeeded { return pointer(address) }
     switch kind {
-    case .timespec, .timespecResult: return timespec(address)
-    case .timeval: return timeval(address)
+    case .timespec, .timespecResult: return read(address, Timespec.self)?.traced
+    case .timeval: return read(address, Timeval.self)?.traced
     case .itimerspec: return interval(address)
     case .signalSet: return read(address, UInt64.self).map { SignalNames.describe(SignalSet(rawValue: $0)) }
     case .signalAction: return read(address, SignalAction.self).map(describe)
     case .signalStack: return read(address, AlternateStack.self).map(describe)
-    case .stat: return read(address, Stat.self).map(describe)
-    case .statfs: return statfs(address)
-    case .statx: return statx(address)
+    case .stat: return read(address, Stat.self)?.traced
+    case .statfs: return read(address, StatFS.self)?.traced
+    case .statx: return read(address, Statx.self)?.traced
     case .rlimit, .rlimitResult: return read(address, ResourceLimit.self).map(describe)
-    case .rusage: return rusage(address)
+    case .rusage: return read(address, Rusage.self)?.traced
     case .utsname: return utsname(address)
     case .sysinfo: return sysinfo(address)
-    case .waitStatus: return (result ?? 0) > 0 ? read(address, Int32.self).map(describe(status:)) : pointer(address)
     case .uidResult: return read(address, UInt32.self).map { "[\($0)]" }
     case .fdPair: return words(address, 2, Int32.self).map { "[\($0[0]), \($0[1])]" }
-    case .iovec: return iovec(address, count: arguments[index + 1 < 6 ? index + 1 : 5])
+    case .iovec: return vectors(address, count: arguments[index + 1 < 6 ? index + 1 : 5])
     case .pollfds: return pollfds(address, count: arguments[index + 1 < 6 ? index + 1 : 5])
     case .epollEvent: return epollEvents(address, count: 1)
     case .epollEvents: return epollEvents(address, count: result ?? 0).map { "[\($0)]" }
@@ -34,7 +33,7 @@ extension CallFormatter {
 
   private static func isHandedOut(_ kind: ArgumentKind) -> Bool {
     switch kind {
-    case .timespecResult, .stat, .statfs, .statx, .rlimitResult, .rusage, .utsname, .sysinfo, .waitStatus, .uidResult,
+    case .timespecResult, .stat, .statfs, .statx, .rlimitResult, .rusage, .utsname, .sysinfo, .uidResult,
       .fdPair, .epollEvents:
       true
     default: false
@@ -51,16 +50,9 @@ extension CallFormatter {
 
   // MARK: Times
 
-  private func timespec(_ address: UInt64) -> String? {
-    read(address, Timespec.self).map { "{tv_sec=\($0.seconds), tv_nsec=\($0.nanoseconds)}" }
-  }
-
-  private func timeval(_ address: UInt64) -> String? {
-    read(address, Timeval.self).map { "{tv_sec=\($0.seconds), tv_usec=\($0.microseconds)}" }
-  }
-
   private func interval(_ address: UInt64) -> String? {
-    guard let period = timespec(address), let value = timespec(address &+ 16) else { return nil }
+    guard let period = read(address, Timespec.self)?.traced, let value = read(address &+ 16, Timespec.self)?.traced
+    else { return nil }
     return "{it_interval=\(period), it_value=\(value)}"
   }
 
@@ -84,40 +76,12 @@ extension CallFormatter {
     return "{ss_sp=\(pointer(stack.address)), ss_flags=\(flags), ss_size=\(stack.size)}"
   }
 
-  // MARK: Files
+  // MARK: Buffers
 
-  private func describe(_ stat: Stat) -> String {
-    let kind = FlagNames.one(UInt64(stat.mode & 0o170000), FlagNames.fileKind)
-    let isDevice = stat.mode & 0o170000 == 0o020000 || stat.mode & 0o170000 == 0o060000
-    let size: String
-    if isDevice {
-      let device = stat.specialDevice
-      let major = device >> 8 & 0xfff | device >> 32 & 0xffff_f000
-      let minor = device & 0xff | device >> 12 & 0xffff_ff00
-      size = "st_rdev=makedev(\(hex(major)), \(hex(minor)))"
-    } else {
-      size = "st_size=\(stat.size)"
-    }
-    return "{st_mode=\(kind)|\(octal(UInt64(stat.mode & 0o7777))), \(size), ...}"
-  }
-
-  private func statfs(_ address: UInt64) -> String? {
-    words(address, 7, Int64.self).map {
-      "{f_type=\(hex(UInt64(bitPattern: $0[0]))), f_bsize=\($0[1]), f_blocks=\($0[2]), f_bfree=\($0[3]), ...}"
-    }
-  }
-
-  private func statx(_ address: UInt64) -> String? {
-    guard let mask = read(address, UInt32.self), let mode = read(address &+ 28, UInt16.self),
-      let size = read(address &+ 40, UInt64.self)
-    else { return nil }
-    let kind = FlagNames.one(UInt64(mode & 0o170000), FlagNames.fileKind)
-    return "{stx_mask=\(hex(UInt64(mask))), stx_mode=\(kind)|\(octal(UInt64(mode & 0o7777))), stx_size=\(size), ...}"
-  }
-
-  private func iovec(_ address: UInt64, count: UInt64) -> String? {
+  func vectors(_ address: UInt64, count: UInt64) -> String {
+    guard address != 0 else { return "NULL" }
     let shown = Int(min(count, 16))
-    guard let words = words(address, shown * 2, UInt64.self) else { return nil }
+    guard let words = words(address, shown * 2, UInt64.self) else { return pointer(address) }
     let parts = (0..<shown).map { "{iov_base=\(pointer(words[2 * $0])), iov_len=\(words[2 * $0 + 1])}" }
     return "[\(parts.joined(separator: ", "))\(count > 16 ? ", ..." : "")]"
   }
@@ -158,11 +122,6 @@ extension CallFormatter {
     return "{rlim_cur=\(amount(limit.current)), rlim_max=\(amount(limit.maximum))}"
   }
 
-  private func rusage(_ address: UInt64) -> String? {
-    guard (result ?? 0) >= 0, let user = timeval(address), let system = timeval(address &+ 16) else { return nil }
-    return "{ru_utime=\(user), ru_stime=\(system), ...}"
-  }
-
   private func utsname(_ address: UInt64) -> String? {
     guard let node = try? task.memory.readCString(address &+ 65, limit: 65) else { return nil }
     return "{sysname=\"Linux\", nodename=\(CallFormatter.quote(node[...])), ...}"
@@ -170,16 +129,5 @@ extension CallFormatter {
 
   private func sysinfo(_ address: UInt64) -> String? {
     words(address, 6, UInt64.self).map { "{uptime=\($0[0]), totalram=\($0[4]), freeram=\($0[5]), ...}" }
-  }
-
-  private func describe(status word: Int32) -> String {
-    let status = WaitStatus(rawValue: word)
-    if status == .continued { return "[{WIFCONTINUED(s)}]" }
-    if let signal = status.signal {
-      let core = word & 0x80 != 0 ? " && WCOREDUMP(s)" : ""
-      return "[{WIFSIGNALED(s) && WTERMSIG(s) == \(SignalNames.name(signal))\(core)}]"
-    }
-    if let code = status.exitCode { return "[{WIFEXITED(s) && WEXITSTATUS(s) == \(code)}]" }
-    return "[{WIFSTOPPED(s) && WSTOPSIG(s) == \(SignalNames.name(word >> 8 & 0xff))}]"
   }
 }

@@ -6,10 +6,10 @@ extension CallFormatter {
   func symbolic(_ kind: ArgumentKind, _ index: Int, _ value: UInt64) -> String? {
     let number = UInt64(arguments.uint(index))
     switch kind {
-    case .openFlags: return FlagNames.open(number)
+    case .openFlags: return ConstantName.join(number, OpenFlags.names)
     case .pipeFlags, .eventFlags: return FlagNames.join(number, FlagNames.descriptor)
-    case .accessMode: return FlagNames.join(number, FlagNames.access)
-    case .atFlags: return FlagNames.join(number, FlagNames.at)
+    case .accessMode: return ConstantName.join(number, AccessMode.names)
+    case .atFlags: return ConstantName.join(number, AtFlags.names)
     case .seekWhence: return FlagNames.one(number, FlagNames.seek)
     case .protection: return FlagNames.join(number, FlagNames.protection)
     case .mapFlags: return FlagNames.map(number)
@@ -17,9 +17,7 @@ extension CallFormatter {
     case .advice: return FlagNames.one(number, FlagNames.advice)
     case .signal: return SignalNames.name(arguments.int(index))
     case .signalHow: return FlagNames.one(number, FlagNames.signalHow)
-    case .cloneFlags: return FlagNames.join(value, FlagNames.clone)
-    case .waitOptions: return FlagNames.join(number, FlagNames.wait)
-    case .idType: return FlagNames.one(number, FlagNames.idType)
+    case .cloneFlags: return ConstantName.join(value, CloneFlags.names)
     case .clock: return FlagNames.one(number, FlagNames.clock)
     case .rlimitResource: return FlagNames.one(number, FlagNames.resource)
     case .futexOperation: return FlagNames.futex(number)
@@ -51,12 +49,6 @@ extension FlagNames {
   /// The name of a value.
   static func one(_ value: UInt64, _ names: [Name]) -> String {
     names.first { $0.bits == value }.map { "\($0.name)" } ?? hex(value)
-  }
-
-  /// `O_*`: the access mode is two bits.
-  static func open(_ value: UInt64) -> String {
-    let mode = ["O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE"][Int(value & 3)]
-    return value & ~3 == 0 ? mode : mode + "|" + join(value & ~3, openBits)
   }
 
   /// `MAP_*`: the type is two bits.

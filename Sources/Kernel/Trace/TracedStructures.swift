@@ -1,0 +1,76 @@
+import FileSystem
+import LinuxABI
+
+// How structures that calls take and hand out are shown.
+
+extension Timespec: GuestValue {
+  var traced: String? { "{tv_sec=\(seconds), tv_nsec=\(nanoseconds)}" }
+}
+
+extension Timeval: GuestValue {
+  var traced: String? { "{tv_sec=\(seconds), tv_usec=\(microseconds)}" }
+}
+
+extension Stat: GuestValue {
+  var traced: String? {
+    let kind = FileMode(rawValue: mode).kind
+    let size: String
+    if kind == .characterDevice || kind == .blockDevice {
+      let (major, minor) = (DeviceNumber.major(specialDevice), DeviceNumber.minor(specialDevice))
+      size = "st_rdev=makedev(\(hex(UInt64(major))), \(hex(UInt64(minor))))"
+    } else {
+      size = "st_size=\(self.size)"
+    }
+    return "{st_mode=\(FileMode(rawValue: mode).traced), \(size), ...}"
+  }
+}
+
+extension Statx: GuestValue {
+  var traced: String? {
+    "{stx_mask=\(hex(UInt64(mask.rawValue))), stx_mode=\(FileMode(rawValue: UInt32(mode)).traced), stx_size=\(size), ...}"
+  }
+}
+
+extension FileMode {
+  /// The type by its name, and the permissions.
+  fileprivate var traced: String {
+    "\(ConstantName.one(UInt64(rawValue & FileMode.kindMask), Kind.names))|\(octal(UInt64(permissions)))"
+  }
+}
+
+extension StatFS: GuestValue {
+  var traced: String? {
+    "{f_type=\(hex(UInt64(bitPattern: type))), f_bsize=\(blockSize), f_blocks=\(blocks), f_bfree=\(freeBlocks), ...}"
+  }
+}
+
+extension OpenHow: GuestValue {}
+
+// MARK: Processes
+
+extension CloneArguments: GuestValue {
+  var traced: String? {
+    var fields = ["flags=\(ConstantName.join(flags, CloneFlags.names))"]
+    if childTID != 0 { fields.append("child_tid=\(pointer(childTID))") }
+    if parentTID != 0 { fields.append("parent_tid=\(pointer(parentTID))") }
+    let signal = Int32(clamping: exitSignal)
+    fields.append("exit_signal=\(signal == 0 ? "0" : SignalNames.name(signal))")
+    fields.append("stack=\(pointer(stack))")
+    fields.append("stack_size=\(hex(stackSize))")
+    if tls != 0 { fields.append("tls=\(pointer(tls))") }
+    return "{\(fields.joined(separator: ", "))}"
+  }
+}
+
+extension Rusage: GuestValue {
+  var traced: String? { "{ru_utime=\(userTime.traced ?? ""), ru_stime=\(systemTime.traced ?? ""), ...}" }
+}
+
+extension WaitStatus: GuestValue {
+  var traced: String? {
+    if self == .continued { return "[{WIFCONTINUED(s)}]" }
+    if let signal { return "[{WIFSIGNALED(s) && WTERMSIG(s) == \(SignalNames.name(signal))}]" }
+    if let exitCode { return "[{WIFEXITED(s) && WEXITSTATUS(s) == \(exitCode)}]" }
+    return "[{WIFSTOPPED(s) && WSTOPSIG(s) == \(SignalNames.name(stopSignal ?? 0))}]"
+  }
+}

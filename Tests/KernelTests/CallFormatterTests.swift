@@ -1,0 +1,72 @@
+import LinuxABI
+import Testing
+
+@testable import Kernel
+
+/// How `--trace` shows calls: strace(1) is the model.
+@Suite struct CallFormatterTests {
+  private let machine: TestMachine
+  private let path = TestMachine.data
+  private let structure = TestMachine.data + 0x100
+
+  init() throws {
+    machine = try TestMachine()
+    try machine.first.memory.write(path, Array("/etc/motd\0".utf8))
+  }
+
+  private func shown(_ number: SyscallNumber, _ arguments: UInt64..., result: Int? = 0) -> String {
+    var registers = Registers()
+    let words = arguments + [UInt64](repeating: 0, count: 6 - arguments.count)
+    (registers.rdi, registers.rsi, registers.rdx) = (words[0], words[1], words[2])
+    (registers.r10, registers.r8, registers.r9) = (words[3], words[4], words[5])
+    let raw = UInt64(number.rawValue)
+    return CallFormatter(
+      task: machine.first, entry: Syscalls.entry(raw), number: raw, arguments: SyscallArguments(registers),
+      result: result
+    ).text
+  }
+
+  @Test func modeCountsOnlyWhereAFileMayBeMade() {
+    let here = UInt64(bitPattern: -100)
+    #expect(shown(.openat, here, path, 0) == #"openat(AT_FDCWD, "/etc/motd", O_RDONLY)"#)
+    #expect(shown(.openat, here, path, 0o101, 0o644) == #"openat(AT_FDCWD, "/etc/motd", O_WRONLY|O_CREAT, 0644)"#)
+    #expect(shown(.open, path, 0o20200002, 0o600) == #"open("/etc/motd", O_RDWR|O_TMPFILE, 0600)"#)
+    #expect(shown(.creat, path, 0o600) == #"creat("/etc/motd", 0600)"#)
+  }
+
+  @Test func directoriesAre32BitsWide() {
+    #expect(shown(.openat, 0xffff_ff9c, path, 0) == #"openat(AT_FDCWD, "/etc/motd", O_RDONLY)"#)
+    #expect(shown(.openat, 3, path, 0) == #"openat(3, "/etc/motd", O_RDONLY)"#)
+  }
+
+  @Test func flagsBeforeBitsThatHaveNoName() {
+    #expect(shown(.open, path, 0o4010000) == #"open("/etc/motd", O_RDONLY|O_SYNC)"#)
+    #expect(shown(.open, path, 0x4000_0000) == #"open("/etc/motd", O_RDONLY|0x40000000)"#)
+    #expect(shown(.access, path, 0) == #"access("/etc/motd", F_OK)"#)
+    #expect(shown(.access, path, 6) == #"access("/etc/motd", R_OK|W_OK)"#)
+    #expect(shown(.access, path, 8) == #"access("/etc/motd", 0x8)"#)
+  }
+
+  @Test func whatACallHandsOutIsShownWhereItSucceeds() throws {
+    var stat = Stat()
+    stat.mode = 0o100644
+    stat.size = 12
+    try machine.first.memory.writeValue(structure, stat)
+    #expect(shown(.stat, path, structure) == #"stat("/etc/motd", {st_mode=S_IFREG|0644, st_size=12, ...})"#)
+    #expect(shown(.stat, path, structure, result: -2) == #"stat("/etc/motd", 0x100100)"#)
+    try machine.first.memory.write(structure, Array("target".utf8))
+    #expect(shown(.readlink, path, structure, 64, result: 6) == #"readlink("/etc/motd", "target", 64)"#)
+    #expect(shown(.readlink, path, structure, 64, result: -22) == #"readlink("/etc/motd", 0x100100, 64)"#)
+  }
+
+  @Test func whatCannotBeReadIsShownAsAddress() {
+    #expect(shown(.stat, 0x10, 0, result: -14) == "stat(0x10, NULL)")
+    #expect(shown(.stat, 0, 0, result: -14) == "stat(NULL, NULL)")
+  }
+
+  @Test func refusedCallsShowTheirArguments() {
+    #expect(
+      shown(.name_to_handle_at, 3, path, 0, 16, 0x1000, result: -95)
+        == #"name_to_handle_at(3, "/etc/motd", NULL, 0x10, AT_EMPTY_PATH)"#)
+  }
+}

@@ -14,7 +14,7 @@ import Platform
 /// alone. Frames that are given up go through `releases`, because the host process may reach them until it has run
 /// its queue. Every change queues the operations that bring the host process in line; none of them may fail there,
 /// so everything is checked before.
-package final class AddressSpace {
+public final class AddressSpace {
   package let physical: PhysicalMemory
   package let platform: any Platform
   let vdso: VDSOImage?

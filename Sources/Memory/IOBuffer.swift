@@ -5,13 +5,13 @@ import LinuxABI
 ///
 /// It has a cursor: each transfer goes on where the last one ended, so a file may fill it in several steps.
 /// It is valid only while the kernel lock is held and the address space is unchanged.
-@safe package struct IOBuffer {
+@safe public struct IOBuffer {
   /// Bytes not transferred yet.
   package private(set) var remaining: Int
   /// Bytes transferred so far.
   package private(set) var transferred = 0
   /// What is left of the segment at the cursor.
-  private var current: UnsafeMutableRawBufferPointer
+  private(set) var current: UnsafeMutableRawBufferPointer
   /// The segments after it, from `next` on.
   private var rest: [UnsafeMutableRawBufferPointer]
   private var next = 0
@@ -43,11 +43,6 @@ import LinuxABI
     if first.count == 0 { normalize() }
   }
 
-  /// A buffer over host memory that outlives it.
-  package init(unsafeSegments segments: [UnsafeMutableRawBufferPointer], storage: [ByteStorage] = []) {
-    unsafe self.init(first: UnsafeMutableRawBufferPointer(start: nil, count: 0), rest: segments, storage: storage)
-  }
-
   /// A buffer that reads from a copy of `bytes`.
   package init(bytes: [UInt8]) {
     let store = ByteStorage(bytes)
@@ -69,7 +64,7 @@ import LinuxABI
   }
 
   /// The bytes not transferred yet, as iovecs for host calls; at most 1024 (IOV_MAX).
-  package var pendingSegments: [UnsafeMutableRawBufferPointer] {
+  var pendingSegments: [UnsafeMutableRawBufferPointer] {
     guard remaining > 0 else { return unsafe [] }
     var result = unsafe [current]
     unsafe result.append(contentsOf: rest[next...].prefix(1023))
@@ -135,7 +130,7 @@ import LinuxABI
   }
 
   /// Copies bytes from host memory into the buffer; returns how many.
-  package mutating func write(_ source: UnsafeRawBufferPointer) -> Int {
+  mutating func write(_ source: UnsafeRawBufferPointer) -> Int {
     var done = 0
     while done < source.count && remaining > 0 {
       let count = unsafe min(current.count, source.count - done)
@@ -168,8 +163,16 @@ import LinuxABI
     }
   }
 
+  /// Takes bytes out of the buffer (from the guest) into a part of `target`; returns how many.
+  package mutating func read(into target: inout [UInt8], _ part: Range<Int>) -> Int {
+    unsafe target.withUnsafeMutableBytes { bytes in
+      let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[part])
+      return unsafe read(into: bytes, count: part.count)
+    }
+  }
+
   /// Copies up to `count` bytes out of the buffer into host memory; returns how many.
-  package mutating func read(into target: UnsafeMutableRawBufferPointer, count: Int) -> Int {
+  mutating func read(into target: UnsafeMutableRawBufferPointer, count: Int) -> Int {
     let total = min(max(count, 0), remaining, target.count)
     var done = 0
     while done < total {

@@ -80,7 +80,7 @@ struct PathWalk {
       try checkSearch()
       let begin = position
       while position < bytes.count, bytes[position] != PathWalk.slash { position += 1 }
-      let last = PathWalk.component(bytes.extracting(begin..<position))
+      let last = try PathWalk.component(bytes.extracting(begin..<position))
       let end = position
       position = PathWalk.skipSlashes(bytes, from: end)
       if position == bytes.count { return (last, position > end) }
@@ -94,13 +94,14 @@ struct PathWalk {
     return position
   }
 
-  private static func component(_ bytes: Span<UInt8>) -> Last {
+  private static func component(_ bytes: Span<UInt8>) throws(Errno) -> Last {
     if bytes[0] == dot {
       if bytes.count == 1 { return .dot }
       if bytes.count == 2, bytes[1] == dot { return .dotDot }
     }
     // What lies between slashes of a string is a string.
-    return .name(String(copying: unsafe UTF8Span(unchecked: bytes)))
+    guard let name = try? UTF8Span(validating: bytes) else { throw .noSuchFileOrDirectory }
+    return .name(String(copying: name))
   }
 
   /// Walks a whole path.

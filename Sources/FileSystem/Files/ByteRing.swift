@@ -16,9 +16,7 @@ struct ByteRing {
     while done < total {
       let start = (head + count) & (bytes.count - 1)
       let run = min(total - done, bytes.count - start)
-      let part = unsafe bytes.withUnsafeMutableBytes { storage in
-        unsafe buffer.read(into: UnsafeMutableRawBufferPointer(rebasing: storage[start..<start + run]), count: run)
-      }
+      let part = buffer.read(into: &bytes, start..<start + run)
       guard part > 0 else { break }
       count += part
       done += part

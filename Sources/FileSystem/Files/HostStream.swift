@@ -87,24 +87,16 @@ package final class HostStream: OpenFile {
     guard buffer.remaining > 0 else { return 0 }
     if let offset {
       guard kind == .regular || kind == .memoryDevice else { throw .illegalSeek }
-      let count = try unsafe Host.Stream.read(input.descriptor, into: buffer.pendingSegments, at: offset)
-      buffer.advance(count)
-      return count
+      return try buffer.fill(fromStream: input.descriptor, at: offset)
     }
     defer { watchAgain(input, .readable) }
-    var count = 0
     switch input.mode {
-    case .direct:
-      count = try unsafe Host.Stream.read(input.descriptor, into: buffer.pendingSegments)
-    case .socket:
-      guard let segment = unsafe HostStream.firstSegment(buffer) else { return 0 }
-      count = try unsafe Host.Stream.receive(input.descriptor, into: segment)
+    case .direct: return try buffer.fill(fromStream: input.descriptor)
+    case .socket: return try buffer.fill(fromSocket: input.descriptor)
     case .polled:
       guard Host.Stream.poll(input.descriptor, events: 1) != 0 else { throw .wouldBlock }
-      count = try polledRead(input, &buffer)
+      return try polledRead(input, &buffer)
     }
-    buffer.advance(count)
-    return count
   }
 
   package override func write(from buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
@@ -112,51 +104,42 @@ package final class HostStream: OpenFile {
     guard buffer.remaining > 0 else { return 0 }
     if let offset {
       guard kind == .regular || kind == .memoryDevice else { throw .illegalSeek }
-      let count = try unsafe Host.Stream.write(output.descriptor, from: buffer.pendingSegments, at: offset)
-      buffer.advance(count)
-      return count
+      return try buffer.drain(intoStream: output.descriptor, at: offset)
     }
     defer { watchAgain(output, .writable) }
-    var count = 0
     switch output.mode {
-    case .direct:
-      count = try unsafe Host.Stream.write(output.descriptor, from: buffer.pendingSegments)
-    case .socket:
-      guard let segment = unsafe HostStream.firstSegment(buffer) else { return 0 }
-      count = try unsafe Host.Stream.send(output.descriptor, from: segment)
+    case .direct: return try buffer.drain(intoStream: output.descriptor)
+    case .socket: return try buffer.drain(intoSocket: output.descriptor)
     case .polled:
       guard Host.Stream.poll(output.descriptor, events: 4) != 0 else { throw .wouldBlock }
-      count = try polledWrite(output, buffer)
+      return try polledWrite(output, &buffer)
     }
-    buffer.advance(count)
-    return count
   }
 
   /// Reads after poll(2) said that there is something. Another reader may have taken it: `RWF_NOWAIT`, where the host
   /// has it for this kind of file, does not wait even then.
   private func polledRead(_ channel: Channel, _ buffer: inout IOBuffer) throws(Errno) -> Int {
     do throws(Errno) {
-      return try unsafe Host.Stream.read(channel.descriptor, into: buffer.pendingSegments, flags: Host.Stream.noWait)
+      return try buffer.fill(fromStream: channel.descriptor, flags: Host.Stream.noWait)
     } catch {
       guard error == .notSupported else { throw error }
-      return try unsafe Host.Stream.read(channel.descriptor, into: buffer.pendingSegments)
+      return try buffer.fill(fromStream: channel.descriptor)
     }
   }
 
   /// Writes after poll(2) said that there is room: in a pipe for `PIPE_BUF` bytes, in a terminal for a little.
-  private func polledWrite(_ channel: Channel, _ buffer: IOBuffer) throws(Errno) -> Int {
+  private func polledWrite(_ channel: Channel, _ buffer: inout IOBuffer) throws(Errno) -> Int {
     var part = buffer
     part.truncate(to: kind == .terminal ? 256 : Pipe.atomicSize)
+    let count: Int
     do throws(Errno) {
-      return try unsafe Host.Stream.write(channel.descriptor, from: part.pendingSegments, flags: Host.Stream.noWait)
+      count = try part.drain(intoStream: channel.descriptor, flags: Host.Stream.noWait)
     } catch {
       guard error == .notSupported else { throw error }
-      return try unsafe Host.Stream.write(channel.descriptor, from: part.pendingSegments)
+      count = try part.drain(intoStream: channel.descriptor)
     }
-  }
-
-  private static func firstSegment(_ buffer: IOBuffer) -> UnsafeMutableRawBufferPointer? {
-    unsafe buffer.pendingSegments.first { $0.count > 0 }
+    buffer.advance(count)
+    return count
   }
 
   package override func seek(to offset: Int64, whence: Whence) throws(Errno) -> UInt64 {

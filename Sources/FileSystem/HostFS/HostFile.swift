@@ -49,14 +49,12 @@ package final class HostFile: OpenFile {
     while buffer.remaining > 0 {
       let count: Int
       do throws(Errno) {
-        count = try unsafe Host.write(
-          reader.descriptor, from: buffer.pendingSegments, at: appends ? nil : start &+ UInt64(done))
+        count = try buffer.drain(into: reader.descriptor, at: appends ? nil : start &+ UInt64(done))
       } catch {
         if done == 0 { throw error }
         break
       }
       if count == 0 { break }
-      buffer.advance(count)
       done += count
     }
     if offset == nil {
@@ -144,7 +142,7 @@ final class HostReader {
       if let size, position >= size { break }
       var count: Int
       do throws(Errno) {
-        count = try unsafe Host.read(descriptor, into: buffer.pendingSegments, at: position, wait: !tellsCached)
+        count = try buffer.fill(from: descriptor, at: position, waits: !tellsCached)
       } catch .wouldBlock {
         guard waits || inode.missed == position else {
           inode.missed = position
@@ -152,13 +150,12 @@ final class HostReader {
           throw .wouldBlock
         }
         inode.missed = nil
-        count = try unsafe Host.read(descriptor, into: buffer.pendingSegments, at: position, wait: true)
+        count = try buffer.fill(from: descriptor, at: position, waits: true)
       } catch .notSupported {
         tellsCached = false
         continue
       }
       if count == 0 { break }
-      buffer.advance(count)
       position += UInt64(count)
     }
     return Int(position - offset)

@@ -21,8 +21,8 @@ struct ELFImage {
   /// Reads and checks the headers. - Throws: `ENOEXEC` where it is no x86-64 program, `EINVAL` for a broken interpreter.
   init(_ file: OpenFile, start: [UInt8]) throws(Errno) {
     self.file = file
-    guard start.count >= MemoryLayout<ELFHeader>.size else { throw .execFormatError }
-    header = unsafe start.withUnsafeBytes { unsafe $0.loadUnaligned(as: ELFHeader.self) }
+    guard let header = start.value(as: ELFHeader.self) else { throw .execFormatError }
+    self.header = header
     let entrySize = MemoryLayout<ELFProgramHeader>.size
     guard header.magic == ELFHeader.magic, header.fileClass == 2, header.encoding == 1,
       header.type == ELFHeader.executable || header.type == ELFHeader.shared,
@@ -37,9 +37,7 @@ struct ELFImage {
     var isStackExecutable = false
     var headersAddress: UInt64?
     for index in 0..<Int(header.programHeaderCount) {
-      let entry = unsafe table.withUnsafeBytes {
-        unsafe $0.loadUnaligned(fromByteOffset: index * entrySize, as: ELFProgramHeader.self)
-      }
+      guard let entry = table.value(at: index * entrySize, as: ELFProgramHeader.self) else { throw .execFormatError }
       switch entry.type {
       case ELFProgramHeader.load: segments.append(entry)
       case ELFProgramHeader.interpreter:

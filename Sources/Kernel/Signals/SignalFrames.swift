@@ -89,13 +89,9 @@ extension Kernel {
   private func readState(at address: UInt64, _ memory: AddressSpace) throws(Errno) -> [UInt8] {
     let legacySize = 512
     let legacy = try memory.read(address, count: legacySize)
-    let (magic, size) = unsafe legacy.withUnsafeBytes { bytes in
-      unsafe (
-        bytes.loadUnaligned(fromByteOffset: 464, as: UInt32.self),
-        bytes.loadUnaligned(fromByteOffset: 468, as: UInt32.self)
-      )
-    }
-    guard magic == 0x4650_5853, (legacySize...Kernel.largestState).contains(Int(size)) else { return legacy }
+    guard legacy.value(at: 464, as: UInt32.self) == 0x4650_5853, let size = legacy.value(at: 468, as: UInt32.self),
+      (legacySize...Kernel.largestState).contains(Int(size))
+    else { return legacy }
     return try memory.read(address, count: Int(size))
   }
 

@@ -41,7 +41,7 @@ extension Syscalls {
     let known = MemoryLayout<CloneArguments>.size
     guard bytes.dropFirst(known).allSatisfy({ $0 == 0 }) else { throw .argListTooLong }
     bytes += [UInt8](repeating: 0, count: max(0, known - bytes.count))
-    let arguments = unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: CloneArguments.self) }
+    guard let arguments = bytes.value(as: CloneArguments.self) else { throw .invalidArgument }
     if (arguments.stack == 0) != (arguments.stackSize == 0) { throw .invalidArgument }
     return try start(task, arguments)
   }

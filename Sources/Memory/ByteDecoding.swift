@@ -1,0 +1,20 @@
+/// Structures of the guest's ABI in bytes that were read before.
+extension Array<UInt8> {
+  /// The value that lies at an offset, aligned or not; nil where the bytes end before it does.
+  package func value<T: BitwiseCopyable>(at offset: Int = 0, as type: T.Type) -> T? {
+    guard offset >= 0, count - offset >= MemoryLayout<T>.size else { return nil }
+    return unsafe withUnsafeBytes { unsafe $0.loadUnaligned(fromByteOffset: offset, as: T.self) }
+  }
+}
+
+extension IOBuffer {
+  /// Copies a value of the guest's ABI into the buffer (towards the guest).
+  package mutating func write<T: BitwiseCopyable>(value: T) {
+    _ = unsafe withUnsafeBytes(of: value) { unsafe write($0) }
+  }
+
+  /// Takes a value of the guest's ABI out of the buffer; nil where too few bytes are left.
+  package mutating func readValue<T: BitwiseCopyable>(as type: T.Type) -> T? {
+    read(MemoryLayout<T>.size).value(as: type)
+  }
+}

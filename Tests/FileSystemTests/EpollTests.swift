@@ -12,7 +12,7 @@ import Testing
   static let input: UInt32 = 1
 
   func add(_ file: OpenFile, _ events: UInt32, data: UInt64 = 7, descriptor: Int32 = 3) throws(Errno) {
-    try epoll.control(.add, descriptor: descriptor, file: file, event: EpollEvent(events: events, data: data))
+    try epoll.add(descriptor, file, EpollEvent(events: events, data: data))
   }
 
   @Test func levelTriggeredReportsWhileReady() throws {
@@ -44,7 +44,7 @@ import Testing
     #expect(epoll.collect(limit: 8).count == 1)
     _ = try writer.write([1])
     #expect(epoll.collect(limit: 8).isEmpty)
-    try epoll.control(.modify, descriptor: 3, file: reader, event: EpollEvent(events: events, data: 9))
+    try epoll.modify(3, reader, EpollEvent(events: events, data: 9))
     #expect(epoll.collect(limit: 8) == [EpollEvent(events: 1, data: 9)])
   }
 
@@ -76,6 +76,34 @@ import Testing
     #expect(reader.epollItems.isEmpty)
   }
 
+  @Test func aQueryChangesNothing() throws {
+    try add(reader, EpollTests.input | EpollFlags.edgeTriggered.rawValue)
+    _ = try writer.write([1])
+    _ = try reader.read(1)
+    #expect(epoll.readiness() == [])
+    _ = try writer.write([1])
+    #expect(epoll.readiness() == .readable)
+    #expect(epoll.readiness() == .readable)
+    #expect(epoll.collect(limit: 8).count == 1)
+    #expect(epoll.readiness() == [])
+  }
+
+  @Test func waitingDropsWhatIsNoLongerReady() throws {
+    let outer = Epoll()
+    try outer.add(5, epoll, EpollEvent(events: EpollTests.input))
+    try add(reader, EpollTests.input)
+    _ = try writer.write([1])
+    _ = try reader.read(1)
+    outer.prepareToWait(for: .readable)
+    epoll.prepareToWait(for: .readable)
+    let waiter = CountingWaiter()
+    outer.waitQueue?.add(waiter)
+    #expect(outer.collect(limit: 8).isEmpty)
+    _ = try writer.write([1])
+    #expect(waiter.count == 1)
+    #expect(outer.collect(limit: 8).count == 1)
+  }
+
   @Test func limitsAndFairness() throws {
     let pipes = (0..<3).map { _ in Pipe.make(flags: [], owner: Credentials(uid: 0, gid: 0), time: 0) }
     for (index, pipe) in pipes.enumerated() {
@@ -91,7 +119,7 @@ import Testing
     #expect(throws: Errno.fileExists) { try add(reader, EpollTests.input) }
     #expect(throws: Errno.invalidArgument) { try add(epoll, EpollTests.input) }
     #expect(throws: Errno.noSuchFileOrDirectory) {
-      try epoll.control(.delete, descriptor: 4, file: writer, event: EpollEvent())
+      try epoll.delete(4, writer)
     }
     #expect(throws: Errno.notPermitted) {
       try add(MemoryDevice(.null, flags: [], location: nil, services: TestServices()), 1, descriptor: 5)
@@ -102,13 +130,13 @@ import Testing
     }
     try add(writer, 4 | exclusive, descriptor: 6)
     #expect(throws: Errno.invalidArgument) {
-      try epoll.control(.modify, descriptor: 6, file: writer, event: EpollEvent(events: 4))
+      try epoll.modify(6, writer, EpollEvent(events: 4))
     }
   }
 
   @Test func nestedInstancesReportAndLoopsAreRefused() throws {
     let outer = Epoll()
-    try outer.control(.add, descriptor: 5, file: epoll, event: EpollEvent(events: 1, data: 1))
+    try outer.add(5, epoll, EpollEvent(events: 1, data: 1))
     try add(reader, EpollTests.input)
     #expect(outer.collect(limit: 1).isEmpty)
     let waiter = CountingWaiter()
@@ -120,11 +148,11 @@ import Testing
     var top = outer
     for _ in 0..<3 {
       let next = Epoll()
-      try next.control(.add, descriptor: 5, file: top, event: EpollEvent(events: 1))
+      try next.add(5, top, EpollEvent(events: 1))
       top = next
     }
     #expect(throws: Errno.tooManySymbolicLinkLevels) {
-      try Epoll().control(.add, descriptor: 5, file: top, event: EpollEvent(events: 1))
+      try Epoll().add(5, top, EpollEvent(events: 1))
     }
   }
 
@@ -134,12 +162,12 @@ import Testing
     func connect(_ upper: [Epoll], _ lower: [Epoll]) throws(Errno) {
       for watcher in upper {
         for (index, watched) in lower.enumerated() {
-          try watcher.control(.add, descriptor: Int32(index), file: watched, event: EpollEvent(events: 1, data: 1))
+          try watcher.add(Int32(index), watched, EpollEvent(events: 1, data: 1))
         }
       }
     }
     for watcher in layers[0] {
-      try watcher.control(.add, descriptor: 0, file: reader, event: EpollEvent(events: 1))
+      try watcher.add(0, reader, EpollEvent(events: 1))
     }
     // 20 chains of one instance, 400 of two; 8000 of three are too many.
     try connect(layers[1], layers[0])
@@ -149,7 +177,7 @@ import Testing
     try connect(others[0], others[1])
     try connect(others[1], others[2])
     #expect(throws: Errno.invalidArgument) {
-      try others[2][0].control(.add, descriptor: 0, file: reader, event: EpollEvent(events: 1))
+      try others[2][0].add(0, reader, EpollEvent(events: 1))
     }
     // What was refused has left nothing behind.
     let waiter = CountingWaiter()
@@ -162,8 +190,8 @@ import Testing
   @Test func exclusiveItemsAreWokenOneAtATime() throws {
     let other = Epoll()
     let event = EpollEvent(events: 1 | EpollFlags.exclusive.rawValue)
-    try epoll.control(.add, descriptor: 3, file: reader, event: event)
-    try other.control(.add, descriptor: 3, file: reader, event: event)
+    try epoll.add(3, reader, event)
+    try other.add(3, reader, event)
     let waiter = CountingWaiter()
     epoll.waitQueue?.add(waiter)
     _ = try writer.write([1])

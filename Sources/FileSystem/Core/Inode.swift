@@ -69,7 +69,8 @@ package class Inode {
 
   // Opening
 
-  /// Makes an open file description. Truncation and creation were done. FIFOs throw `.wouldBlock` until a peer comes.
+  /// Makes an open file description. Truncation and creation were done. Never throws `.wouldBlock`: a FIFO that has no
+  /// peer yet gives one that is `isOpenPending`.
   package func open(_ flags: OpenFlags, at location: PathLocation) throws(Errno) -> OpenFile {
     throw .noSuchAddressOrDevice
   }

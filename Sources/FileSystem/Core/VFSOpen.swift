@@ -2,7 +2,7 @@ import LinuxABI
 import Memory
 
 extension VFS {
-  /// Opens a file (openat2(2)). FIFOs throw `.wouldBlock` until a peer comes.
+  /// Opens a file (openat2(2)). A FIFO that has no peer yet is open, but `isOpenPending`.
   package func open(
     _ path: String, _ context: PathContext, flags: OpenFlags, mode: UInt32 = 0, options: ResolveOptions = []
   ) throws(Errno) -> OpenFile {

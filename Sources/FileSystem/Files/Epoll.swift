@@ -21,59 +21,63 @@ package final class Epoll: AnonymousFile {
 
   package override var waitQueue: WaitQueue? { queue }
 
-  /// Adds, changes or removes an item (epoll_ctl(2)).
-  package func control(
-    _ operation: EpollOperation, descriptor: Int32, file: OpenFile, event: EpollEvent
-  ) throws(Errno) {
+  /// Watches a file by one of its descriptors (`EPOLL_CTL_ADD` of epoll_ctl(2)).
+  /// - Throws: `EPERM`, `EEXIST`, `ELOOP` for instances that watch each other in a circle or too deep, `EINVAL`.
+  package func add(_ descriptor: Int32, _ file: OpenFile, _ event: EpollEvent) throws(Errno) {
     guard file.isPollable, let fileQueue = file.waitQueue else { throw .notPermitted }
     guard file !== self else { throw .invalidArgument }
-    let flags = EpollFlags(rawValue: event.events).intersection(.all)
-    let events = PollEvents(rawValue: event.events & ~EpollFlags.all.rawValue)
-    if operation != .delete, flags.contains(.exclusive) {
+    if event.flags.contains(.exclusive) {
       let allowed: PollEvents = [.input, .output, .error, .hangUp, .readNormal, .writeNormal]
-      guard operation == .add, !(file is Epoll), !flags.contains(.oneShot), events.isSubset(of: allowed) else {
-        throw .invalidArgument
-      }
+      let isFit = !(file is Epoll) && !event.flags.contains(.oneShot) && event.wanted.isSubset(of: allowed)
+      guard isFit else { throw .invalidArgument }
     }
     let key = Key(descriptor: descriptor, file: ObjectIdentifier(file))
-    let known = items[key]
-    switch operation {
-    case .add:
-      guard known == nil else { throw .fileExists }
-      // The files whose events will come here, on new ways.
-      var sources = epollItems.isEmpty ? [] : [file]
-      if let other = file as? Epoll {
-        let below = other.reach { $0.items.values.compactMap { $0.file as? Epoll } }
-        let above = reach { $0.epollItems.compactMap(\.epoll) }
-        let isLoop = below.instances[ObjectIdentifier(self)] != nil
-        guard !isLoop, above.height + below.height <= Epoll.maximumNesting else { throw .tooManySymbolicLinkLevels }
-        sources = below.instances.values.flatMap { $0.items.values.map(\.file).filter { !($0 is Epoll) } }
-      }
-      let item = EpollItem(epoll: self, descriptor: descriptor, file: file, queue: fileQueue)
-      items[key] = item
-      file.epollItems.append(item)
-      guard Epoll.areBounded(sources) else {
-        forget(item)
-        throw .invalidArgument
-      }
-      arm(item, events, flags, event.data)
-    case .modify:
-      guard let known else { throw .noSuchFileOrDirectory }
-      guard !known.flags.contains(.exclusive) else { throw .invalidArgument }
-      known.queue.remove(known)
-      arm(known, events, flags, event.data)
-    case .delete:
-      guard let known else { throw .noSuchFileOrDirectory }
-      forget(known)
+    guard items[key] == nil else { throw .fileExists }
+    // The files whose events will come here, on new ways.
+    var sources = epollItems.isEmpty ? [] : [file]
+    if let other = file as? Epoll {
+      let below = other.reach { $0.items.values.compactMap { $0.file as? Epoll } }
+      let above = reach { $0.epollItems.compactMap(\.epoll) }
+      let isLoop = below.instances[ObjectIdentifier(self)] != nil
+      guard !isLoop, above.height + below.height <= Epoll.maximumNesting else { throw .tooManySymbolicLinkLevels }
+      sources = below.instances.values.flatMap { $0.items.values.map(\.file).filter { !($0 is Epoll) } }
     }
+    let item = EpollItem(epoll: self, descriptor: descriptor, file: file, queue: fileQueue)
+    items[key] = item
+    file.epollItems.append(item)
+    guard Epoll.areBounded(sources) else {
+      forget(item)
+      throw .invalidArgument
+    }
+    arm(item, event)
   }
 
-  private func arm(_ item: EpollItem, _ events: PollEvents, _ flags: EpollFlags, _ data: UInt64) {
-    item.events = events.union([.error, .hangUp])
-    item.flags = flags
-    item.data = data
+  /// Changes what a watched file is watched for (`EPOLL_CTL_MOD`), and arms it again. - Throws: `ENOENT`, `EINVAL`.
+  package func modify(_ descriptor: Int32, _ file: OpenFile, _ event: EpollEvent) throws(Errno) {
+    guard !event.flags.contains(.exclusive) else { throw .invalidArgument }
+    let item = try item(descriptor, file)
+    guard !item.flags.contains(.exclusive) else { throw .invalidArgument }
+    item.queue.remove(item)
+    arm(item, event)
+  }
+
+  /// Watches a file no longer (`EPOLL_CTL_DEL`). - Throws: `ENOENT`, `EINVAL`.
+  package func delete(_ descriptor: Int32, _ file: OpenFile) throws(Errno) { forget(try item(descriptor, file)) }
+
+  private func item(_ descriptor: Int32, _ file: OpenFile) throws(Errno) -> EpollItem {
+    guard file !== self else { throw .invalidArgument }
+    guard let item = items[Key(descriptor: descriptor, file: ObjectIdentifier(file))] else {
+      throw .noSuchFileOrDirectory
+    }
+    return item
+  }
+
+  private func arm(_ item: EpollItem, _ event: EpollEvent) {
+    item.events = event.wanted.union([.error, .hangUp])
+    item.flags = event.flags
+    item.data = event.data
     item.isArmed = true
-    item.queue.add(item, events: item.events, exclusive: flags.contains(.exclusive))
+    item.queue.add(item, events: item.events, exclusive: item.flags.contains(.exclusive))
     if item.isReady {
       enqueue(item)
     } else {
@@ -123,14 +127,16 @@ package final class Epoll: AnonymousFile {
     return result
   }
 
-  package override func readiness() -> PollEvents {
-    while let item = ready.first {
-      if item.isReady { return .readable }
-      ready.removeFirst()
+  package override func readiness() -> PollEvents { ready.contains(where: \.isReady) ? .readable : [] }
+
+  /// Files that are no longer ready leave the list, and tell when they are again.
+  package override func prepareToWait(for events: PollEvents) {
+    ready = ready.filter { item in
+      if item.isReady { return true }
       item.isQueued = false
       if item.isArmed { item.file.prepareToWait(for: item.events) }
+      return false
     }
-    return []
   }
 
   package override func close() {
@@ -223,4 +229,11 @@ final class EpollItem: Waiter {
     queue.remove(self)
     file.epollItems.removeAll { $0 === self }
   }
+}
+
+extension EpollEvent {
+  /// The flags beside the events.
+  fileprivate var flags: EpollFlags { EpollFlags(rawValue: events).intersection(.all) }
+  /// The events alone.
+  fileprivate var wanted: PollEvents { PollEvents(rawValue: events & ~EpollFlags.all.rawValue) }
 }

@@ -220,8 +220,7 @@ package final class FIFO {
   private weak var pipe: Pipe?
   package init() {}
 
-  /// Opens the FIFO. Never throws `.wouldBlock`: while `isOpenPending` of the result holds, open(2) waits on its
-  /// `waitQueue` and closes the file if a signal ends the wait.
+  /// Opens the FIFO; the result is `isOpenPending` where it has no peer yet, so nothing has to wait here.
   /// - Throws: `ENXIO` for `O_WRONLY | O_NONBLOCK` without a reader.
   package func open(
     _ flags: OpenFlags, at location: PathLocation, owner: Credentials, time: UInt64

@@ -34,7 +34,11 @@ extension Syscalls {
     let file = try task.openFile(a.int(2))
     guard file.isPollable else { throw .notPermitted }
     guard let epoll = instance as? Epoll, let operation else { throw .invalidArgument }
-    try epoll.control(operation, descriptor: a.int(2), file: file, event: event)
+    switch operation {
+    case .add: try epoll.add(a.int(2), file, event)
+    case .modify: try epoll.modify(a.int(2), file, event)
+    case .delete: try epoll.delete(a.int(2), file)
+    }
     return 0
   }
 

@@ -31,9 +31,10 @@ let package = Package(
     .target(name: "Platform", dependencies: ["Host", "CStub", deque], swiftSettings: strict),
     .target(name: "Memory", dependencies: ["Platform", "Host"], swiftSettings: strict),
     .target(name: "FileSystem", dependencies: ["Memory", "Host", deque, ordered], swiftSettings: strict),
+    .target(name: "Network", dependencies: ["FileSystem", "Memory", "LinuxABI", deque], swiftSettings: strict),
     .target(
-      name: "Kernel", dependencies: ["FileSystem", "Memory", "Platform", "LinuxABI", deque, heap], swiftSettings: strict
-    ),
+      name: "Kernel", dependencies: ["Network", "FileSystem", "Memory", "Platform", "LinuxABI", deque, heap],
+      swiftSettings: strict),
     .target(name: "Machine", dependencies: ["Kernel", "Host"], swiftSettings: strict),
     .target(name: "Apus", dependencies: ["Machine", logging, system], swiftSettings: strict),
     .testTarget(name: "LinuxABITests", dependencies: ["LinuxABI"], swiftSettings: strict),
@@ -42,6 +43,8 @@ let package = Package(
       name: "apus", dependencies: ["Apus", logging, system], path: "Sources/apus-cli", swiftSettings: strict,
       linkerSettings: staticExecutable),
     .testTarget(name: "FileSystemTests", dependencies: ["FileSystem", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "NetworkTests", dependencies: ["Network", "FileSystem", "Memory", "LinuxABI"], swiftSettings: strict),
     .target(
       name: "TestSupport", dependencies: ["Kernel", "FileSystem", "Memory", "Platform", "LinuxABI"],
       path: "Tests/Support/TestSupport", swiftSettings: strict),
@@ -85,6 +88,7 @@ package.targets += [
   guest("time", path: "Time"),
   guest("polling", path: "Polling"),
   guest("descriptors", path: "Descriptors"),
+  guest("sockets", path: "Sockets"),
   guest("credentials", path: "Credentials"),
   guest("floating-point", path: "FloatingPoint"),
   guest("limits", path: "Limits"),

@@ -1,6 +1,7 @@
 import FileSystem
 import LinuxABI
 import Memory
+import Network
 import Platform
 
 /// The kernel of one sandbox: the root of its object graph. Everything in it is touched only with the lock of its
@@ -28,8 +29,7 @@ package final class Kernel {
   var servedTask: Task?
 
   let futexes = FutexTable()
-  /// Files that wait in sockets.
-  let passedFiles = PassedFiles()
+  let network = NetworkStack()
 
   // Processes
   var tasks: [Int32: Task] = [:]

@@ -86,7 +86,7 @@ package struct FileMode: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
 }
 
 /// `struct stat` of x86-64 (stat(2)).
-package struct Stat: BitwiseCopyable, Sendable {
+public struct Stat: BitwiseCopyable, Sendable {
   package var device: UInt64 = 0
   package var inode: UInt64 = 0
   package var links: UInt64 = 1

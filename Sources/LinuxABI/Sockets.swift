@@ -1,65 +1,45 @@
-/// `struct msghdr` of recvmsg(2) on x86-64.
-package struct MessageHeader: BitwiseCopyable, Sendable {
-  package var name: UInt64 = 0
-  package var nameLength: UInt32 = 0
-  private var padding: UInt32 = 0
-  package var vectors: UInt64 = 0
-  package var vectorCount: UInt64 = 0
-  package var control: UInt64 = 0
-  package var controlLength: UInt64 = 0
-  package var flags: UInt32 = 0
-  private var padding2: UInt32 = 0
-  package init() {}
+/// `AF_*` of socket(2), which are the `PF_*` as well.
+package struct AddressFamily: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
+  package let rawValue: UInt16
+  package init(rawValue: UInt16) { self.rawValue = rawValue }
+  package static let unspecified = AddressFamily(rawValue: 0)
+  package static let unix = AddressFamily(rawValue: 1)
+  package static let inet = AddressFamily(rawValue: 2)
+  package static let inet6 = AddressFamily(rawValue: 10)
+  package static let netlink = AddressFamily(rawValue: 16)
+  package static let packet = AddressFamily(rawValue: 17)
 }
 
-/// `struct cmsghdr` of cmsg(3).
-package struct ControlHeader: BitwiseCopyable, Sendable {
-  package var length: UInt64 = 0
-  package var level: Int32 = 0
-  package var type: Int32 = 0
-  package init() {}
-  package init(length: UInt64, level: Int32, type: Int32) {
-    self.length = length
-    self.level = level
-    self.type = type
-  }
-  /// `SOL_SOCKET`.
-  package static let socketLevel: Int32 = 1
-  /// `SCM_RIGHTS`.
-  package static let rights: Int32 = 1
-  /// `SCM_CREDENTIALS`.
-  package static let credentials: Int32 = 2
+/// `SOCK_*` of socket(2).
+package enum SocketType: Int32, Sendable {
+  case stream = 1
+  case datagram = 2
+  case raw = 3
+  case reliableDatagram = 4
+  case sequencedPacket = 5
+  case packet = 10
+
+  /// The bits of the argument that are the type; the rest are flags.
+  package static let mask: UInt32 = 0xf
+  /// `SOCK_MAX`: from here on, types are `EINVAL` for every family.
+  package static let end: Int32 = 11
+
+  /// One receive gives what one send sent, and no more.
+  package var keepsBorders: Bool { self != .stream }
+  /// Sockets of the type listen and accept.
+  package var isConnectionOriented: Bool { self == .stream || self == .sequencedPacket }
 }
 
-/// `MSG_*` of recv(2) and send(2).
-public struct MessageFlags: OptionSet, Sendable, BitwiseCopyable {
-  public let rawValue: UInt32
-  public init(rawValue: UInt32) { self.rawValue = rawValue }
-  public static let outOfBand = MessageFlags(rawValue: 0x1)
-  public static let peek = MessageFlags(rawValue: 0x2)
-  public static let controlTruncated = MessageFlags(rawValue: 0x8)
-  public static let truncated = MessageFlags(rawValue: 0x20)
-  public static let dontWait = MessageFlags(rawValue: 0x40)
-  public static let endOfRecord = MessageFlags(rawValue: 0x80)
-  public static let waitAll = MessageFlags(rawValue: 0x100)
-  public static let noSignal = MessageFlags(rawValue: 0x4000)
-  public static let closeOnExec = MessageFlags(rawValue: 0x4000_0000)
+/// `SHUT_*` of shutdown(2).
+package enum ShutdownHow: Int32, Sendable {
+  case reading = 0
+  case writing = 1
+  case both = 2
+  package var endsReading: Bool { self != .writing }
+  package var endsWriting: Bool { self != .reading }
 }
 
-/// `SO_*` of socket(7).
-public enum SocketOption: Int32, Sendable {
-  case type = 3
-  case error = 4
-  case sendBuffer = 7
-  case receiveBuffer = 8
-  case passCredentials = 16
-  case peerCredentials = 17
-  case acceptsConnections = 30
-  case protocolNumber = 38
-  case domain = 39
-}
-
-/// `struct ucred` of unix(7).
+/// `struct ucred` of unix(7): a process and whom it acts for.
 package struct SocketCredentials: BitwiseCopyable, Sendable, Equatable {
   package var process: Int32
   package var uid: UInt32
@@ -69,4 +49,6 @@ package struct SocketCredentials: BitwiseCopyable, Sendable, Equatable {
     self.uid = uid
     self.gid = gid
   }
+  /// What `SO_PEERCRED` says where there is no peer.
+  package static let none = SocketCredentials(process: 0, uid: .max, gid: .max)
 }

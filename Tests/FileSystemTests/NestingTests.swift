@@ -58,21 +58,4 @@ import Testing
     #expect(try tree.resolve("/d") == first)
     #expect(innermost == nil)
   }
-
-  /// Sockets in messages of sockets: Linux has a limit, for the same reason.
-  @Test func sockets() throws {
-    let sender = SocketCredentials(process: 1, uid: 0, gid: 0)
-    func makePair() -> (PairSocket, PairSocket) { PairSocket.makePair(.stream, flags: [], owner: sender) }
-    var passed = makePair()
-    for level in 1...5 {
-      let next = makePair()
-      var byte = IOBuffer(bytes: [1])
-      if level <= 4 {
-        #expect(try next.0.send(&byte, files: [passed.1], sender: sender) == 1)
-      } else {
-        #expect(throws: Errno.tooManyReferences) { try next.0.send(&byte, files: [passed.1], sender: sender) }
-      }
-      passed = next
-    }
-  }
 }

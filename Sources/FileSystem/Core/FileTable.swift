@@ -106,7 +106,7 @@ package final class FileTable {
   }
 
   /// One reference to a description is gone: a descriptor, or a place in a message (unix(7), `SCM_RIGHTS`).
-  static func letGo(_ file: OpenFile) {
+  package static func letGo(_ file: OpenFile) {
     // Sockets may wait in sockets, deeper than a stack.
     var pending = [file]
     while let file = pending.popLast() {

@@ -5,7 +5,9 @@ import Memory
 /// last descriptor goes.
 ///
 /// No operation blocks: it throws `.wouldBlock`, and `waitQueue` tells when to try again.
-package class OpenFile {
+///
+/// What other targets' kinds of files override is `open`, which Swift demands for that; the rest is the package's.
+open class OpenFile {
   /// Status flags; the access mode never changes, fcntl(2) `F_SETFL` changes the rest.
   package final var flags: OpenFlags
   /// The file offset, for files that have one.
@@ -27,7 +29,7 @@ package class OpenFile {
   }
 
   /// One more descriptor, or place in a message, refers to this description.
-  final func retainDescriptor() {
+  package final func retainDescriptor() {
     if descriptorCount == 0 { writtenInode?.writers += 1 }
     descriptorCount += 1
   }
@@ -48,22 +50,22 @@ package class OpenFile {
   /// The inode, for fstat(2), mmap(2) and locks.
   package var inode: Inode? { location?.dentry.inode }
   /// `/proc/PID/fd/N` of files without a path: `pipe:[7]`, `anon_inode:[eventpoll]`.
-  package var description: String { location?.path ?? "anon_inode:[unknown]" }
-  package func attributes() throws(Errno) -> Stat {
+  open var description: String { location?.path ?? "anon_inode:[unknown]" }
+  open func attributes() throws(Errno) -> Stat {
     guard let inode else { throw .badFileDescriptor }
     return try inode.attributes()
   }
 
   /// Reads at the position (and moves it), or at `offset` (pread(2); `ESPIPE` where there is none).
-  package func read(into buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int { throw .invalidArgument }
+  open func read(into buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int { throw .invalidArgument }
   /// Writes at the position, at the end with `O_APPEND`, or at `offset`.
-  package func write(from buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int { throw .invalidArgument }
+  open func write(from buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int { throw .invalidArgument }
   /// Moves the position (lseek(2), including `SEEK_DATA` and `SEEK_HOLE`).
   package func seek(to offset: Int64, whence: Whence) throws(Errno) -> UInt64 { throw .illegalSeek }
   /// Directory entries from the position on, until `emit` returns false. The position becomes `entry.next`.
   package func readDirectory(_ emit: (DirectoryEntry) -> Bool) throws(Errno) { throw .notDirectory }
   /// Device control. - Throws: `ENOTTY` where the request isn't known.
-  package func control(_ request: UInt32, argument: UInt64, memory: AddressSpace) throws(Errno) -> Int {
+  open func control(_ request: UInt32, argument: UInt64, memory: AddressSpace) throws(Errno) -> Int {
     throw .inappropriateIOCTLForDevice
   }
   /// Changes attributes of the open file (fchmod(2), fchown(2), futimens(3)). Permission checks were made.
@@ -75,7 +77,7 @@ package class OpenFile {
   package func allocate(mode: AllocationMode, offset: UInt64, length: UInt64) throws(Errno) { throw .notSupported }
   package func sync(dataOnly: Bool) throws(Errno) { throw .invalidArgument }
   /// A blocking write(2) goes on until everything is written (pipes, sockets, terminals).
-  package var writesFully: Bool { false }
+  open var writesFully: Bool { false }
   /// The pipe behind a pipe or FIFO (splice(2), `F_SETPIPE_SZ`).
   package var pipe: Pipe? { nil }
   /// The terminal behind this file.
@@ -91,9 +93,9 @@ package class OpenFile {
   package func seals() throws(Errno) -> FileSeals { throw .invalidArgument }
   package func addSeals(_ seals: FileSeals) throws(Errno) { throw .invalidArgument }
   /// What can be done now without blocking (poll(2)).
-  package func readiness() -> PollEvents { [.readable, .writable] }
+  open func readiness() -> PollEvents { [.readable, .writable] }
   /// Woken when `readiness` may have changed; nil for files that never block.
-  package var waitQueue: WaitQueue? { nil }
+  open var waitQueue: WaitQueue? { nil }
   /// The file can keep a program waiting: regular files may have a wait queue for the host's page cache, but are always
   /// ready for poll(2), unfit for epoll(7), and know no `O_NONBLOCK`.
   package final var isPollable: Bool {
@@ -105,9 +107,9 @@ package class OpenFile {
   /// What mmap(2) maps. - Throws: `ENODEV` where the file can't be mapped.
   package func mappable() throws(Errno) -> any MappableObject { throw .operationNotSupportedByDevice }
   /// The last descriptor is gone.
-  package func close() {}
+  open func close() {}
   /// The files that were on their way to a file that is closed now (unix(7), `SCM_RIGHTS`).
-  package func takeUnreceivedFiles() -> [OpenFile] { [] }
+  open func takeUnreceivedFiles() -> [OpenFile] { [] }
   /// A descriptor of one task is closed (flush of record locks is done by the caller).
   package func flush() {}
 }

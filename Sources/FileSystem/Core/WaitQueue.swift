@@ -11,7 +11,7 @@ package protocol Waiter: AnyObject {
 /// The waiters of one object (wait queues of Linux). All calls are made with the kernel lock held.
 ///
 /// A waiter must tolerate spurious wake-ups: it tries again and waits again.
-package final class WaitQueue {
+public final class WaitQueue {
   private struct Entry {
     let waiter: any Waiter
     let events: PollEvents

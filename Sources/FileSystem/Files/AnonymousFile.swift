@@ -2,9 +2,9 @@ import LinuxABI
 import Synchronization
 
 /// Inode numbers of files that have no path: pipes, event files, sockets.
-enum AnonymousInode {
+package enum AnonymousInode {
   private static let last = Atomic<UInt64>(1)
-  static func next() -> UInt64 { last.add(1, ordering: .relaxed).newValue }
+  package static func next() -> UInt64 { last.add(1, ordering: .relaxed).newValue }
 }
 
 /// An open file without a name in any file system that is shown as `anon_inode:[kind]` (eventfd, epoll, timerfd …).

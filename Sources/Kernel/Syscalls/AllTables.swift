@@ -14,6 +14,7 @@ extension Syscalls {
       epollTable,
       spliceTable,
       socketTable,
+      messageTable,
       openTable,
       statTable,
       directoryTable,

@@ -1,4 +1,4 @@
-// Descriptors: socket pairs, moving bytes between files, control of descriptors, FIFOs, and files seen through /proc.
+// Descriptors: moving bytes between files, control of descriptors, FIFOs, and files seen through /proc.
 
 #define _GNU_SOURCE 1
 #include <fcntl.h>
@@ -26,87 +26,6 @@ static void show_events(const char *what, int fd) {
   struct pollfd entry = {fd, POLLIN | POLLOUT | POLLRDHUP, 0};
   CHECK(poll(&entry, 1, 0) >= 0);
   printf("%s: %#x\n", what, (unsigned)entry.revents);
-}
-
-static void streams(void) {
-  int ends[2];
-  CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-  show("first", write(ends[0], "hello", 5));
-  show("second", write(ends[0], "world", 5));
-  show("both", read(ends[1], buffer, 64));
-  show("nothing", recv(ends[1], buffer, 1, MSG_DONTWAIT));
-  show_events("idle", ends[1]);
-  show("shut", shutdown(ends[0], SHUT_WR));
-  show_events("half closed", ends[1]);
-  show("end", read(ends[1], buffer, 64));
-  show("back", write(ends[1], "q", 1));
-  show("arrived", read(ends[0], buffer, 3));
-  show("after shutdown", send(ends[0], "a", 1, MSG_NOSIGNAL));
-  CHECK(write(ends[1], "unread", 6) == 6);
-  close(ends[0]);
-  show_events("closed with unread bytes", ends[1]);
-  show("reset", read(ends[1], buffer, 4));
-  show("then the end", read(ends[1], buffer, 4));
-  show("no peer", send(ends[1], "a", 1, MSG_NOSIGNAL));
-  close(ends[1]);
-
-  CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-  int type;
-  socklen_t size = sizeof type;
-  CHECK(getsockopt(ends[0], SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM);
-  struct ucred owner;
-  size = sizeof owner;
-  CHECK(getsockopt(ends[0], SOL_SOCKET, SO_PEERCRED, &owner, &size) == 0 && owner.pid == getpid());
-  static char large[1 << 20];
-  const pid_t writer = fork();
-  if (writer == 0) _exit(write(ends[1], large, sizeof large) == sizeof large ? 0 : 1);
-  show("all", recv(ends[0], large, sizeof large, MSG_WAITALL));
-  printf("writer: %d\n", guest_wait(writer));
-}
-
-static void packets(void) {
-  int ends[2];
-  CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
-  CHECK(write(ends[0], "12345", 5) == 5 && write(ends[0], "67", 2) == 2);
-  show("short", read(ends[1], buffer, 2));
-  show("next", read(ends[1], buffer, 9));
-  show("none", read(ends[1], buffer, 9));
-  CHECK(write(ends[0], "peek me", 7) == 7);
-  show("peeked", recv(ends[1], buffer, 3, MSG_PEEK | MSG_TRUNC));
-  show("taken", recv(ends[1], buffer, 3, MSG_TRUNC));
-  close(ends[0]);
-  show("end", read(ends[1], buffer, 3));
-  CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) == 0);
-  show("empty sent", send(ends[0], "", 0, 0));
-  show("empty received", recv(ends[1], buffer, 5, 0));
-  close(ends[1]);
-  show("gone", send(ends[0], "a", 1, 0));
-  show("not a socket", recv(0, buffer, 1, MSG_DONTWAIT));
-}
-
-static void passed_files(void) {
-  int ends[2], pipe_ends[2];
-  CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && pipe(pipe_ends) == 0);
-  char byte = 'x', control[CMSG_SPACE(sizeof(int))] = {0};
-  struct iovec vector = {&byte, 1};
-  struct msghdr message = {
-      .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-  *header = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
-  memcpy(CMSG_DATA(header), &pipe_ends[1], sizeof(int));
-  show("sent", sendmsg(ends[0], &message, 0));
-  close(pipe_ends[1]);
-  memset(control, 0, sizeof control);
-  message.msg_controllen = sizeof control;
-  show("received", recvmsg(ends[1], &message, MSG_CMSG_CLOEXEC));
-  printf("control: %zu, flags %#x\n", (size_t)message.msg_controllen, (unsigned)message.msg_flags);
-  int fd;
-  memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
-  show("close on exec", fcntl(fd, F_GETFD));
-  show("through it", write(fd, "abc", 3));
-  close(fd);
-  show("read", read(pipe_ends[0], buffer, 64));
-  show("end", read(pipe_ends[0], buffer, 64));
 }
 
 static void splices(void) {
@@ -229,9 +148,8 @@ static void descriptor_links(void) {
 
 int main(int argc, char **argv) {
   static const struct guest_case cases[] = {
-      {"streams", streams},   {"packets", packets}, {"passed files", passed_files},
-      {"splices", splices},   {"controls", controls}, {"fifos", fifos},
-      {"descriptor links", descriptor_links}, {NULL, NULL},
+      {"splices", splices}, {"controls", controls}, {"fifos", fifos}, {"descriptor links", descriptor_links},
+      {NULL, NULL},
   };
   return guest_main(argc, argv, cases);
 }

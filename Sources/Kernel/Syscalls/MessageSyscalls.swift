@@ -1,0 +1,172 @@
+import FileSystem
+import LinuxABI
+import Memory
+import Network
+
+/// Messages of sockets (send(2), recv(2), cmsg(3)).
+extension Syscalls {
+  static let messageTable: [SyscallEntry] = [
+    .init(.sendto, sendto, [.fd, .bytes(count: 2), .uint, .hex, .pointer, .uint]),
+    .init(.recvfrom, recvfrom, [.fd, .resultBytes, .uint, .hex, .pointer, .pointer]),
+    .init(.sendmsg, sendmsg, [.fd, .pointer, .hex]),
+    .init(.recvmsg, recvmsg, [.fd, .pointer, .hex]),
+  ]
+
+  // MARK: Sending
+
+  /// sendto(2).
+  static func sendto(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    let socket = try task.socket(a.int(0))
+    var message = OutgoingMessage(sender: task.socketCredentials)
+    message.flags = MessageFlags(rawValue: a.uint(3))
+    if a[4] != 0, a.int(5) != 0 {
+      message.destination = (try task.socketAddress(a[4], size: a.int(5)), task.socketCaller)
+    }
+    let source = Task.GuestBuffer.single(address: a[1], count: try Task.transferCount(a[2]))
+    return try send(task, socket, source, message)
+  }
+
+  /// sendmsg(2).
+  static func sendmsg(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    let socket = try task.socket(a.int(0))
+    let header = try task.memory.readValue(a[1], as: MessageHeader.self)
+    var message = OutgoingMessage(sender: task.socketCredentials)
+    message.flags = MessageFlags(rawValue: a.uint(2))
+    if header.name != 0, header.nameLength != 0 {
+      let size = Int32(clamping: header.nameLength)
+      message.destination = (try task.socketAddress(header.name, size: size), task.socketCaller)
+    }
+    try task.readControl(header, into: &message)
+    return try send(task, socket, try task.readVector(header.vectors, count: header.vectorCount), message)
+  }
+
+  private static func send(
+    _ task: Task, _ socket: Socket, _ source: Task.GuestBuffer, _ message: OutgoingMessage
+  ) throws(Errno) -> Int {
+    var buffer = try task.resolve(source, for: .read)
+    buffer.advance(task.retry.transferred)
+    var message = message
+    while true {
+      // What comes with the bytes goes with the first of them.
+      if task.retry.transferred > 0 {
+        message.files = []
+        message.control = []
+      }
+      do throws(Errno) {
+        task.retry.transferred += try socket.send(&buffer, message)
+      } catch {
+        var outcome = error
+        if error == .brokenPipe, !message.flags.contains(.noSignal) {
+          outcome = task.outcome(of: error, socket, .writable)
+        }
+        if error == .wouldBlock, !message.flags.contains(.dontWait) { outcome = task.waitError(socket, .writable) }
+        if outcome == .parked || task.retry.transferred == 0 { throw outcome }
+        return task.retry.transferred
+      }
+      if buffer.remaining == 0 || !socket.writesFully { return task.retry.transferred }
+    }
+  }
+
+  // MARK: Receiving
+
+  /// recvfrom(2).
+  static func recvfrom(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    let socket = try task.socket(a.int(0))
+    let target = Task.GuestBuffer.single(address: a[1], count: try Task.transferCount(a[2]))
+    let received = try receive(task, socket, target, MessageFlags(rawValue: a.uint(3)))
+    PassedFiles.drop(received.files)
+    if a[4] != 0 { try task.write(received.source, to: a[4], sizeAt: a[5]) }
+    return received.count
+  }
+
+  /// recvmsg(2).
+  static func recvmsg(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+    let socket = try task.socket(a.int(0))
+    let flags = MessageFlags(rawValue: a.uint(2))
+    var header = try task.memory.readValue(a[1], as: MessageHeader.self)
+    let target = try task.readVector(header.vectors, count: header.vectorCount)
+    let received = try receive(task, socket, target, flags)
+    defer { PassedFiles.drop(received.files) }
+    if header.name != 0 {
+      let name = received.source?.bytes ?? []
+      try task.memory.write(header.name, Array(name.prefix(Int(header.nameLength))))
+      header.nameLength = UInt32(name.count)
+    }
+    let control = task.control(
+      of: received, capacity: header.control == 0 ? 0 : Int(clamping: header.controlLength),
+      closeOnExec: flags.contains(.closeOnExec))
+    try task.memory.write(header.control, control.bytes)
+    header.controlLength = UInt64(control.bytes.count)
+    var shown = received.flags.union(flags.intersection(.closeOnExec))
+    if control.isTruncated { shown.insert(.controlTruncated) }
+    header.flags = shown.rawValue
+    try task.memory.writeValue(a[1], header)
+    return received.count
+  }
+
+  private static func receive(
+    _ task: Task, _ socket: Socket, _ target: Task.GuestBuffer, _ flags: MessageFlags
+  ) throws(Errno) -> ReceivedMessage {
+    var buffer = try task.resolve(target, for: .write)
+    buffer.advance(task.retry.transferred)
+    do throws(Errno) {
+      var received = try socket.receive(into: &buffer, flags)
+      // MSG_WAITALL: what came so far is counted, and the rest is waited for.
+      let isPart =
+        flags.contains(.waitAll) && socket.type == .stream && !flags.contains(.peek) && received.files.isEmpty
+      if isPart, received.count > 0, buffer.remaining > 0, !flags.contains(.dontWait) {
+        task.retry.transferred += received.count
+        let error = task.waitError(socket, .readable)
+        if error == .parked { throw error }
+        received.count = 0
+      }
+      received.count += task.retry.transferred
+      return received
+    } catch {
+      guard error == .wouldBlock, !flags.contains(.dontWait) else { throw error }
+      let outcome = task.waitError(socket, .readable)
+      guard outcome != .parked, task.retry.transferred > 0 else { throw outcome }
+      return ReceivedMessage(count: task.retry.transferred)
+    }
+  }
+}
+
+/// Control messages as sockets take and give them: open files in place of descriptors.
+extension Task {
+  /// `net.core.optmem_max`.
+  private static let maximumControlSize: UInt64 = 20480
+  /// `SCM_MAX_FD`: files in one message.
+  private static let maximumPassedFiles = 253
+
+  /// Reads what a message carries beside its bytes. - Throws: `ENOBUFS`, `EINVAL`, `EBADF`, `EPERM`.
+  fileprivate func readControl(_ header: MessageHeader, into message: inout OutgoingMessage) throws(Errno) {
+    guard header.control != 0, header.controlLength > 0 else { return }
+    guard header.controlLength <= Task.maximumControlSize else { throw .noBufferSpace }
+    let bytes = try memory.readArray(header.control, count: Int(header.controlLength), as: UInt8.self)
+    for entry in try ControlMessage.decode(bytes) {
+      switch entry {
+      case .rights(let descriptors):
+        guard descriptors.count + message.files.count <= Task.maximumPassedFiles else { throw .invalidArgument }
+        for descriptor in descriptors { message.files.append(try files.file(descriptor)) }
+      case .credentials(let claimed):
+        guard claimed == message.sender || credentials.has(.sysAdmin) else { throw .notPermitted }
+      case .other: message.control.append(entry)
+      }
+    }
+  }
+
+  /// The control buffer that a received message fills, with new descriptors for its files.
+  fileprivate func control(of received: ReceivedMessage, capacity: Int, closeOnExec: Bool) -> ControlBuffer {
+    var buffer = ControlBuffer(capacity: capacity)
+    if let credentials = received.credentials { buffer.append(.credentials(credentials)) }
+    for entry in received.control { buffer.append(entry) }
+    var descriptors: [Int32] = []
+    for file in received.files.prefix(buffer.descriptorRoom) {
+      guard let descriptor = try? addFile(file, closeOnExec: closeOnExec) else { break }
+      descriptors.append(descriptor)
+    }
+    if !descriptors.isEmpty { buffer.append(.rights(descriptors)) }
+    if descriptors.count < received.files.count { buffer.isTruncated = true }
+    return buffer
+  }
+}

@@ -8,7 +8,6 @@ let staticExecutable: [LinkerSetting] = [.unsafeFlags(["-static-executable"])]
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
-let ordered: Target.Dependency = .product(name: "OrderedCollections", package: "swift-collections")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
@@ -30,7 +29,8 @@ let package = Package(
     .target(name: "Host", dependencies: ["CStub", "LinuxABI", system], swiftSettings: strict),
     .target(name: "Platform", dependencies: ["Host", "CStub", deque], swiftSettings: strict),
     .target(name: "Memory", dependencies: ["Platform", "Host"], swiftSettings: strict),
-    .target(name: "FileSystem", dependencies: ["Memory", "Host", deque, ordered], swiftSettings: strict),
+    .target(
+      name: "FileSystem", dependencies: ["Memory", "Host", "Platform", "LinuxABI", deque], swiftSettings: strict),
     .target(name: "Network", dependencies: ["FileSystem", "Memory", "LinuxABI", deque], swiftSettings: strict),
     .target(
       name: "Kernel", dependencies: ["Network", "FileSystem", "Memory", "Platform", "LinuxABI", deque, heap],

@@ -46,12 +46,6 @@ import LinuxABI
   }
   /// The most that was seen in use.
   package var peakBytes: UInt64 { UInt64(max(peakPages, measuredPages)) << 12 }
-  /// Bytes that can still be given to guests.
-  package var availableBytes: UInt64 {
-    measure()
-    // Dirty runs may have holes, which hold nothing.
-    return UInt64(min(limitPages, max(0, limitPages - measuredPages + pool.dirtyPages))) << 12
-  }
   /// Frames that have references, in bytes. Zero once every address space and store is gone and confirmed.
   package var referencedBytes: UInt64 { UInt64(handedPages) << 12 }
 

@@ -1,3 +1,10 @@
+// The target Network: the sockets of a sandbox, as open files.
+//
+// It uses FileSystem (open files, wait queues, the path walk), Memory and LinuxABI, and knows nothing of tasks and
+// system calls. What must hold: nothing blocks (see `Socket`); a socket in this sandbox is joined to another object to
+// object; whatever waits in a socket is bounded; files that wait in one are let go of by `FileTable.letGo`, not by
+// recursion.
+
 import FileSystem
 import LinuxABI
 

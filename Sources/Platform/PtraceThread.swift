@@ -102,12 +102,12 @@ import Synchronization
       let info = try Host.traceSignal(id)
       if info.code <= 0 { return .preempted }
       if signal == 31 {
-        guard SignalFrame.isVsyscall(info.address) else { return .preempted }
+        guard HostSignalFrame.isVsyscall(info.address) else { return .preempted }
         registers.rip = info.address
         registers.rsp = registers.rsp &- 8
         return .vsyscall
       }
-      if signal == 11, SignalFrame.isVsyscall(registers.rip) { return .vsyscall }
+      if signal == 11, HostSignalFrame.isVsyscall(registers.rip) { return .vsyscall }
       return .fault(fault(signal, info))
     default:
       return nil

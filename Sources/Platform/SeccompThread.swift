@@ -7,14 +7,14 @@ import Synchronization
 @safe final class SeccompThread: GuestThread, @unchecked Sendable {
   private let process: StubProcess
   private let host: HostThread
-  private var frame: SignalFrame
+  private var frame: HostSignalFrame
   var registers: Registers
 
   init(process: StubProcess, host: HostThread, registers: Registers, parent: SeccompThread?) {
     self.process = process
     self.host = host
     self.registers = registers
-    frame = SignalFrame(
+    frame = HostSignalFrame(
       in: host.context, extendedState: parent.flatMap { $0.frame.extendedState(in: $0.host.context) })
   }
 
@@ -34,7 +34,7 @@ import Synchronization
     guard trapped else { return .died(reason: process.deathReason) }
     host.noteTrap()
     if host.id.load(ordering: .relaxed) == 0 { host.learnID(process: process.hostPID) }
-    guard let frame = SignalFrame(reportedAt: context.header(STUB_HEADER_FRAME), in: context) else {
+    guard let frame = HostSignalFrame(reportedAt: context.header(STUB_HEADER_FRAME), in: context) else {
       process.die(.protocolViolation)
       return .died(reason: process.deathReason)
     }
@@ -117,10 +117,10 @@ import Synchronization
   func extendedState() -> [UInt8] { frame.extendedState(in: host.context) ?? ExtendedState.initial }
 
   func setExtendedState(_ area: [UInt8]) throws(Errno) {
-    frame = SignalFrame(in: host.context, extendedState: try ExtendedState.sanitized(area))
+    frame = HostSignalFrame(in: host.context, extendedState: try ExtendedState.sanitized(area))
   }
 
-  func resetExtendedState() { frame = SignalFrame(in: host.context, extendedState: nil) }
+  func resetExtendedState() { frame = HostSignalFrame(in: host.context, extendedState: nil) }
 
   func exit() { process.giveBack(host) }
 }

@@ -4,7 +4,7 @@ import LinuxABI
 
 /// A signal frame in a context: `ucontext_t`, `siginfo_t` behind it, and perhaps the extended state elsewhere
 /// (the kernel's `struct rt_sigframe`). Offsets are relative to the context and have been checked.
-struct SignalFrame: Sendable {
+struct HostSignalFrame: Sendable {
   /// Offset of the `ucontext_t`.
   let offset: Int
 
@@ -43,7 +43,7 @@ struct SignalFrame: Sendable {
       context.write(extendedState, at: end)
     }
     offset = (end - Field.end - 64) & ~63
-    context.store(SignalFrame.flags, at: offset + Field.flags)
+    context.store(HostSignalFrame.flags, at: offset + Field.flags)
     context.store(UInt64(0), at: offset + Field.link)
     context.store(context.address, at: offset + Field.stack)
     context.store(UInt64(0), at: offset + Field.stack + 8)
@@ -91,7 +91,7 @@ struct SignalFrame: Sendable {
       registers.rcx, registers.rsp, registers.rip, registers.rflags & 0x24_4dd5 | 0x202
     )
     context.store(block, at: offset + Field.registers)
-    context.store(SignalFrame.selectors, at: offset + Field.selectors)
+    context.store(HostSignalFrame.selectors, at: offset + Field.selectors)
     context.setHeader(STUB_HEADER_FRAME, to: context.address + UInt64(offset))
     context.setHeader(STUB_HEADER_FS_BASE, to: registers.fsBase & 0x7fff_ffff_ffff)
     context.setHeader(STUB_HEADER_GS_BASE, to: registers.gsBase & 0x7fff_ffff_ffff)
@@ -109,7 +109,7 @@ struct SignalFrame: Sendable {
       let number: UInt32 = context.load(offset + Field.siginfo + 24)
       let architecture: UInt32 = context.load(offset + Field.siginfo + 28)
       if architecture != 0xc000_003e || number & 0x4000_0000 != 0 { return .foreignSyscall }
-      if SignalFrame.isVsyscall(address) {
+      if HostSignalFrame.isVsyscall(address) {
         // The host has already emulated the return.
         registers.rip = address
         registers.rsp = registers.rsp &- 8
@@ -118,7 +118,7 @@ struct SignalFrame: Sendable {
       return .syscall
     case 4, 5, 7, 8, 11:
       if code <= 0 { return .preempted }  // sent by a process, not by the processor
-      if signal == 11, SignalFrame.isVsyscall(registers.rip) { return .vsyscall }
+      if signal == 11, HostSignalFrame.isVsyscall(registers.rip) { return .vsyscall }
       let trapNumber: UInt64 = context.load(offset + Field.trapNumber)
       return .fault(
         Fault(

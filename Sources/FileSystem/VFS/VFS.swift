@@ -1,3 +1,11 @@
+// The target FileSystem: paths, mounts, inodes and open files of a sandbox, and all kinds of files but sockets and
+// those of `/proc`.
+//
+// It uses Memory (guest memory, frames), LinuxABI, and of the host what HostFS and HostStream open; everything else it
+// gets through `KernelServices`. It knows nothing of tasks and system calls. What must hold: all calls are made with the
+// kernel lock held; none blocks, but throws `.wouldBlock` and wakes a `WaitQueue`; permissions are checked by `VFS` and
+// the path walk, never by inodes; what guests nest is not released by recursion.
+
 import LinuxABI
 
 /// The tree of mounts that guests see, and the operations on paths in it.

@@ -112,6 +112,10 @@ package.targets += [
   hostileGuest("victim", path: "Victim"),
   hostileGuest("wakeups", path: "Wakeups"),
   hostileGuest("watch", path: "Watch"),
+  hostileGuest("words", path: "Words"),
+  .executableTarget(
+    name: "confined", dependencies: ["Host", "CStub", "LinuxABI"], path: "Tests/Confined", swiftSettings: strict),
+  .testTarget(name: "HostTests", dependencies: ["Host"], swiftSettings: strict),
   .testTarget(name: "ConformanceTests", swiftSettings: strict),
   .executableTarget(name: "benchmark-program", path: "Benchmarks/Program", linkerSettings: staticProgram),
   .executableTarget(

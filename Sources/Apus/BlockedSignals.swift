@@ -3,17 +3,23 @@ import LinuxABI
 
 /// Blocks signals in the calling thread, and so in all threads that it starts from then on, until `restore`.
 ///
-/// Those that go on to guests must not end Apus itself before the kernel reads them; SIGPIPE and SIGTTOU would end or
-/// stop Apus in the middle of a guest's call.
+/// Those that go on to guests must not end Apus itself before the kernel reads them; SIGPIPE, SIGXFSZ and SIGTTOU would
+/// end or stop Apus in the middle of a guest's call, which gets an error instead (EPIPE, EFBIG).
 struct BlockedSignals {
+  private static let forwarded = SignalSet(
+    signals: Signal.hup, Signal.int, Signal.quit, Signal.term, Signal.usr1, Signal.usr2, Signal.winch, Signal.tstp)
+  private static let ofCalls = SignalSet(signals: Signal.pipe, Signal.xfsz, Signal.ttou)
   private let oldMask: SignalSet
 
-  init() {
-    let signals = SignalSet(
-      signals: Signal.hup, Signal.int, Signal.quit, Signal.term, Signal.usr1, Signal.usr2, Signal.winch, Signal.pipe,
-      Signal.ttou, Signal.tstp)
+  /// - Parameter forwarded: also those that are passed on to guests.
+  init(forwarded: Bool) {
+    let signals = forwarded ? BlockedSignals.ofCalls.union(BlockedSignals.forwarded) : BlockedSignals.ofCalls
     oldMask = Host.setSignalMask(signals, blocking: true)
   }
 
-  func restore() { _ = Host.setSignalMask(oldMask, blocking: false) }
+  /// Unblocks them again. Those that calls of this thread sent to it are taken away before.
+  func restore() {
+    Host.discardSignals(BlockedSignals.ofCalls.subtracting(oldMask))
+    _ = Host.setSignalMask(oldMask, blocking: false)
+  }
 }

@@ -26,24 +26,38 @@ public final class Sandbox {
   /// - Throws: `SandboxError` where the program could not be started.
   public func run() throws(SandboxError) -> ExitStatus {
     let begin = Host.monotonicTime
-    let configuration = configuration
-    let signals = configuration.forwardsSignals ? BlockedSignals() : nil
-    defer { signals?.restore() }
+    var configuration = configuration
+    // Before anything is opened: no descriptor of Apus may get the number of a stream that is closed.
+    configuration.standardStreams = configuration.standardStreams.map { $0.flatMap { Host.isOpen($0) ? $0 : nil } }
+    _ = try SandboxConfiguration.callerStreams()
+    let signals = BlockedSignals(forwarded: configuration.forwardsSignals)
+    defer { signals.restore() }
     let terminal = SavedTerminal(configuration.standardStreams)
     defer { terminal?.restore() }
 
-    let physicalMemory = try attempt("cannot make \(configuration.memory >> 20) MiB of guest memory") {
-      () throws(Errno) in try PhysicalMemory(size: configuration.memory)
-    }
+    let physicalMemory = try Sandbox.makeMemory(configuration.memory)
+    // The host processes of guests, too, are made from here on.
+    if configuration.confinesProcess { try ProcessConfinement.limitFiles(configuration) }
     let platform = try Sandbox.startPlatform(configuration, physicalMemory.descriptor)
     defer { platform.shutdown() }
     let machine = try Sandbox.makeMachine(configuration, platform, physicalMemory)
+    if configuration.confinesProcess { try ProcessConfinement.filterCalls(platform) }
     let workers = try attempt("cannot start a thread", remedy: "check `ulimit -u`") { () throws(Errno) in
       try MachineThreads(machine, cpus: configuration.cpus)
     }
     machine.serveInterrupts()
     workers.join()
     return try finish(machine, platform, elapsed: Host.monotonicTime &- begin)
+  }
+
+  private static func makeMemory(_ size: UInt64) throws(SandboxError) -> sending PhysicalMemory {
+    do throws(Errno) {
+      return try PhysicalMemory(size: size)
+    } catch {
+      // Guest memory is a file without a name.
+      let remedy = error == .fileTooLarge ? "run it without a limit of file sizes (`ulimit -f`)" : nil
+      throw SandboxError("cannot make \(size >> 20) MiB of guest memory: \(error)", remedy: remedy)
+    }
   }
 
   private static func startPlatform(

@@ -44,6 +44,11 @@ public struct SandboxConfiguration: Sendable {
   /// Pass SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGWINCH that this process gets to the first guest process. They are
   /// blocked in the calling thread while the sandbox runs; other threads of the caller must block them too.
   public var forwardsSignals = false
+  /// Bind this process, for as long as it lives, to what Apus needs to run this sandbox: a filter of its system calls
+  /// (seccomp(2)), and of the files that it may open (Landlock). A guest that found a way into Apus would gain little.
+  /// The process can run no other sandbox then, execute no program and open no socket, so it is for programs that do
+  /// nothing else, as `apus run`. Hosts without these means are used as they are.
+  public var confinesProcess = false
   /// Told of what a user should know while the sandbox runs, such as a guest that was ended for want of memory.
   public var logger: Logger?
 

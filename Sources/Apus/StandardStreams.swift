@@ -9,8 +9,7 @@ struct StandardStreams {
   let terminal: Terminal?
 
   init(_ streams: [FileDescriptor?], services: any KernelServices) throws(SandboxError) {
-    let descriptor = streams.compactMap(\.self).first(where: SavedTerminal.isTerminal)
-    terminal = descriptor.map { Terminal(descriptor: $0) }
+    terminal = StandardStreams.terminal(streams.compactMap(\.self))
     for (number, stream) in streams.enumerated() {
       guard let stream else { continue }
       do throws(Errno) {
@@ -23,6 +22,36 @@ struct StandardStreams {
         throw SandboxError("cannot use descriptor \(stream.rawValue) as standard stream \(number): \(error)")
       }
     }
+  }
+}
+
+extension StandardStreams {
+  /// The first stream's terminal, with the rights of all streams that lead to it.
+  private static func terminal(_ streams: [FileDescriptor]) -> Terminal? {
+    guard let first = streams.first(where: SavedTerminal.isTerminal), let status = try? Host.status(first) else {
+      return nil
+    }
+    let modes = streams.filter { (try? Host.status($0).specialDevice) == status.specialDevice }
+      .compactMap { stream in (try? Host.Stream.statusFlags(of: stream)).map { (stream, $0) } }
+    let reads = modes.contains { $0.1.isReadable }
+    let writes = modes.contains { $0.1.isWritable }
+    let best = modes.first { $0.1.isReadable == reads && $0.1.isWritable == writes }?.0 ?? first
+    return Terminal(descriptor: best, access: reads && writes ? .readWrite : writes ? .writeOnly : [])
+  }
+}
+
+extension SandboxConfiguration {
+  /// This process's standard input, output and error; nil for each that is closed.
+  ///
+  /// A closed one is opened as `/dev/null` first: otherwise the next file that this process opens would get its number,
+  /// and be taken for the stream. So a program calls this before it opens anything.
+  public static func callerStreams() throws(SandboxError) -> [FileDescriptor?] {
+    let streams: [FileDescriptor?] = [.standardInput, .standardOutput, .standardError]
+    let open = streams.map { stream in stream.flatMap { Host.isOpen($0) ? $0 : nil } }
+    try attempt("cannot open /dev/null in place of a closed standard stream") { () throws(Errno) in
+      try Host.fillStandardDescriptors()
+    }
+    return open
   }
 }
 

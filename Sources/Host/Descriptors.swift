@@ -1,9 +1,36 @@
 import LinuxABI
 
 extension Host {
+  /// The first number that a descriptor of Apus may have. Those below belong to the caller's streams: one of Apus there
+  /// would be taken for a stream, and handed to a guest.
+  private static let firstOwnDescriptor = 3
+
+  /// What a host call returned that made a descriptor: one of Apus, moved out of the streams' way where it has to be.
+  static func descriptor(_ number: Int) throws(Errno) -> FileDescriptor {
+    let descriptor = FileDescriptor(rawValue: CInt(truncatingIfNeeded: number))
+    guard number < firstOwnDescriptor else { return descriptor }
+    defer { close(descriptor) }
+    return try duplicate(descriptor)
+  }
+
   /// Duplicates a descriptor, close-on-exec (fcntl(2), `F_DUPFD_CLOEXEC`).
   package static func duplicate(_ descriptor: FileDescriptor) throws(Errno) -> FileDescriptor {
-    FileDescriptor(rawValue: CInt(try call(.fcntl, Int(descriptor.rawValue), 1030, 3)))
+    FileDescriptor(
+      rawValue: CInt(
+        truncatingIfNeeded: try call(.fcntl, Int(descriptor.rawValue), 1030, firstOwnDescriptor)))
+  }
+
+  /// Tells whether a number is that of an open descriptor (fcntl(2), `F_GETFD`).
+  package static func isOpen(_ descriptor: FileDescriptor) -> Bool {
+    (try? call(.fcntl, Int(descriptor.rawValue), 1)) != nil
+  }
+
+  /// Opens `/dev/null` in place of each standard stream that is closed, so that nothing else gets its number.
+  package static func fillStandardDescriptors() throws(Errno) {
+    for number in 0..<firstOwnDescriptor where !isOpen(FileDescriptor(rawValue: CInt(number))) {
+      // The lowest free number is this one. AT_FDCWD, O_RDWR
+      try withPath(Array("/dev/null".utf8)) { (path) throws(Errno) in _ = try call(.openat, -100, path, 2, 0) }
+    }
   }
 
   /// Reads at an offset into an array (pread64(2)).

@@ -4,7 +4,7 @@ import LinuxABI
 extension Host {
   /// Makes an epoll instance (epoll_create1(2)).
   package static func makeEpoll() throws(Errno) -> FileDescriptor {
-    FileDescriptor(rawValue: CInt(try call(.epoll_create1, 0o2000000)))
+    try descriptor(try call(.epoll_create1, 0o2000000))
   }
 
   package static let epollAdd = 1
@@ -41,7 +41,7 @@ extension Host {
 
   /// Makes a non-blocking event counter (eventfd(2)).
   package static func makeEventCounter() throws(Errno) -> FileDescriptor {
-    FileDescriptor(rawValue: CInt(try call(.eventfd2, 0, 0o2004000)))
+    try descriptor(try call(.eventfd2, 0, 0o2004000))
   }
 
   /// Adds one to an event counter.

@@ -16,16 +16,13 @@ extension Host {
 
   /// Calls `body` with the address of a C string.
   @discardableResult
-  private static func withPath<R>(_ path: [UInt8], _ body: (Int) throws(Errno) -> R) throws(Errno) -> R {
+  static func withPath<R>(_ path: [UInt8], _ body: (Int) throws(Errno) -> R) throws(Errno) -> R {
     if path.contains(0) { throw .invalidArgument }
     let terminated = path + [0]
     return try unsafe terminated.withUnsafeBufferPointer { pointer throws(Errno) in
       try body(Int(bitPattern: pointer.baseAddress))
     }
   }
-
-  /// `AT_FDCWD`, for absolute paths.
-  package static let workingDirectory = FileDescriptor(rawValue: CInt(Constant.workingDirectory))
 
   private static func number(_ descriptor: FileDescriptor) -> Int { Int(descriptor.rawValue) }
 
@@ -48,7 +45,7 @@ extension Host {
     try withPath(path) { (pointer) throws(Errno) in
       let base = directory.map { number($0) } ?? Constant.workingDirectory
       let result = try call(.openat, base, pointer, Int(flags.union(.closeOnExec).rawValue), Int(mode))
-      return FileDescriptor(rawValue: CInt(result))
+      return try descriptor(result)
     }
   }
 
@@ -65,7 +62,7 @@ extension Host {
       let result = try unsafe withUnsafeMutablePointer(to: &how) { how throws(Errno) in
         try call(.openat2, number(directory), pointer, Int(bitPattern: how), 24)
       }
-      return FileDescriptor(rawValue: CInt(result))
+      return try descriptor(result)
     }
   }
 
@@ -118,8 +115,8 @@ extension Host {
         let file = try open(at: directory, name, [.path, .noFollow])
         defer { close(file) }
         if try status(file).mode & 0o170000 == FileMode.Kind.symbolicLink.rawValue { throw .notSupported }
-        try withPath(Array("/proc/self/fd/\(file.rawValue)".utf8)) { (link) throws(Errno) in
-          try call(.fchmodat, Constant.workingDirectory, link, Int(permissions))
+        try withPath(link(to: file)) { (link) throws(Errno) in
+          try call(.fchmodat, number(try processFileSystem()), link, Int(permissions))
         }
       }
     }

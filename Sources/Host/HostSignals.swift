@@ -12,7 +12,7 @@ extension Host {
   package static func makeSignalDescriptor(_ signals: SignalSet) throws(Errno) -> FileDescriptor {
     var mask = signals.rawValue
     return try unsafe withUnsafeMutablePointer(to: &mask) { pointer throws(Errno) in
-      FileDescriptor(rawValue: CInt(try call(.signalfd4, -1, Int(bitPattern: pointer), 8, 0o2004000)))
+      try descriptor(try call(.signalfd4, -1, Int(bitPattern: pointer), 8, 0o2004000))
     }
   }
 
@@ -25,6 +25,17 @@ extension Host {
     }
     guard count == 128 else { return nil }
     return HostSignal(number: words[0], isFromKernel: words[2] > 0)
+  }
+
+  /// Takes the pending ones of some blocked signals away from the calling thread (rt_sigtimedwait(2)).
+  package static func discardSignals(_ signals: SignalSet) {
+    var mask = signals.rawValue
+    var none = Timespec(nanoseconds: 0)
+    unsafe withUnsafeMutablePointer(to: &mask) { mask in
+      unsafe withUnsafeMutablePointer(to: &none) { none in
+        while (try? call(.rt_sigtimedwait, Int(bitPattern: mask), 0, Int(bitPattern: none), 8)) != nil {}
+      }
+    }
   }
 
   /// Stops this process as SIGTSTP does, until SIGCONT; returns at once where the process group is orphaned, for then

@@ -1,12 +1,13 @@
 import CStub
 import LinuxABI
+import Synchronization
 
 /// The host calls behind physical memory: a sparse memory file, its mapping in Apus, and file contents by position.
 package enum MemoryFile {
   /// Makes an empty memory file that is closed on exec (memfd_create(2)).
   package static func create(name: StaticString) throws(Errno) -> FileDescriptor {
     let number = unsafe try Host.call(.memfd_create, Int(bitPattern: name.utf8Start), 1)
-    return FileDescriptor(rawValue: CInt(truncatingIfNeeded: number))
+    return try Host.descriptor(number)
   }
 
   /// Sets the size (ftruncate(2)).
@@ -66,6 +67,20 @@ package enum MemoryFile {
     return UInt64(found)
   }
 
+  /// Maps the page of a file that holds an aligned word, for as long as `body` runs.
+  package static func withWord<Result>(
+    _ file: FileDescriptor, at offset: UInt64, _ body: (GuardedWord) throws(Errno) -> Result
+  ) throws(Errno) -> Result {
+    let page = offset & ~4095
+    let base = unsafe try map(file, offset: page, length: 4096)
+    defer { unsafe unmap(base, length: 4096) }
+    handler.withLock { _ in apus_catch_bus_errors() }
+    return try body(unsafe GuardedWord((base + Int(offset - page)).assumingMemoryBound(to: UInt32.self)))
+  }
+
+  /// The handler of SIGBUS belongs to the process.
+  private static let handler = Mutex(())
+
   /// Tells which pages of a mapped range are in memory: bit 0 of each byte (mincore(2)).
   package static func residency(
     of address: UnsafeMutableRawPointer, length: Int, into vector: UnsafeMutablePointer<UInt8>
@@ -123,12 +138,29 @@ package enum MemoryFile {
   /// Checks that the host lets the file be mapped, before a guest process is told to, which must not fail.
   /// - Throws: `EPERM` where the file system is mounted `noexec`, `ENODEV` where it does not do such mappings.
   package static func checkMapping(_ file: FileDescriptor, isShared: Bool, isExecutable: Bool) throws(Errno) {
-    let address = try Host.call(.mmap, 0, 4096, isExecutable ? 5 : 1, isShared ? 1 : 2, Int(file.rawValue), 0)
+    // Apus itself may not map it executable, so it asks whether ST_NOEXEC is set (statvfs(3)).
+    if isExecutable, try Host.fileSystemStatus(file).flags & 8 != 0 { throw .notPermitted }
+    let address = try Host.call(.mmap, 0, 4096, 1, isShared ? 1 : 2, Int(file.rawValue), 0)
     _ = try? Host.call(.munmap, address, 4096)
   }
 
   /// Writes the file's data to its device (fdatasync(2)).
   package static func synchronize(_ file: FileDescriptor) throws(Errno) {
     try Host.call(.fdatasync, Int(file.rawValue))
+  }
+}
+
+/// A word in a mapped file. Whoever truncates the file does no harm: its pages are touched in this way alone.
+@safe package struct GuardedWord {
+  private let pointer: UnsafeMutablePointer<UInt32>
+  fileprivate init(_ pointer: UnsafeMutablePointer<UInt32>) { unsafe self.pointer = pointer }
+
+  /// Replaces the word by `desired` where it is `expected`, in one step; returns what it was.
+  /// - Throws: `EFAULT` where the file has no such page.
+  package func replace(expected: UInt32, desired: UInt32) throws(Errno) -> UInt32 {
+    guard let old = UInt32(exactly: unsafe apus_guarded_compare_exchange(pointer, expected, desired)) else {
+      throw .badAddress
+    }
+    return old
   }
 }

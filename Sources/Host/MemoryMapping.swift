@@ -27,9 +27,9 @@ extension Host {
       guard error == .invalidArgument else { throw error }
       number = try call(.memfd_create, name, 0x1)
     }
-    let descriptor = FileDescriptor(rawValue: CInt(number))
+    let descriptor = try descriptor(number)
     do throws(Errno) {
-      try call(.ftruncate, number, size)
+      try call(.ftruncate, Int(descriptor.rawValue), size)
     } catch {
       close(descriptor)
       throw error

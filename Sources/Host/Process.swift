@@ -12,7 +12,7 @@ extension Host {
 
   /// A descriptor for a process that becomes readable when it ends (pidfd_open(2)).
   package static func openProcess(_ pid: Int32) throws(Errno) -> FileDescriptor {
-    FileDescriptor(rawValue: CInt(try call(.pidfd_open, Int(pid), 0)))
+    try descriptor(try call(.pidfd_open, Int(pid), 0))
   }
 
   /// Takes the status of a child that has ended; nil while it runs (waitid(2)).
@@ -22,7 +22,7 @@ extension Host {
     repeat {
       result = unsafe bytes.withUnsafeMutableBytes { buffer in
         // P_PID; WEXITED | __WALL, WNOHANG
-        apus_syscall(247, 1, Int(pid), Int(bitPattern: buffer.baseAddress), 0x4000_0004 | (waiting ? 0 : 1), 0, 0)
+        Host.result(.waitid, 1, Int(pid), Int(bitPattern: buffer.baseAddress), 0x4000_0004 | (waiting ? 0 : 1))
       }
     } while result == -4
     if result < 0 { throw Errno(rawValue: CInt(-result)) }
@@ -47,7 +47,7 @@ extension Host {
     unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 16) { mask in
       unsafe mask.initialize(repeating: 0)
       unsafe mask[cpu / 64] = 1 << UInt64(cpu % 64)
-      _ = apus_syscall(203, Int(thread), 128, Int(bitPattern: mask.baseAddress), 0, 0, 0)
+      _ = Host.result(.sched_setaffinity, Int(thread), 128, Int(bitPattern: mask.baseAddress))
     }
   }
 
@@ -59,7 +59,7 @@ extension Host {
     }
     // F_SETFL, O_NONBLOCK
     try call(.fcntl, Int(ends.0), 4, 0o4000)
-    return (FileDescriptor(rawValue: ends.0), FileDescriptor(rawValue: ends.1))
+    return (try descriptor(Int(ends.0)), try descriptor(Int(ends.1)))
   }
 
   /// Makes a pair of connected sockets that keep message boundaries, close-on-exec (socketpair(2)).
@@ -69,7 +69,7 @@ extension Host {
       // AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC
       _ = try call(.socketpair, 1, 5 | 0o2000000, 0, Int(bitPattern: pointer))
     }
-    return (FileDescriptor(rawValue: ends.0), FileDescriptor(rawValue: ends.1))
+    return (try descriptor(Int(ends.0)), try descriptor(Int(ends.1)))
   }
 
   /// Sends 16 bytes and perhaps a descriptor over a message socket (sendmsg(2), `SCM_RIGHTS`).
@@ -97,7 +97,7 @@ extension Host {
       }
       var result: Int
       repeat {
-        result = apus_syscall(46, Int(socket.rawValue), Int(bitPattern: base), 0x4000, 0, 0, 0)  // MSG_NOSIGNAL
+        result = Host.result(.sendmsg, Int(socket.rawValue), Int(bitPattern: base), 0x4000, 0, 0)  // MSG_NOSIGNAL
       } while result == -4
       return result
     }
@@ -108,7 +108,7 @@ extension Host {
   package static func readAvailable(
     _ descriptor: FileDescriptor, into buffer: UnsafeMutableRawPointer, count: Int
   ) -> Int? {
-    let result = apus_syscall(0, Int(descriptor.rawValue), Int(bitPattern: buffer), count, 0, 0, 0)
+    let result = Host.result(.read, Int(descriptor.rawValue), Int(bitPattern: buffer), count, 0, 0)
     return result > 0 ? result : nil
   }
 
@@ -123,7 +123,7 @@ extension Host {
     }
   }
 
-  /// Reads a small file whole, such as those of proc(5).
+  /// Reads a small file below `/proc` whole.
   package static func readSmallFile(_ path: String, limit: Int = 65536) throws(Errno) -> [UInt8] {
     let descriptor = try openForReading(path)
     defer { close(descriptor) }
@@ -141,18 +141,33 @@ extension Host {
     return bytes
   }
 
-  /// Opens a host file read-only, close-on-exec (open(2)).
+  /// The host's proc(5), opened once: what Apus reads there it reaches from here.
+  private static let processFiles: FileDescriptor? = try? open(
+    at: nil, Array("/proc".utf8), [.path, .directory])
+
+  /// A descriptor to look a path below `/proc` up from.
+  static func processFileSystem() throws(Errno) -> FileDescriptor {
+    guard let processFiles else { throw .noSuchFileOrDirectory }
+    return processFiles
+  }
+
+  /// A link to what a descriptor refers to, in `processFileSystem` (proc_pid_fd(5)).
+  static func link(to descriptor: FileDescriptor) -> [UInt8] { Array("self/fd/\(descriptor.rawValue)".utf8) }
+
+  /// The path that a descriptor was opened with, where it has one (readlink(2) of proc_pid_fd(5)).
+  package static func path(of descriptor: FileDescriptor) throws(Errno) -> [UInt8] {
+    try readLink(at: try processFileSystem(), link(to: descriptor))
+  }
+
+  /// Opens a file below `/proc` read-only, close-on-exec (openat(2)).
   package static func openForReading(_ path: String) throws(Errno) -> FileDescriptor {
-    let terminated = Array(path.utf8) + [0]
-    let result = unsafe terminated.withUnsafeBytes { bytes in
-      apus_syscall(2, Int(bitPattern: bytes.baseAddress), 0o2000000, 0, 0, 0, 0)
-    }
-    if result < 0 { throw Errno(rawValue: CInt(-result)) }
-    return FileDescriptor(rawValue: CInt(result))
+    let prefix = "/proc/"
+    guard path.hasPrefix(prefix) else { throw .permissionDenied }
+    return try open(at: try processFileSystem(), Array(path.utf8.dropFirst(prefix.utf8.count)), [])
   }
 
   /// This process's id (getpid(2)).
-  package static var processID: Int32 { Int32(truncatingIfNeeded: apus_syscall(39, 0, 0, 0, 0, 0, 0)) }
+  package static var processID: Int32 { Int32(truncatingIfNeeded: Host.result(.getpid)) }
 }
 
 extension Host {
@@ -160,7 +175,7 @@ extension Host {
   package static func isReadable(_ descriptor: FileDescriptor) -> Bool {
     var entry = UInt64(UInt32(bitPattern: descriptor.rawValue)) | 1 << 32
     return unsafe withUnsafeMutablePointer(to: &entry) { pointer in
-      apus_syscall(7, Int(bitPattern: pointer), 1, 0, 0, 0, 0) > 0
+      Host.result(.poll, Int(bitPattern: pointer), 1, 0, 0, 0) > 0
     }
   }
 
@@ -174,14 +189,14 @@ extension Host {
 
   /// Tells whether a thread belongs to a process (tgkill(2) with signal 0).
   package static func isThread(_ thread: Int32, of process: Int32) -> Bool {
-    apus_syscall(234, Int(process), Int(thread), 0, 0, 0, 0) == 0
+    Host.result(.tgkill, Int(process), Int(thread)) == 0
   }
 
   /// Sleeps for a while (nanosleep(2)).
   package static func sleep(nanoseconds: Int64) {
     var time = Timespec(nanoseconds: nanoseconds)
     unsafe withUnsafeMutablePointer(to: &time) { pointer in
-      _ = apus_syscall(35, Int(bitPattern: pointer), 0, 0, 0, 0, 0)
+      _ = Host.result(.nanosleep, Int(bitPattern: pointer))
     }
   }
 
@@ -189,7 +204,7 @@ extension Host {
   package static var canTrapSystemCalls: Bool {
     var action: UInt32 = 0x0003_0000  // SECCOMP_RET_TRAP
     return unsafe withUnsafeMutablePointer(to: &action) { pointer in
-      apus_syscall(317, 2, 0, Int(bitPattern: pointer), 0, 0, 0) == 0
+      Host.result(.seccomp, 2, 0, Int(bitPattern: pointer)) == 0
     }
   }
 }

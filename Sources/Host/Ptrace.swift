@@ -55,7 +55,7 @@ extension Host {
   }
 
   /// This thread's id (gettid(2)): what owns a traced thread.
-  package static var threadID: Int32 { Int32(truncatingIfNeeded: apus_syscall(186, 0, 0, 0, 0, 0, 0)) }
+  package static var threadID: Int32 { Int32(truncatingIfNeeded: Host.result(.gettid)) }
 
   /// Attaches to a thread; it is killed if this thread ends, and goes on until it is interrupted (`PTRACE_SEIZE`).
   package static func traceSeize(_ thread: Int32) throws(Errno) {
@@ -79,7 +79,7 @@ extension Host {
     let result = unsafe withUnsafeMutablePointer(to: &status) { pointer in
       var result: Int
       repeat {
-        result = apus_syscall(61, Int(thread), Int(bitPattern: pointer), 0x4000_0000, 0, 0, 0)  // __WALL
+        result = Host.result(.wait4, Int(thread), Int(bitPattern: pointer), 0x4000_0000, 0, 0)  // __WALL
       } while result == -4
       return result
     }
@@ -119,7 +119,7 @@ extension Host {
       UInt64(0), UInt64(0)
     )
     let result = unsafe withUnsafeMutablePointer(to: &info) { pointer in
-      apus_syscall(101, 0x420e, Int(thread), 88, Int(bitPattern: pointer), 0, 0)
+      Host.result(.ptrace, 0x420e, Int(thread), 88, Int(bitPattern: pointer))
     }
     return result > 0 ? UInt32(truncatingIfNeeded: info.0 >> 32) : nil
   }
@@ -163,7 +163,7 @@ extension Host {
       // struct iovec
       var vector = (Int(bitPattern: buffer.baseAddress), count)
       let result = unsafe withUnsafeMutablePointer(to: &vector) { pointer in
-        apus_syscall(101, request, Int(thread), 0x202, Int(bitPattern: pointer), 0, 0)
+        Host.result(.ptrace, request, Int(thread), 0x202, Int(bitPattern: pointer))
       }
       return result < 0 ? result : vector.1
     }

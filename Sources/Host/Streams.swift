@@ -35,17 +35,12 @@ extension Host {
 
     /// Opens what a descriptor refers to once more, as a description of our own.
     package static func reopen(_ descriptor: FileDescriptor, _ flags: OpenFlags) throws(Errno) -> FileDescriptor {
-      try open(at: nil, path(of: descriptor), flags.union(.noControllingTTY))
+      try open(at: try processFileSystem(), link(to: descriptor), flags.union(.noControllingTTY))
     }
 
     /// The target of `/proc/self/fd/N` (readlink(2)).
     package static func name(of descriptor: FileDescriptor) throws(Errno) -> String {
-      String(decoding: try readLink(at: workingDirectory, path(of: descriptor)), as: UTF8.self)
-    }
-
-    /// A link to what a descriptor refers to (proc_pid_fd(5)).
-    private static func path(of descriptor: FileDescriptor) -> [UInt8] {
-      Array("/proc/self/fd/\(descriptor.rawValue)".utf8)
+      String(decoding: try path(of: descriptor), as: UTF8.self)
     }
 
     /// What is ready now (poll(2) with a timeout of zero).

@@ -1,7 +1,8 @@
 import CStub
 import LinuxABI
 
-/// The host's system calls, thinly wrapped. Every host call that Apus makes is in this module.
+/// The host's system calls, thinly wrapped. Every host call that Apus makes is in this module, and
+/// has its line in `HostCallRule`.
 package enum Host {
   /// Makes one host system call and returns its result.
   /// - Throws: the call's errno.
@@ -9,8 +10,16 @@ package enum Host {
   static func call(
     _ number: SyscallNumber, _ a: Int = 0, _ b: Int = 0, _ c: Int = 0, _ d: Int = 0, _ e: Int = 0, _ f: Int = 0
   ) throws(Errno) -> Int {
-    let result = apus_syscall(number.rawValue, a, b, c, d, e, f)
+    let result = result(number, a, b, c, d, e, f)
     if result < 0 && result > -4096 { throw Errno(rawValue: CInt(-result)) }
     return result
+  }
+
+  /// Makes one host system call and returns what the kernel returns: a negated errno where it failed.
+  @inline(__always)
+  static func result(
+    _ number: SyscallNumber, _ a: Int = 0, _ b: Int = 0, _ c: Int = 0, _ d: Int = 0, _ e: Int = 0, _ f: Int = 0
+  ) -> Int {
+    apus_syscall(number.rawValue, a, b, c, d, e, f)
   }
 }

@@ -34,30 +34,48 @@ extension AddressSpace {
   package func compareExchangeWord(
     _ address: UInt64, expected: UInt32, desired: UInt32
   ) throws(Errno) -> (exchanged: Bool, original: UInt32) {
-    var result = (exchanged: false, original: UInt32(0))
-    unsafe try withWord(address) { word in
-      result = unsafe word.pointee.compareExchange(
+    switch try word(address) {
+    case .memory(let word):
+      return unsafe word.pointee.compareExchange(
         expected: expected, desired: desired, ordering: .sequentiallyConsistent)
+    case .file(let file, let offset):
+      return try MemoryFile.withWord(file, at: offset) { (word) throws(Errno) in
+        let original = try word.replace(expected: expected, desired: desired)
+        return (original == expected, original)
+      }
     }
-    return result
   }
 
   /// Replaces a word atomically by what `operation` makes of it; returns the old value.
   package func updateWord(_ address: UInt64, _ operation: (UInt32) -> UInt32) throws(Errno) -> UInt32 {
-    var old: UInt32 = 0
-    unsafe try withWord(address) { word in
-      old = unsafe word.pointee.load(ordering: .sequentiallyConsistent)
+    var old = try loadWord(address)
+    switch try word(address) {
+    case .memory(let word):
       while true {
         let result = unsafe word.pointee.compareExchange(
           expected: old, desired: operation(old), ordering: .sequentiallyConsistent)
-        if result.exchanged { return }
+        if result.exchanged { return old }
         old = result.original
       }
+    case .file(let file, let offset):
+      return try MemoryFile.withWord(file, at: offset) { (word) throws(Errno) in
+        while true {
+          let original = try word.replace(expected: old, desired: operation(old))
+          if original == old { return old }
+          old = original
+        }
+      }
     }
-    return old
   }
 
-  private func withWord(_ address: UInt64, _ body: (UnsafeMutablePointer<Atomic<UInt32>>) -> Void) throws(Errno) {
+  /// Where a word is that can be changed atomically.
+  @safe private enum Word {
+    case memory(UnsafeMutablePointer<Atomic<UInt32>>)
+    /// In a host file, which others may truncate meanwhile.
+    case file(FileDescriptor, UInt64)
+  }
+
+  private func word(_ address: UInt64) throws(Errno) -> Word {
     guard address & 3 == 0 else { throw .invalidArgument }
     guard address < Layout.stubBase else { throw .badAddress }
     let page = PageNumber(holding: address)
@@ -66,16 +84,11 @@ extension AddressSpace {
     guard outcome == .resolved else { throw outcome == .outOfMemory ? .noMemory : .badAddress }
     if let index = extents.index(of: page) {
       let pointer = unsafe physical.pointer(to: extents[index].frame(of: page)) + inPage
-      unsafe body(pointer.assumingMemoryBound(to: Atomic<UInt32>.self))
-      return
+      return unsafe .memory(pointer.assumingMemoryBound(to: Atomic<UInt32>.self))
     }
-    // A shared page of a host file, which must be mapped here for a moment to be changed atomically.
     guard let index = areas.index(of: page), case .hostFile(_, let file)? = areas[index].object?.backing else {
       throw .badAddress
     }
-    let offset = areas[index].index(of: page) << 12
-    let pointer = unsafe try MemoryFile.map(file, offset: offset, length: Int(Layout.pageSize))
-    defer { unsafe MemoryFile.unmap(pointer, length: Int(Layout.pageSize)) }
-    unsafe body((pointer + inPage).assumingMemoryBound(to: Atomic<UInt32>.self))
+    return .file(file, areas[index].index(of: page) << 12 + UInt64(inPage))
   }
 }

@@ -55,7 +55,7 @@ package enum HostChecks {
         outcome: apus_auxiliary(26) & 2 != 0 ? .passed("available") : .failed("not available"),
         meaning: "thread pointers are read and set without a system call",
         remedy: "optional; needs Linux 5.9 and a processor that has the instructions", requiredBy: []),
-      ptrace, processLimit, mappingLimit, processors,
+      landlock, ptrace, processLimit, mappingLimit, processors,
     ]
   }
 
@@ -77,6 +77,15 @@ package enum HostChecks {
       meaning: "guest threads trap their system calls through a filter",
       remedy: "use a kernel with CONFIG_SECCOMP_FILTER, or leave the container that forbids seccomp(2)",
       requiredBy: [.seccomp])
+  }
+
+  private static var landlock: HostCheck {
+    let version = Confinement.landlockVersion
+    let text = version.map { "version \($0)" } ?? "not available"
+    return HostCheck(
+      name: "Landlock", outcome: version ?? 0 >= 2 ? .passed(text) : .failed(text),
+      meaning: "apus itself can open files in the root and the volumes only; a filter limits its system calls",
+      remedy: "optional; needs Linux 5.19 with landlock among its security modules (`lsm=`)", requiredBy: [])
   }
 
   private static var ptrace: HostCheck {

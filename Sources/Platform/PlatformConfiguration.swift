@@ -21,6 +21,9 @@ package struct PlatformConfiguration: Sendable {
   /// How many emptied host processes are kept for reuse.
   package var poolLimit: Int
 
+  /// The signal that brings a running guest thread back to Apus.
+  package static var preemptSignal: Int32 { Stub.preemptSignal }
+
   package init(
     kind: PlatformKind, trusted: Bool = false, physicalMemory: FileDescriptor, gracePeriod: UInt64 = 2_000_000_000,
     poolLimit: Int = 16

@@ -1,5 +1,6 @@
 import Apus
 import Glibc
+import SystemPackage
 
 /// The command line of Apus: `apus run` and `apus doctor`.
 ///
@@ -29,7 +30,9 @@ enum Command {
   /// Runs, and turns every error into one line on stderr and an exit status.
   static func main() {
     do throws(SandboxError) {
-      exit(try run(CommandLine.arguments.dropFirst()))
+      // Before anything is opened.
+      let streams = try SandboxConfiguration.callerStreams()
+      exit(try run(CommandLine.arguments.dropFirst(), streams))
     } catch {
       let line = error.description.split(separator: "\n").joined(separator: " ")
       StandardError.write("apus: \(line)\n")
@@ -38,10 +41,12 @@ enum Command {
   }
 
   /// Returns the status to exit with.
-  private static func run(_ words: ArraySlice<String>) throws(SandboxError) -> Int32 {
+  private static func run(
+    _ words: ArraySlice<String>, _ streams: [FileDescriptor?]
+  ) throws(SandboxError) -> Int32 {
     let rest = words.dropFirst()
     switch words.first {
-    case "run": return try RunOptions(rest).run()
+    case "run": return try RunOptions(rest).run(streams)
     case "help" where rest.first == "run": print(RunOptions.help)
     case nil, "help", "--help", "-h": print(help)
     case "--version": print(version)

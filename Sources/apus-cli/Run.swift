@@ -4,32 +4,35 @@ import SystemPackage
 /// `apus run`: runs a command in a sandbox.
 extension RunOptions {
   /// Runs the command and returns the status to exit with.
-  func run() throws(SandboxError) -> Int32 {
+  func run(_ streams: [FileDescriptor?]) throws(SandboxError) -> Int32 {
     if showsHelp {
       print(RunOptions.help)
       return 0
     }
-    let sandbox = try Sandbox(try makeConfiguration())
-    defer { report(sandbox) }
+    let sandbox = try Sandbox(try makeConfiguration(streams))
+    // Opened before the sandbox binds this process to what it needs; so mistakes are noticed before the command runs.
+    var statisticsFile: FileDescriptor?
+    if case .file(let path)? = statistics { statisticsFile = try RunOptions.create(path) }
+    defer { report(sandbox, statisticsFile) }
     return try sandbox.run().shellStatus
   }
 
   /// Shows the counters that `--stats` asks for.
-  private func report(_ sandbox: Sandbox) {
+  private func report(_ sandbox: Sandbox, _ file: FileDescriptor?) {
     guard let statistics, let counts = sandbox.statistics else { return }
     switch statistics {
     case .standardError: StandardError.write(counts.table)
     case .file(let path):
       do {
-        let file = try RunOptions.create(path)
-        try file.closeAfter { _ = try file.writeAll(counts.json.utf8) }
+        try file?.closeAfter { _ = try file?.writeAll(counts.json.utf8) }
       } catch { StandardError.write("apus: \(path): \(error)\n") }
     }
   }
 
-  private func makeConfiguration() throws(SandboxError) -> SandboxConfiguration {
+  private func makeConfiguration(_ streams: [FileDescriptor?]) throws(SandboxError) -> SandboxConfiguration {
     guard let name = command.first else { throw SandboxError("no command", remedy: RunOptions.usage) }
     var configuration = SandboxConfiguration(command: name, arguments: Array(command.dropFirst()))
+    configuration.standardStreams = streams
     configuration.root = root
     configuration.overlay = overlay
     configuration.volumes = volumes
@@ -43,6 +46,7 @@ extension RunOptions {
     configuration.isTrusted = isTrusted
     configuration.measuresTimes = statistics != nil
     configuration.forwardsSignals = true
+    configuration.confinesProcess = true
     configuration.logger = StandardError.logger
     switch trace {
     case nil: break

@@ -19,5 +19,13 @@ static inline _Bool apus_compare_exchange(uint32_t *word, uint32_t expected, uin
   return __atomic_compare_exchange_n(word, &expected, desired, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
+/// Atomically replaces a word in a mapped file by `desired` where it is `expected`. Returns the old value, or -1 where the
+/// file ends before the page or has no room for it, which in any other access would end the process (SIGBUS).
+int64_t apus_guarded_compare_exchange(uint32_t *word, uint32_t expected, uint32_t desired);
+
+/// Makes `apus_guarded_compare_exchange` work, even if the process has set another handler of SIGBUS since the last time.
+/// Not to be called by two threads at a time.
+void apus_catch_bus_errors(void);
+
 /// getauxval(3) of libc.
 unsigned long getauxval(unsigned long type);

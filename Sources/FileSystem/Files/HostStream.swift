@@ -18,6 +18,8 @@ package final class HostStream: OpenFile {
   private let queue: WaitQueue?
   private let name: String
   private let ownsDescriptor: Bool
+  /// The caller opened the file with `O_APPEND`: what is in it already stays as it is.
+  private let isAppendOnly: Bool
 
   /// One direction, with a descriptor of its own that is watched and closed apart from the other's.
   private struct Channel {
@@ -26,10 +28,13 @@ package final class HostStream: OpenFile {
     enum Mode { case direct, socket, polled }
   }
 
-  /// Wraps a host descriptor.
+  /// Wraps a host descriptor. A guest may do with it what the descriptor allows, and nothing else, even where the host
+  /// would let Apus open the same object with more rights.
   /// - Parameters:
   ///   - terminal: what Apus keeps of the terminal, for a descriptor that is one.
   ///   - ownsDescriptor: close the descriptor with this file.
+  ///   - access: how the guest opens it; nil: as the caller did.
+  /// - Throws: `EACCES` for reading or writing that the descriptor does not allow.
   package init(
     _ descriptor: FileDescriptor, terminal: Terminal?, ownsDescriptor: Bool = false, access: OpenFlags? = nil,
     services: any KernelServices, location: PathLocation? = nil
@@ -37,16 +42,20 @@ package final class HostStream: OpenFile {
     let status = try Host.status(descriptor)
     let host = try Host.Stream.statusFlags(of: descriptor)
     let kind = Host.Stream.kind(of: descriptor, status)
-    guard kind != .directory else { throw .isDirectory }
-    let flags = (access ?? host).intersection([.accessMask, .append, .nonBlocking])
+    let console = kind == .terminal ? terminal : nil
+    let allowed = console?.access ?? host
+    var flags = (access ?? host).intersection([.accessMask, .append, .nonBlocking])
+    if flags.isReadable && !allowed.isReadable || flags.isWritable && !allowed.isWritable { throw .permissionDenied }
+    isAppendOnly = kind == .regular && host.contains(.append)
+    if isAppendOnly { flags.insert(.append) }
     input = flags.isReadable ? try HostStream.open(descriptor, kind, .init(), flags) : nil
     output = flags.isWritable ? try HostStream.open(descriptor, kind, .writeOnly, flags) : nil
     self.services = services
     self.descriptor = descriptor
     self.kind = kind
     self.ownsDescriptor = ownsDescriptor
-    console = kind == .terminal ? terminal : nil
-    queue = kind == .regular || kind == .memoryDevice ? nil : WaitQueue()
+    self.console = console
+    queue = kind == .regular || kind == .memoryDevice || kind == .directory ? nil : WaitQueue()
     name = kind == .terminal ? "/dev/console" : (try? Host.Stream.name(of: descriptor)) ?? "pipe:[0]"
     super.init(flags: flags, location: location)
   }
@@ -149,6 +158,7 @@ package final class HostStream: OpenFile {
 
   package override func truncate(to size: UInt64) throws(Errno) {
     guard kind == .regular else { throw .invalidArgument }
+    if isAppendOnly { throw .notPermitted }
     try Host.truncate(descriptor, to: size)
   }
 
@@ -159,6 +169,7 @@ package final class HostStream: OpenFile {
 
   package override func mappable() throws(Errno) -> any MappableObject {
     guard kind == .regular else { throw .operationNotSupportedByDevice }
+    if isAppendOnly { throw .permissionDenied }
     return HostStreamMapping(descriptor, name: name, services: services)
   }
 
@@ -251,13 +262,28 @@ package final class HostStream: OpenFile {
     }
   }
 
+  /// Opens what the stream refers to once more. As with files that may only be appended to (`FS_APPEND_FL`), one that
+  /// the caller opened with `O_APPEND` can't be truncated; other writes go to its end.
   package override func reopen(_ flags: OpenFlags) throws(Errno) -> OpenFile {
-    let flags = flags.intersection([.accessMask, .append, .nonBlocking, .truncate])
+    if kind == .socket { throw .noSuchAddressOrDevice }
+    var wanted = flags.intersection([.accessMask, .append, .nonBlocking])
     guard kind == .regular else {
-      return try HostStream(descriptor, terminal: console, access: flags, services: services)
+      return try HostStream(descriptor, terminal: console, access: wanted, services: services)
     }
-    let own = try Host.Stream.reopen(descriptor, flags)
-    return try HostStream(own, terminal: nil, ownsDescriptor: true, services: services)
+    let host = try Host.Stream.statusFlags(of: descriptor)
+    if wanted.isReadable && !host.isReadable || wanted.isWritable && !host.isWritable { throw .permissionDenied }
+    if flags.contains(.truncate) {
+      guard host.isWritable else { throw .permissionDenied }
+      if isAppendOnly { throw .notPermitted }
+    }
+    if isAppendOnly { wanted.insert(.append) }
+    let own = try Host.Stream.reopen(descriptor, wanted)
+    do throws(Errno) {
+      return try HostStream(own, terminal: nil, ownsDescriptor: true, services: services)
+    } catch {
+      Host.close(own)
+      throw error
+    }
   }
 
   package override func close() {

@@ -8,10 +8,15 @@ package final class Terminal {
   package var foregroundGroup: Int32 = 0
   /// The host's descriptor, for `/dev/tty` and `/dev/console`.
   package let descriptor: FileDescriptor
+  /// What the caller's descriptors for it allow together.
+  package let access: OpenFlags
   /// The device node that stat(2) of an open terminal shows (`/dev/console`).
   package var node: Inode?
 
-  package init(descriptor: FileDescriptor) { self.descriptor = descriptor }
+  package init(descriptor: FileDescriptor, access: OpenFlags) {
+    self.descriptor = descriptor
+    self.access = access
+  }
   /// `makedev(5, 1)`, the console.
   package static let device = DeviceNumber.make(5, 1)
 }

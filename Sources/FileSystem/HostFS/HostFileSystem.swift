@@ -70,7 +70,7 @@ package final class HostFileSystem: MountedFileSystem {
     case .regular?:
       // Reached as any file is: by its name in its directory.
       defer { Host.close(named) }
-      let real = try Host.readLink(at: Host.workingDirectory, Array("/proc/self/fd/\(named.rawValue)".utf8))
+      let real = try Host.path(of: named)
       guard let slash = real.lastIndex(of: UInt8(ascii: "/")) else { throw .noSuchFileOrDirectory }
       let directory = try Host.open(at: nil, Array(real[...slash]), [.path, .directory])
       rootDescriptor = directory

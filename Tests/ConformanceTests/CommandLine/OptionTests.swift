@@ -161,6 +161,8 @@ import Testing
     #expect(outcome.text == "x\n")
     let json = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: file)))
     #expect(json is [String: Any])
+    let nowhere = try await run(mode.options + ["--stats=/nowhere/stats"], "/bin/sh", "-c", "echo ran")
+    #expect(nowhere.status == 125 && nowhere.text == "" && nowhere.errorText.contains("/nowhere/stats"))
     let table = try await run(mode.options + ["--stats"], "/bin/true")
     #expect(table.errorText.split(separator: "\n").count > 5, "\(table.errorText)")
   }

@@ -39,6 +39,65 @@ import Testing
     #expect(outcome.text == "4\n")
   }
 
+  /// The number of a closed stream is never that of a file of Apus, such as the guests' memory.
+  @Test(arguments: ["<&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"], Mode.tested)
+  func closedStreamsStayClosed(_ closed: String, _ mode: Mode) async throws {
+    let directory = try TemporaryDirectory()
+    let script = "for n in 0 1 2; do [ -e /proc/self/fd/$n ] && echo $n; done >/v/inside; ls -l /proc/self/fd >/v/list"
+    let apus = Runner.commandLine(
+      ["/bin/sh", "-c", script], mode: mode, options: ["-v", "\(directory.path):/v", "--trace=\(directory.path)/trace"]
+    ).map { "'\($0)'" }.joined(separator: " ")
+    let native = script.replacingOccurrences(of: "/v/", with: "\(directory.path)/native-")
+    let outcome = try await Runner.host(["/bin/sh", "-c", "\(apus) \(closed); (\(native)) \(closed)"])
+    #expect(outcome.output.isEmpty)
+    func read(_ name: String) throws -> String {
+      try String(contentsOfFile: "\(directory.path)/\(name)", encoding: .utf8)
+    }
+    #expect(try read("inside") == read("native-inside"))
+    let list = try read("list")
+    #expect(list.contains("->") && !list.contains("memfd") && !list.contains("apus-"), "\(list)")
+  }
+
+  /// Through `/proc/self/fd` a stream gives no more than the caller's descriptor does.
+  @Test(arguments: Mode.tested)
+  func reopenedStreamsHaveNoMoreRights(_ mode: Mode) async throws {
+    let directory = try TemporaryDirectory()
+    try directory.write("in", "for reading")
+    try directory.write("out", "before\n")
+    let script = """
+      (echo overwritten 1<>/proc/self/fd/0) 2>/dev/null && echo 'stdin was written' >&2
+      (cat </proc/self/fd/1 >&2) 2>/dev/null && echo 'stdout was read' >&2
+      (: >/proc/self/fd/1) 2>/dev/null && echo 'stdout was truncated' >&2
+      (echo over 1<>/proc/self/fd/1) 2>/dev/null && echo 'stdout was opened for reading, too' >&2
+      echo appended >>/proc/self/fd/1
+      cat /proc/self/fd/0
+      """
+    let apus = Runner.commandLine(["/bin/sh", "-c", script], mode: mode).map { "'\($0)'" }.joined(separator: " ")
+      .replacingOccurrences(of: "'\(script)'", with: "\"$SCRIPT\"")
+    let outcome = try await Runner.host(
+      ["/bin/sh", "-c", "\(apus) <in >>out"], environment: Programs.environment.merging(["SCRIPT": script]) { $1 },
+      directory: directory.path)
+    #expect(outcome.errorText == "")
+    #expect(try String(contentsOfFile: "\(directory.path)/in", encoding: .utf8) == "for reading")
+    #expect(
+      try String(contentsOfFile: "\(directory.path)/out", encoding: .utf8) == "before\nappended\nfor reading")
+    let pipe = try await Runner.apus(
+      .shell("pipe", "echo x >/proc/self/fd/0 && echo wrote; cat </proc/self/fd/1 && echo read; echo end"), mode: mode)
+    #expect(pipe.text == "end\n")
+  }
+
+  /// A file that grows beyond the caller's limit is an error of the guest's write, not the end of Apus (SIGXFSZ).
+  @Test(arguments: Mode.tested)
+  func limitOfFileSizes(_ mode: Mode) async throws {
+    let directory = try TemporaryDirectory()
+    let apus = Runner.commandLine(
+      ["/bin/sh", "-c", "dd if=/dev/zero of=/v/big bs=1 count=1 seek=80G 2>&1; echo $?"], mode: mode,
+      options: ["--memory", "64M", "-v", "\(directory.path):/v"]
+    ).map { "'\($0)'" }.joined(separator: " ")
+    let outcome = try await Runner.host(["/bin/bash", "-c", "ulimit -f $((70 << 20)); \(apus)"])
+    #expect(outcome.text.contains("File too large") && outcome.text.hasSuffix("1\n"), "\(outcome)")
+  }
+
   @Test func brokenPipe() async throws {
     let apus = Runner.commandLine(["/bin/sh", "-c", "while :; do echo y; done"], mode: .strict)
       .map { "'\($0)'" }.joined(separator: " ")

@@ -58,6 +58,18 @@ import Testing
     #expect(outcome.status == 0, "\(outcome.text.suffix(500)) \(outcome.errorText.suffix(500))")
   }
 
+  /// A file that others truncate while Apus changes a futex word in it ends nobody.
+  @Test(arguments: Mode.tested)
+  func vanishingPages(_ mode: Mode) async throws {
+    let directory = try TemporaryDirectory()
+    let cutter = try HostProcess([Programs.guest("hostile-words"), "cut", "\(directory.path)/file"])
+    defer { cutter.signal(SIGKILL) }
+    let outcome = try await Runner.apus(
+      Command(name: "words", arguments: [Programs.guest("hostile-words"), "use", "/v/file"]), mode: mode,
+      options: ["-v", "\(directory.path):/v"])
+    #expect(outcome.text == "ready\ndone\n" && outcome.status == 0, "\(outcome)")
+  }
+
   /// Modes, owners, times, names and contents of the host's files stay, whatever the sandbox's root changes.
   @Test(arguments: Mode.tested)
   func hostFilesStay(_ mode: Mode) async throws {

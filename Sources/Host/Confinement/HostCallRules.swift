@@ -1,0 +1,112 @@
+import LinuxABI
+
+/// What Apus may ask of the host while guests run: one line for each host call, with the arguments that it may have.
+///
+/// `Confinement` makes a seccomp filter of it that binds Apus itself. A call with no line here, or with other arguments,
+/// is answered with `EPERM`: an error that callers handle, where ending the process could end a correct run. A test
+/// compares the table with the calls in `Host`, so a new one needs its line.
+struct HostCallRule: Sendable {
+  let call: SyscallNumber
+  /// What has to be true of the arguments, all of it. Several lines for one call are alternatives.
+  let conditions: [Condition]
+  /// The platform that makes the call; nil: both.
+  var platform: ConfinedPlatform?
+
+  /// What has to be true of an argument, the first being 0.
+  enum Condition: Sendable {
+    /// Its low word, without some bits, is one of these.
+    case isOne(Int, of: [UInt32], ignoring: UInt32 = 0)
+    /// It has none of these bits.
+    case hasNone(Int, of: UInt32)
+    /// It has all of these bits.
+    case hasAll(Int, of: UInt32)
+    /// All 64 bits are zero.
+    case isNull(Int)
+    /// It is a descriptor that Apus holds, and not the working directory.
+    case isHeld(Int)
+  }
+
+  private init(_ call: SyscallNumber, _ conditions: Condition..., platform: ConfinedPlatform? = nil) {
+    self.call = call
+    self.conditions = conditions
+    self.platform = platform
+  }
+
+  /// The calls of `Host` while guests run, those made most first.
+  static func whileGuestsRun(process: Int32, preemptSignal: Int32) -> [HostCallRule] {
+    let harmless = [0, UInt32(Signal.kill), UInt32(preemptSignal)]
+    // To this thread itself: job control, and abort(3).
+    let own = [UInt32(Signal.tstp), UInt32(Signal.stop), UInt32(Signal.abrt)]
+    return [
+      // WAIT, WAKE, their bitset forms, and LOCK_PI, UNLOCK_PI, TRYLOCK_PI, LOCK_PI2 of Swift's Mutex; private or shared,
+      // on any clock.
+      .init(.futex, .isOne(1, of: [0, 1, 9, 10, 6, 7, 8, 13], ignoring: 0x180)),
+
+      // Open files.
+      .init(.read), .init(.write), .init(.readv), .init(.writev), .init(.pread64), .init(.pwrite64), .init(.preadv),
+      .init(.pwritev), .init(.preadv2), .init(.pwritev2), .init(.lseek), .init(.close), .init(.fstat), .init(.fstatfs),
+      .init(.ftruncate), .init(.fallocate), .init(.fsync), .init(.fdatasync), .init(.fchown), .init(.getdents64),
+      .init(.flock), .init(.poll),
+      // Nothing on the host becomes set-user-ID.
+      .init(.fchmod, .hasNone(1, of: 0o4000)),
+      // GETFD, GETFL, SETFL, DUPFD_CLOEXEC; OFD_GETLK, OFD_SETLK
+      .init(.fcntl, .isOne(1, of: [1, 3, 4, 1030, 36, 37])),
+      .init(
+        .ioctl,
+        .isOne(
+          1,
+          of: [
+            Ioctl.tcGets, Ioctl.tcSets, Ioctl.tcSetsWait, Ioctl.tcSetsFlush, Ioctl.tcGetA, Ioctl.tcGetA + 1,
+            Ioctl.tcGetA + 2, Ioctl.tcGetA + 3, Ioctl.tcGets2, Ioctl.tcSets2, Ioctl.tcSets2Wait, Ioctl.tcSets2Flush,
+            Ioctl.getWindowSize, Ioctl.setWindowSize, Ioctl.outputQueue, Ioctl.readable, Ioctl.tcSendBreak,
+            Ioctl.tcFlow, Ioctl.tcFlush,
+          ])),
+
+      // Paths, below descriptors that Apus holds.
+      .init(.openat, .isHeld(0), .hasNone(3, of: 0o6000)), .init(.openat2, .isHeld(0)), .init(.newfstatat, .isHeld(0)),
+      .init(.readlinkat, .isHeld(0)), .init(.fchmodat, .isHeld(0), .hasNone(2, of: 0o4000)),
+      .init(.fchmodat2, .isHeld(0), .hasNone(2, of: 0o4000)), .init(.fchownat, .isHeld(0)),
+      .init(.utimensat, .isHeld(0)), .init(.mkdirat, .isHeld(0)), .init(.unlinkat, .isHeld(0)),
+      .init(.symlinkat, .isHeld(1)), .init(.linkat, .isHeld(0), .isHeld(2)),
+      .init(.renameat2, .isHeld(0), .isHeld(2)),
+      // S_IFIFO, S_IFSOCK, S_IFREG
+      .init(.mknodat, .isHeld(0), .isOne(2, of: [0o010000, 0o140000, 0o100000], ignoring: 0o3777)),
+
+      // Waiting.
+      .init(.epoll_pwait2), .init(.epoll_ctl), .init(.nanosleep), .init(.clock_nanosleep), .init(.restart_syscall),
+
+      // Memory that can't be executed.
+      .init(.mmap, .hasNone(2, of: 4)), .init(.mprotect, .hasNone(2, of: 4)), .init(.munmap), .init(.mremap),
+      .init(.madvise), .init(.mincore), .init(.brk),
+
+      // The host processes of guests: orders to the zygote, their death and preemption.
+      .init(.sendmsg), .init(.pidfd_open), .init(.waitid), .init(.kill, .isOne(1, of: harmless)),
+      .init(.tgkill, .isOne(2, of: harmless)), .init(.tgkill, .isOne(0, of: [UInt32(process)]), .isOne(2, of: own)),
+      .init(.ptrace, platform: .ptrace), .init(.wait4, platform: .ptrace),
+
+      // The caller's streams.
+      .init(.recvfrom, .isNull(4)), .init(.sendto, .isNull(4)),
+
+      // Processors and clocks.
+      .init(.sched_getaffinity), .init(.sched_setaffinity), .init(.sched_yield), .init(.getcpu), .init(.clock_gettime),
+      .init(.clock_getres), .init(.gettimeofday),
+
+      // This process: its ids, its signals, its threads.
+      .init(.getpid), .init(.gettid), .init(.getrandom), .init(.sysinfo), .init(.umask),
+      .init(.prlimit64, .isOne(0, of: [0]), .isNull(2)), .init(.rt_sigprocmask), .init(.rt_sigtimedwait),
+      .init(.rt_sigaction), .init(.rt_sigreturn), .init(.set_robust_list), .init(.rseq), .init(.exit),
+      .init(.exit_group),
+      // CLONE_VM | CLONE_THREAD. The flags of clone3(2) can't be seen; libc falls back to clone(2).
+      .init(.clone, .hasAll(0, of: 0x10100)),
+    ]
+  }
+
+  /// The calls of `Host` that are made only before guests run.
+  static let beforeGuestsRun: Set<SyscallNumber> = [
+    .memfd_create, .pipe2, .socketpair, .epoll_create1, .eventfd2, .signalfd4, .getcwd, .getrlimit, .seccomp, .prctl,
+    .landlock_create_ruleset, .landlock_add_rule, .landlock_restrict_self,
+  ]
+}
+
+/// The platforms as far as they need different calls.
+package enum ConfinedPlatform: Sendable { case seccomp, ptrace }

@@ -30,6 +30,11 @@ public final class Sandbox {
     // Before anything is opened: no descriptor of Apus may get the number of a stream that is closed.
     configuration.standardStreams = configuration.standardStreams.map { $0.flatMap { Host.isOpen($0) ? $0 : nil } }
     _ = try SandboxConfiguration.callerStreams()
+    let descriptors = Host.raiseDescriptorLimit()
+    guard descriptors >= Sandbox.leastDescriptors else {
+      throw SandboxError(
+        "\(descriptors) open files are too few", remedy: "raise `ulimit -n` to \(Sandbox.leastDescriptors) or more")
+    }
     let signals = BlockedSignals(forwarded: configuration.forwardsSignals)
     defer { signals.restore() }
     let terminal = SavedTerminal(configuration.standardStreams)
@@ -49,6 +54,9 @@ public final class Sandbox {
     workers.join()
     return try finish(machine, platform, elapsed: Host.monotonicTime &- begin)
   }
+
+  /// With fewer, a pipeline of three commands does not run.
+  private static let leastDescriptors: UInt64 = 64
 
   private static func makeMemory(_ size: UInt64) throws(SandboxError) -> sending PhysicalMemory {
     do throws(Errno) {
@@ -75,8 +83,15 @@ public final class Sandbox {
       }
     } catch {
       // A host may refuse seccomp filters without telling before.
-      if configuration.platform == .automatic, let other = try? start(.ptrace) { return other }
-      throw SandboxError(error)
+      let missing = SandboxError(error)
+      if configuration.platform == .automatic {
+        if let other = try? start(.ptrace) { return other }
+        guard HostChecks.likelyPlatform == .ptrace else { throw missing }
+        throw SandboxError(
+          "this host does not let apus use seccomp filters, and without them: \(missing.message)",
+          remedy: "leave the container or sandbox that forbids seccomp(2), or see `apus doctor`")
+      }
+      throw missing
     }
   }
 

@@ -9,12 +9,12 @@ import LinuxABI
 
 /// What Apus learns of the process that called it and of the machine it runs on.
 extension Host {
-  /// The file mode creation mask of the caller (umask(2)).
-  package static var umask: UInt32 {
+  /// The file mode creation mask that this process had before `clearFileModeMask` (umask(2)).
+  package static let umask: UInt32 = {
     guard let mask = try? call(.umask, 0) else { return 0o022 }
     _ = try? call(.umask, mask)
-    return UInt32(mask)
-  }
+    return UInt32(truncatingIfNeeded: mask)
+  }()
 
   /// One variable of the environment (getenv(3)).
   package static func environmentValue(_ name: String) -> String? {

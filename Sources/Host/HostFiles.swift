@@ -181,7 +181,10 @@ extension Host {
   }
 
   /// Sets the file mode creation mask to 0 (umask(2)): guests have their own.
-  package static func clearFileModeMask() { _ = try? call(.umask, 0) }
+  package static func clearFileModeMask() {
+    _ = umask
+    _ = try? call(.umask, 0)
+  }
 
   /// symlinkat(2).
   package static func makeSymbolicLink(

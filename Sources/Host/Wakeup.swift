@@ -29,8 +29,8 @@ import LinuxABI
       var time = Timespec(nanoseconds: Int64(clamping: deadline))
       // FUTEX_WAIT_BITSET, whose time limit is absolute.
       let result = unsafe withUnsafeMutablePointer(to: &time) { time in
-        unsafe apus_syscall(
-          202, Int(bitPattern: word), Wakeup.waitBitset, 0, Int(bitPattern: time), 0, Int(UInt32.max))
+        unsafe Host.result(
+          .futex, Int(bitPattern: word), Wakeup.waitBitset, 0, Int(bitPattern: time), 0, Int(UInt32.max))
       }
       if result == -110 { return }  // ETIMEDOUT
     }

@@ -50,6 +50,7 @@ enum Command {
     case "help" where rest.first == "run": print(RunOptions.help)
     case nil, "help", "--help", "-h": print(help)
     case "--version": print(version)
+    case "doctor" where rest.first == "--help" || rest.first == "-h": print(help)
     case "doctor":
       guard rest.isEmpty else { throw SandboxError("doctor takes no arguments") }
       let report = HostReport()

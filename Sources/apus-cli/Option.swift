@@ -59,11 +59,10 @@ extension RunOptions {
 
   /// Reads one option, which may take the word that follows.
   private mutating func read(_ word: String, _ rest: inout ArraySlice<String>) throws(SandboxError) {
-    let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-    let name = parts[0]
-    let attached = parts.count > 1 ? parts[1] : nil
+    let (name, attached) = RunOptions.split(word)
     guard let option = RunOptions.table.first(where: { $0.names.contains(name) }) else {
-      throw SandboxError("unknown option \(name)", remedy: "see `apus run --help`")
+      let written = word.hasPrefix("--") ? name : word
+      throw SandboxError("unknown option \(written)", remedy: "see `apus run --help`")
     }
     let value: String
     switch option.value {
@@ -88,6 +87,16 @@ extension RunOptions {
       let cause = error as? Option.BadValue
       throw SandboxError("\(name) \(value): \(cause?.problem ?? "\(error)")", remedy: cause?.remedy)
     }
+  }
+
+  /// The name of an option and the value that is written in the same word: `--memory=64M`, `-m=64M`, `-m64M`.
+  private static func split(_ word: String) -> (name: String, value: String?) {
+    if word.hasPrefix("--") {
+      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      return (parts[0], parts.count > 1 ? parts[1] : nil)
+    }
+    let rest = word.dropFirst(2)
+    return (String(word.prefix(2)), rest.isEmpty ? nil : String(rest.first == "=" ? rest.dropFirst() : rest))
   }
 
   /// What `apus run --help` prints.

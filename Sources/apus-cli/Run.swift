@@ -67,7 +67,7 @@ extension RunOptions {
   /// The caller's environment or the default one, with each `--env` in place of what it names.
   private func makeEnvironment() -> [String] {
     let caller = SandboxConfiguration.callerEnvironment
-    var variables = usesCallerEnvironment ? caller : SandboxConfiguration.defaultEnvironment(user: user)
+    var variables = usesCallerEnvironment ? caller : SandboxConfiguration.defaultEnvironment(user: user, root: root)
     for option in environment {
       let name = option.prefix { $0 != "=" }
       variables.removeAll { $0.hasPrefix("\(name)=") }

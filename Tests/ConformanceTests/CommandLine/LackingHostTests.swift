@@ -11,6 +11,14 @@ import Testing
   private static let seccomp = 317
   private static let ptrace = 101
 
+  /// Too few open files are named, whatever would fail first.
+  @Test(arguments: [10, 20, 30, 63])
+  func fewDescriptors(_ limit: Int) async throws {
+    let outcome = try await Runner.host(
+      ["/bin/sh", "-c", "ulimit -n \(limit); exec '\(Programs.apus)' run -- /bin/true"])
+    #expect(outcome.status == 125 && outcome.errorText.contains("ulimit -n"), "\(outcome.errorText)")
+  }
+
   @Test func automaticTakesThePlatformThatIsThere() async throws {
     for missing in [LackingHostTests.seccomp, LackingHostTests.ptrace] {
       let outcome = try await run(without: [missing], [])

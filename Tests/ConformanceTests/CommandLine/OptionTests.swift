@@ -139,6 +139,38 @@ import Testing
     #expect(try await shell("nproc", "--cpus", "3") == "3\n")
   }
 
+  /// The forms that people type.
+  @Test func valuesInTheSameWord() async throws {
+    let directory = try TemporaryDirectory()
+    try directory.write("file", "from the host\n")
+    for option in ["-v\(directory.path):/v", "-v=\(directory.path):/v", "--volume=\(directory.path):/v"] {
+      let outcome = try await run(["-m64M", option], "/bin/cat", "/v/file")
+      #expect(outcome.text == "from the host\n", "\(option): \(outcome.errorText)")
+    }
+    let unknown = try await run(["-xyz"], "/bin/true")
+    #expect(unknown.status == 125 && unknown.errorText.contains("unknown option -xyz"))
+    let help = try await Runner.host([Programs.apus, "doctor", "--help"])
+    #expect(help.status == 0 && help.text.contains("apus doctor"))
+  }
+
+  /// A volume does not change the umask, and files on the host are made with it.
+  @Test(arguments: Mode.tested)
+  func umaskWithVolume(_ mode: Mode) async throws {
+    let directory = try TemporaryDirectory()
+    let apus = Runner.commandLine(
+      ["/bin/sh", "-c", "umask; : >/v/file; mkdir /v/directory"], mode: mode, options: ["-v\(directory.path):/v"]
+    ).map { "'\($0)'" }.joined(separator: " ")
+    let outcome = try await Runner.host(
+      ["/bin/sh", "-c", "umask 027; \(apus); stat -c %a file directory"], directory: directory.path)
+    #expect(outcome.text == "0027\n640\n750\n", "\(outcome.errorText)")
+  }
+
+  @Test func homeOfUsers() async throws {
+    let native = try await Runner.host(["/usr/bin/awk", "-F:", "$3 == 65534 {print $6}", "/etc/passwd"])
+    let apus = [Programs.apus, "run", "-u65534", "-w", "/", "--", "/bin/sh", "-c", "echo $HOME"]
+    #expect(try await Runner.host(apus).text == (native.text == "" ? "/\n" : native.text))
+  }
+
   @Test func trace() async throws {
     let directory = try TemporaryDirectory()
     let file = "\(directory.path)/trace"

@@ -86,6 +86,12 @@ import Testing
     #expect(pipe.text == "end\n")
   }
 
+  @Test func directoryAsInput() async throws {
+    let apus = Runner.commandLine(["/bin/cat"], mode: .strict).map { "'\($0)'" }.joined(separator: " ")
+    let outcome = try await Runner.host(["/bin/sh", "-c", "\(apus) </"])
+    #expect(outcome.status == 1 && outcome.errorText.contains("Is a directory"))
+  }
+
   /// A file that grows beyond the caller's limit is an error of the guest's write, not the end of Apus (SIGXFSZ).
   @Test(arguments: Mode.tested)
   func limitOfFileSizes(_ mode: Mode) async throws {

@@ -29,6 +29,11 @@ public protocol NamedConstants: RawRepresentable where RawValue: FixedWidthInteg
   static var names: [ConstantName] { get }
 }
 
+/// A number of which some values have names. It holds any.
+public protocol NamedNumber: NamedConstants {
+  init(rawValue: RawValue)
+}
+
 /// Flags that can be combined.
 public protocol NamedFlags: OptionSet where RawValue: FixedWidthInteger {
   static var names: [ConstantName] { get }

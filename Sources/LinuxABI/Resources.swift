@@ -31,10 +31,14 @@ public enum Resource: Int, Sendable, CaseIterable {
 }
 
 /// `RUSAGE_*` of getrusage(2).
-public enum UsageTarget: Int32, Sendable {
+public enum UsageTarget: Int32, NamedConstants, Sendable {
   case children = -1
   case process = 0
   case thread = 1
+
+  public static let names: [ConstantName] = [
+    .init("RUSAGE_CHILDREN", children), .init("RUSAGE_SELF", process), .init("RUSAGE_THREAD", thread),
+  ]
 }
 
 /// `PRIO_*` of getpriority(2).

@@ -32,18 +32,26 @@ package struct SignalEvent: BitwiseCopyable, Sendable {
 }
 
 /// `TIMER_ABSTIME` of timer_settime(2) and clock_nanosleep(2), `TFD_TIMER_*` of timerfd_settime(2).
-public struct TimerFlags: OptionSet, Sendable, BitwiseCopyable {
+public struct TimerFlags: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
   public static let absolute = TimerFlags(rawValue: 1)
   public static let cancelOnSet = TimerFlags(rawValue: 2)
+
+  public static let names: [ConstantName] = [
+    .init("TIMER_ABSTIME", absolute), .init("TFD_TIMER_CANCEL_ON_SET", cancelOnSet),
+  ]
 }
 
 /// The timers of setitimer(2), `ITIMER_*`.
-public enum IntervalTimer: Int32, Sendable {
+public enum IntervalTimer: Int32, NamedConstants, Sendable {
   case real = 0
   case virtual = 1
   case profiling = 2
+
+  public static let names: [ConstantName] = [
+    .init("ITIMER_REAL", real), .init("ITIMER_VIRTUAL", virtual), .init("ITIMER_PROF", profiling),
+  ]
 }
 
 /// `struct timex` of adjtimex(2).

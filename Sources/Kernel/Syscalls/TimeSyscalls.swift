@@ -4,81 +4,86 @@ import Memory
 /// Clocks and sleeping: clock_gettime(2), nanosleep(2) and relatives.
 extension Syscalls {
   static let timeTable: [SyscallEntry] = [
-    .init(.nanosleep, nanosleep, [.timespec, .pointer]),
-    .init(.clock_nanosleep, clockNanosleep, [.clock, .int, .timespec, .pointer]),
-    .init(.clock_gettime, clockGettime, [.clock, .pointer]),
-    .init(.clock_getres, clockGetres, [.clock, .pointer]),
-    .init(.clock_settime, clockSettime, [.clock, .timespec]),
-    .init(.clock_adjtime, clockAdjtime, [.clock, .pointer]),
-    .init(.adjtimex, adjtimex, [.pointer]),
-    .init(.gettimeofday, gettimeofday, [.pointer, .pointer]),
-    .init(.settimeofday, settimeofday, [.timeval, .pointer]),
-    .init(.time, time, [.pointer]),
-    .init(.times, times, [.pointer]),
-    .init(.getrusage, getrusage, [.int, .rusage]),
-    .init(.alarm, alarm, [.uint]),
-    .init(.setitimer, setitimer, [.int, .pointer, .pointer]),
-    .init(.getitimer, getitimer, [.int, .pointer]),
-    .init(.timer_create, timerCreate, [.clock, .pointer, .pointer]),
-    .init(.timer_settime, timerSettime, [.int, .int, .itimerspec, .pointer]),
-    .init(.timer_gettime, timerGettime, [.int, .pointer]),
-    .init(.timer_getoverrun, timerGetoverrun, [.int]),
-    .init(.timer_delete, timerDelete, [.int]),
+    .init(.nanosleep, nanosleep),
+    .init(.clock_nanosleep, clockNanosleep),
+    .init(.clock_gettime, clockGettime),
+    .init(.clock_getres, clockGetres),
+    .init(.clock_settime, clockSettime, .partial("the clock belongs to the host: fails with EPERM")),
+    .init(.clock_adjtime, clockAdjtime, .partial("only tells that the clock is not synchronized")),
+    .init(.adjtimex, adjtimex, .partial("only tells that the clock is not synchronized")),
+    .init(.gettimeofday, gettimeofday),
+    .init(
+      .settimeofday, .notPermitted, because: "the clock belongs to the host", [InPointer<Timeval>.self, GuestAddress.self]),
+    .init(.time, time),
+    .init(.times, times),
+    .init(.getrusage, getrusage),
+    .init(.alarm, alarm),
+    .init(.setitimer, setitimer),
+    .init(.getitimer, getitimer),
+    .init(.timer_create, timerCreate),
+    .init(.timer_settime, timerSettime),
+    .init(.timer_gettime, timerGettime),
+    .init(.timer_getoverrun, timerGetoverrun),
+    .init(.timer_delete, timerDelete),
   ]
 
   // MARK: Sleeping
 
   /// nanosleep(2).
-  static func nanosleep(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func nanosleep(
+    _ task: Task, _ time: InPointer<Timespec>, _ remainder: GuestAddress
+  ) throws(Errno) -> Int {
     if !task.retry.isRetry {
-      let time = try sleepTime(task, a[0])
+      let time = try sleepTime(task, time)
       task.retry.deadline = task.kernel.deadline(time, clock: .monotonic, isAbsolute: false)
     }
-    return try sleep(task, remainder: a[1])
+    return try sleep(task, remainder: remainder)
   }
 
   /// clock_nanosleep(2).
-  static func clockNanosleep(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let isAbsolute = TimerFlags(rawValue: a.uint(1)).contains(.absolute)
-    let clock = try Clock(id: a.int(0), for: task)
-    if case .thread = clock { throw a.int(0) >= 0 ? .notSupportedOnSocket : .invalidArgument }
+  static func clockNanosleep(
+    _ task: Task, _ number: ClockNumber, _ flags: TimerFlags, _ time: InPointer<Timespec>, _ remainder: GuestAddress
+  ) throws(Errno) -> Int {
+    let isAbsolute = flags.contains(.absolute)
+    let clock = try Clock(number, for: task)
+    if case .thread = clock { throw number.rawValue >= 0 ? .notSupportedOnSocket : .invalidArgument }
     guard let timerClock = clock.timerClock else {
       if case .host = clock { throw .notSupportedOnSocket }
-      return try sleep(task, on: clock, a[2], isAbsolute: isAbsolute)
+      return try sleep(task, on: clock, time, isAbsolute: isAbsolute)
     }
     if !task.retry.isRetry {
-      let time = try sleepTime(task, a[2])
+      let time = try sleepTime(task, time)
       task.retry.deadline = task.kernel.deadline(time, clock: timerClock, isAbsolute: isAbsolute)
     }
-    return try sleep(task, remainder: isAbsolute ? nil : a[3])
+    return try sleep(task, remainder: isAbsolute ? nil : remainder)
   }
 
-  private static func sleepTime(_ task: Task, _ address: UInt64) throws(Errno) -> Timespec {
-    let time = try task.memory.readValue(address, as: Timespec.self)
+  private static func sleepTime(_ task: Task, _ time: InPointer<Timespec>) throws(Errno) -> Timespec {
+    let time = try task.load(time)
     guard time.isValid else { throw .invalidArgument }
     return time
   }
 
   /// Sleeps until the deadline; `remainder` (nil for absolute times) is where the time left goes when interrupted.
-  private static func sleep(_ task: Task, remainder: UInt64?) throws(Errno) -> Int {
+  private static func sleep(_ task: Task, remainder: GuestAddress?) throws(Errno) -> Int {
     let deadline = task.retry.deadline ?? 0
     let now = task.kernel.monotonicTime
     if deadline <= now { return 0 }
     let outcome = task.wait(
       on: [], deadline: deadline, interrupted: remainder == nil ? .restartNoHand : .restartBlock)
-    if outcome != .parked, let remainder, remainder != 0 {
-      try task.memory.writeValue(remainder, Timespec(nanoseconds: Int64(clamping: deadline - now)))
+    if outcome != .parked, let remainder, !remainder.isNull {
+      try task.memory.writeValue(remainder.rawValue, Timespec(nanoseconds: Int64(clamping: deadline - now)))
     }
     throw outcome
   }
 
   /// Sleeps on a processor-time clock: wakes when it could have got there, and looks.
   private static func sleep(
-    _ task: Task, on clock: Clock, _ address: UInt64, isAbsolute: Bool
+    _ task: Task, on clock: Clock, _ time: InPointer<Timespec>, isAbsolute: Bool
   ) throws(Errno) -> Int {
     let now = try clock.now(task.kernel)
     if !task.retry.isRetry {
-      let time = UInt64(clamping: try sleepTime(task, address).totalNanoseconds)
+      let time = UInt64(clamping: try sleepTime(task, time).totalNanoseconds)
       task.retry.deadline = isAbsolute ? time : now.saturatingAdd(time)
     }
     let target = task.retry.deadline ?? 0
@@ -90,139 +95,138 @@ extension Syscalls {
   // MARK: Clocks
 
   /// clock_gettime(2).
-  static func clockGettime(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let now = try Clock(id: a.int(0), for: task).now(task.kernel)
-    try task.memory.writeValue(a[1], Timespec(nanoseconds: Int64(clamping: now)))
+  static func clockGettime(_ task: Task, _ clock: ClockNumber, _ time: OutPointer<Timespec>) throws(Errno) -> Int {
+    let now = try Clock(clock, for: task).now(task.kernel)
+    try task.store(Timespec(nanoseconds: Int64(clamping: now)), to: time)
     return 0
   }
 
   /// clock_getres(2).
-  static func clockGetres(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let resolution = try Clock(id: a.int(0), for: task).resolution(task.kernel)
-    if a[1] != 0 { try task.memory.writeValue(a[1], resolution) }
+  static func clockGetres(_ task: Task, _ clock: ClockNumber, _ result: OutPointer<Timespec>) throws(Errno) -> Int {
+    let resolution = try Clock(clock, for: task).resolution(task.kernel)
+    if !result.isNull { try task.store(resolution, to: result) }
     return 0
   }
 
   /// clock_settime(2): the clock belongs to the host.
-  static func clockSettime(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard case .host(0) = try Clock(id: a.int(0), for: task) else { throw .invalidArgument }
-    guard try task.memory.readValue(a[1], as: Timespec.self).isValid else { throw .invalidArgument }
+  static func clockSettime(_ task: Task, _ clock: ClockNumber, _ time: InPointer<Timespec>) throws(Errno) -> Int {
+    guard case .host(ClockNumber.realTime.rawValue) = try Clock(clock, for: task) else { throw .invalidArgument }
+    guard try task.load(time).isValid else { throw .invalidArgument }
     throw .notPermitted
   }
 
-  /// settimeofday(2).
-  static func settimeofday(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { throw .notPermitted }
-
   /// clock_adjtime(2).
-  static func clockAdjtime(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard case .host(0) = try Clock(id: a.int(0), for: task) else { throw .notSupportedOnSocket }
-    return try adjust(task, a[1])
+  static func clockAdjtime(
+    _ task: Task, _ clock: ClockNumber, _ request: InOutPointer<Timex>
+  ) throws(Errno) -> Int {
+    guard case .host(ClockNumber.realTime.rawValue) = try Clock(clock, for: task) else { throw .notSupportedOnSocket }
+    return try adjtimex(task, request)
   }
 
-  /// adjtimex(2).
-  static func adjtimex(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { try adjust(task, a[0]) }
-
-  /// Tells that the clock is not synchronized; changes nothing.
-  private static func adjust(_ task: Task, _ address: UInt64) throws(Errno) -> Int {
-    var timex = try task.memory.readValue(address, as: Timex.self)
+  /// adjtimex(2): tells that the clock is not synchronized; changes nothing.
+  static func adjtimex(_ task: Task, _ request: InOutPointer<Timex>) throws(Errno) -> Int {
+    var timex = try task.load(request)
     guard timex.modes == 0 else { throw .notPermitted }
     timex = Timex()
     timex.time = Timeval(nanoseconds: task.kernel.realTime)
-    try task.memory.writeValue(address, timex)
+    try task.store(timex, to: request)
     return Timex.unsynchronizedResult
   }
 
   /// gettimeofday(2); the time zone is UTC.
-  static func gettimeofday(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    if a[0] != 0 { try task.memory.writeValue(a[0], Timeval(nanoseconds: task.kernel.realTime)) }
-    if a[1] != 0 { try task.memory.writeValue(a[1], UInt64(0)) }
+  static func gettimeofday(
+    _ task: Task, _ time: OutPointer<Timeval>, _ zone: OutPointer<UInt64>
+  ) throws(Errno) -> Int {
+    if !time.isNull { try task.store(Timeval(nanoseconds: task.kernel.realTime), to: time) }
+    if !zone.isNull { try task.store(0, to: zone) }
     return 0
   }
 
   /// time(2).
-  static func time(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let seconds = Int(clamping: task.kernel.realTime / 1_000_000_000)
-    if a[0] != 0 { try task.memory.writeValue(a[0], seconds) }
-    return seconds
+  static func time(_ task: Task, _ result: OutPointer<UInt64>) throws(Errno) -> Int {
+    let seconds = task.kernel.realTime / 1_000_000_000
+    if !result.isNull { try task.store(seconds, to: result) }
+    return Int(clamping: seconds)
   }
 
   /// times(2), in ticks of 10 ms.
-  static func times(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func times(_ task: Task, _ result: GuestAddress) throws(Errno) -> Int {
     let tick: UInt64 = 10_000_000
-    if a[0] != 0 {
+    if !result.isNull {
       let own = task.kernel.times(of: task.group)
       let children = task.group.childUsage
       try task.memory.writeArray(
-        a[0], [own.user / tick, own.system / tick, children.userTime / tick, children.systemTime / tick])
+        result.rawValue, [own.user / tick, own.system / tick, children.userTime / tick, children.systemTime / tick])
     }
     return Int(clamping: task.kernel.monotonicTime / tick)
   }
 
   /// getrusage(2).
-  static func getrusage(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func getrusage(
+    _ task: Task, _ target: Constant<UsageTarget>, _ result: OutPointer<Rusage>
+  ) throws(Errno) -> Int {
     let usage: ResourceUsage
-    switch UsageTarget(rawValue: a.int(0)) {
+    switch target.value {
     case .process: usage = task.kernel.usage(of: task.group)
     case .children: usage = task.group.childUsage
     case .thread: usage = task.kernel.usage(of: task)
     case nil: throw .invalidArgument
     }
-    try task.memory.writeValue(a[1], Rusage(usage))
+    try task.store(Rusage(usage), to: result)
     return 0
   }
 
   // MARK: Interval timers
 
   /// alarm(2).
-  static func alarm(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func alarm(_ task: Task, _ seconds: UInt32) throws(Errno) -> Int {
     let second: UInt64 = 1_000_000_000
     let timers = task.group.makeTimers(task.kernel)
     let left = timers.interval(.real).value
-    timers.setInterval(.real, value: UInt64(a.uint(0)) * second, interval: 0)
+    timers.setInterval(.real, value: UInt64(seconds) * second, interval: 0)
     // Rounded to seconds, but never to 0 while time is left.
     return left == 0 ? 0 : Int(clamping: max(1, left.saturatingAdd(second / 2) / second))
   }
 
   /// setitimer(2).
-  static func setitimer(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard let which = IntervalTimer(rawValue: a.int(0)) else { throw .invalidArgument }
+  static func setitimer(
+    _ task: Task, _ which: Constant<IntervalTimer>, _ setting: InPointer<IntervalSetting>,
+    _ previous: OutPointer<IntervalSetting>
+  ) throws(Errno) -> Int {
+    guard let which = which.value else { throw .invalidArgument }
     let timers = task.group.makeTimers(task.kernel)
     var new = IntervalSetting()
-    if a[1] != 0 { new = try task.memory.readValue(a[1], as: IntervalSetting.self) }
+    if !setting.isNull { new = try task.load(setting) }
     guard let value = new.value.validNanoseconds, let interval = new.interval.validNanoseconds else {
       throw .invalidArgument
     }
     let old = timers.interval(which)
     timers.setInterval(which, value: value, interval: interval)
-    if a[2] != 0 { try task.memory.writeValue(a[2], setting(old)) }
+    if !previous.isNull { try task.store(IntervalSetting(old), to: previous) }
     return 0
   }
 
   /// getitimer(2).
-  static func getitimer(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard let which = IntervalTimer(rawValue: a.int(0)) else { throw .invalidArgument }
+  static func getitimer(
+    _ task: Task, _ which: Constant<IntervalTimer>, _ result: OutPointer<IntervalSetting>
+  ) throws(Errno) -> Int {
+    guard let which = which.value else { throw .invalidArgument }
     let current = task.group.timers?.interval(which) ?? (0, 0)
-    try task.memory.writeValue(a[1], setting(current))
+    try task.store(IntervalSetting(current), to: result)
     return 0
-  }
-
-  private static func setting(_ times: (value: UInt64, interval: UInt64)) -> IntervalSetting {
-    var setting = IntervalSetting()
-    setting.interval = Timeval(nanoseconds: times.interval)
-    // An armed timer never shows 0.
-    setting.value = Timeval(nanoseconds: times.value == 0 ? 0 : max(times.value, 1000))
-    return setting
   }
 
   // MARK: POSIX timers
 
   /// timer_create(2).
-  static func timerCreate(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let clock = try Clock(id: a.int(0), for: task)
+  static func timerCreate(
+    _ task: Task, _ clock: ClockNumber, _ event: InPointer<SignalEvent>, _ id: OutPointer<Int32>
+  ) throws(Errno) -> Int {
+    let clock = try Clock(clock, for: task)
     if case .host = clock, clock.timerClock == nil { throw .notSupportedOnSocket }
     // The alarm clocks need hardware that the host may not have.
     if case .host = clock, (try? clock.now(task.kernel)) == nil { throw .notSupportedOnSocket }
-    let event = a[1] == 0 ? nil : try task.memory.readValue(a[1], as: SignalEvent.self)
+    let event = event.isNull ? nil : try task.load(event)
     var notification = PosixTimer.Notification.process
     if let event {
       switch event.notification {
@@ -244,7 +248,7 @@ extension Syscalls {
         value: event?.value ?? UInt64(id), group: task.group, kernel: task.kernel)
     }
     do throws(Errno) {
-      try task.memory.writeValue(a[2], timer.id)
+      try task.store(timer.id, to: id)
     } catch {
       timers.removePosixTimer(timer.id)
       throw error
@@ -252,39 +256,50 @@ extension Syscalls {
     return 0
   }
 
-  private static func timer(_ task: Task, _ a: SyscallArguments) throws(Errno) -> PosixTimer {
-    guard let timer = task.group.timers?.posix[a.int(0)] else { throw .invalidArgument }
+  private static func timer(_ task: Task, _ id: Int32) throws(Errno) -> PosixTimer {
+    guard let timer = task.group.timers?.posix[id] else { throw .invalidArgument }
     return timer
   }
 
   /// timer_settime(2).
-  static func timerSettime(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a[2] != 0 else { throw .invalidArgument }
-    let timer = try timer(task, a)
-    let new = try task.memory.readValue(a[2], as: TimerSetting.self)
+  static func timerSettime(
+    _ task: Task, _ id: Int32, _ flags: TimerFlags, _ setting: InPointer<TimerSetting>,
+    _ previous: OutPointer<TimerSetting>
+  ) throws(Errno) -> Int {
+    guard !setting.isNull else { throw .invalidArgument }
+    let timer = try timer(task, id)
+    let new = try task.load(setting)
     guard new.value.isValid, new.interval.isValid else { throw .invalidArgument }
     let old = timer.current
-    timer.set(new, isAbsolute: TimerFlags(rawValue: a.uint(1)).contains(.absolute))
-    if a[3] != 0 { try task.memory.writeValue(a[3], old) }
+    timer.set(new, isAbsolute: flags.contains(.absolute))
+    if !previous.isNull { try task.store(old, to: previous) }
     return 0
   }
 
   /// timer_gettime(2).
-  static func timerGettime(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let timer = try timer(task, a)
-    try task.memory.writeValue(a[1], timer.current)
+  static func timerGettime(_ task: Task, _ id: Int32, _ result: OutPointer<TimerSetting>) throws(Errno) -> Int {
+    try task.store(try timer(task, id).current, to: result)
     return 0
   }
 
   /// timer_getoverrun(2).
-  static func timerGetoverrun(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    Int(try timer(task, a).lastOverrun)
+  static func timerGetoverrun(_ task: Task, _ id: Int32) throws(Errno) -> Int {
+    Int(try timer(task, id).lastOverrun)
   }
 
   /// timer_delete(2).
-  static func timerDelete(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let timer = try timer(task, a)
+  static func timerDelete(_ task: Task, _ id: Int32) throws(Errno) -> Int {
+    let timer = try timer(task, id)
     task.group.timers?.removePosixTimer(timer.id)
     return 0
+  }
+}
+
+extension IntervalSetting {
+  fileprivate init(_ times: (value: UInt64, interval: UInt64)) {
+    self.init()
+    interval = Timeval(nanoseconds: times.interval)
+    // An armed timer never shows 0.
+    value = Timeval(nanoseconds: times.value == 0 ? 0 : max(times.value, 1000))
   }
 }

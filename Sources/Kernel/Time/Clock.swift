@@ -17,16 +17,18 @@ enum Clock {
     func time(_ times: CPUTimes) -> UInt64 { self == .user ? times.user : times.total }
   }
 
-  /// `CLOCK_*` of the host that guests may read: all but the processor-time clocks.
-  private static let hostClocks: Set<Int32> = [0, 1, 4, 5, 6, 7, 8, 9, 11]
-
   /// The clock of an id, as `task` sees it.
   /// - Throws: `EINVAL` where there is no such clock.
-  init(id: Int32, for task: Task) throws(Errno) {
-    switch id {
-    case 2: self = .process(task.group, .scheduled)
-    case 3: self = .thread(task, .scheduled)
-    case ..<0:
+  init(_ number: ClockNumber, for task: Task) throws(Errno) {
+    let id = number.rawValue
+    switch number {
+    case .processTime: self = .process(task.group, .scheduled)
+    case .threadTime: self = .thread(task, .scheduled)
+    case .realTime, .monotonic, .monotonicRaw, .realTimeCoarse, .monotonicCoarse, .bootTime, .realTimeAlarm,
+      .bootTimeAlarm, .atomicTime:
+      self = .host(id)
+    default:
+      guard id < 0 else { throw .invalidArgument }
       // The complement of a process id, shifted; bit 2 tells threads from processes (`CPUCLOCK_*` of Linux).
       guard let kind = CPUClockKind(rawValue: id & 3) else { throw .invalidArgument }
       let owner = ~(id >> 3)
@@ -39,9 +41,6 @@ enum Clock {
         guard let group = owner == 0 ? task.group : task.kernel.groups[owner] else { throw .invalidArgument }
         self = .process(group, kind)
       }
-    default:
-      guard Clock.hostClocks.contains(id) else { throw .invalidArgument }
-      self = .host(id)
     }
   }
 

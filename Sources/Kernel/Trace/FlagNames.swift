@@ -40,12 +40,6 @@ enum FlagNames {
   static let stackFlags: [Name] = [
     .init("0", 0), .init("SS_ONSTACK", 1), .init("SS_DISABLE", 2), .init("SS_AUTODISARM", 0x8000_0000),
   ]
-  static let clock: [Name] = [
-    .init("CLOCK_REALTIME", 0), .init("CLOCK_MONOTONIC", 1), .init("CLOCK_PROCESS_CPUTIME_ID", 2),
-    .init("CLOCK_THREAD_CPUTIME_ID", 3), .init("CLOCK_MONOTONIC_RAW", 4), .init("CLOCK_REALTIME_COARSE", 5),
-    .init("CLOCK_MONOTONIC_COARSE", 6), .init("CLOCK_BOOTTIME", 7), .init("CLOCK_REALTIME_ALARM", 8),
-    .init("CLOCK_BOOTTIME_ALARM", 9), .init("CLOCK_TAI", 11),
-  ]
   static let resource: [Name] = [
     .init("RLIMIT_CPU", 0), .init("RLIMIT_FSIZE", 1), .init("RLIMIT_DATA", 2), .init("RLIMIT_STACK", 3),
     .init("RLIMIT_CORE", 4), .init("RLIMIT_RSS", 5), .init("RLIMIT_NPROC", 6), .init("RLIMIT_NOFILE", 7),

@@ -18,7 +18,7 @@ extension CallFormatter {
     case .signal: return SignalNames.name(arguments.int(index))
     case .signalHow: return FlagNames.one(number, FlagNames.signalHow)
     case .cloneFlags: return ConstantName.join(value, CloneFlags.names)
-    case .clock: return FlagNames.one(number, FlagNames.clock)
+    case .clock: return ConstantName.one(number, ClockNumber.names)
     case .rlimitResource: return FlagNames.one(number, FlagNames.resource)
     case .futexOperation: return FlagNames.futex(number)
     case .epollOperation: return FlagNames.one(number, FlagNames.epollOperation)

@@ -11,6 +11,17 @@ extension Timeval: GuestValue {
   var traced: String? { "{tv_sec=\(seconds), tv_usec=\(microseconds)}" }
 }
 
+extension TimerSetting: GuestValue {
+  var traced: String? { "{it_interval=\(interval.traced ?? ""), it_value=\(value.traced ?? "")}" }
+}
+
+extension IntervalSetting: GuestValue {
+  var traced: String? { "{it_interval=\(interval.traced ?? ""), it_value=\(value.traced ?? "")}" }
+}
+
+extension SignalEvent: GuestValue {}
+extension Timex: GuestValue {}
+
 extension Stat: GuestValue {
   var traced: String? {
     let kind = FileMode(rawValue: mode).kind

@@ -51,6 +51,11 @@ struct Constant<Value: NamedConstants & Sendable>: SyscallArgument where Value.R
   func describe(in call: CallFormatter) -> String? { ConstantName.one(rawValue.zeroExtended, Value.names) }
 }
 
+extension SyscallArgument where Self: NamedNumber {
+  init(register: UInt64) { self.init(rawValue: RawValue(truncatingIfNeeded: register)) }
+  func describe(in call: CallFormatter) -> String? { ConstantName.one(rawValue.zeroExtended, Self.names) }
+}
+
 extension SyscallArgument where Self: NamedFlags {
   init(register: UInt64) { self.init(rawValue: RawValue(truncatingIfNeeded: register)) }
   func describe(in call: CallFormatter) -> String? { ConstantName.join(rawValue.zeroExtended, Self.names) }
@@ -58,10 +63,12 @@ extension SyscallArgument where Self: NamedFlags {
 
 extension AccessMode: SyscallArgument {}
 extension AtFlags: SyscallArgument {}
+extension ClockNumber: SyscallArgument {}
 extension CloneFlags: SyscallArgument {}
 extension MemoryFileFlags: SyscallArgument {}
 extension OpenFlags: SyscallArgument {}
 extension StatxMask: SyscallArgument {}
+extension TimerFlags: SyscallArgument {}
 extension WaitOptions: SyscallArgument {}
 
 // MARK: Relations

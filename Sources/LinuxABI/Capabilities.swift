@@ -60,6 +60,13 @@ public enum CapabilityVersion: UInt32, Sendable {
   public var words: Int { self == .version1 ? 1 : 2 }
 }
 
+/// `struct __user_cap_header_struct` of capget(2).
+package struct CapabilityHeader: BitwiseCopyable, Sendable {
+  package var version: UInt32 = 0
+  package var processID: Int32 = 0
+  package init() {}
+}
+
 /// `SECBIT_*` of capabilities(7).
 public struct SecureBits: OptionSet, Sendable, BitwiseCopyable {
   public let rawValue: UInt32

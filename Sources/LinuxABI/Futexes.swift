@@ -1,5 +1,5 @@
 /// The operations of futex(2), `FUTEX_*` of `linux/futex.h`.
-public enum FutexOperation: UInt32, Sendable {
+public enum FutexOperation: UInt32, NamedConstants, Sendable {
   case wait = 0
   case wake = 1
   case requeue = 3
@@ -13,6 +13,15 @@ public enum FutexOperation: UInt32, Sendable {
   case waitRequeue = 11
   case compareRequeueToLock = 12
   case lockMonotonic = 13
+
+  public static let names: [ConstantName] = [
+    .init("FUTEX_WAIT", wait), .init("FUTEX_WAKE", wake), .init("FUTEX_REQUEUE", requeue),
+    .init("FUTEX_CMP_REQUEUE", compareRequeue), .init("FUTEX_WAKE_OP", wakeOperation),
+    .init("FUTEX_LOCK_PI", lock), .init("FUTEX_UNLOCK_PI", unlock), .init("FUTEX_TRYLOCK_PI", tryLock),
+    .init("FUTEX_WAIT_BITSET", waitBitset), .init("FUTEX_WAKE_BITSET", wakeBitset),
+    .init("FUTEX_WAIT_REQUEUE_PI", waitRequeue), .init("FUTEX_CMP_REQUEUE_PI", compareRequeueToLock),
+    .init("FUTEX_LOCK_PI2", lockMonotonic),
+  ]
 }
 
 /// What stands beside the operation in the same argument of futex(2).

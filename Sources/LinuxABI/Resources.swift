@@ -11,7 +11,7 @@ package struct ResourceLimit: BitwiseCopyable, Sendable, Equatable {
 }
 
 /// `RLIMIT_*` of getrlimit(2).
-public enum Resource: Int, Sendable, CaseIterable {
+public enum Resource: Int32, NamedConstants, Sendable, CaseIterable {
   case cpu = 0
   case fileSize = 1
   case data = 2
@@ -28,6 +28,15 @@ public enum Resource: Int, Sendable, CaseIterable {
   case nice = 13
   case realTimePriority = 14
   case realTime = 15
+
+  public static let names: [ConstantName] = [
+    .init("RLIMIT_CPU", cpu), .init("RLIMIT_FSIZE", fileSize), .init("RLIMIT_DATA", data),
+    .init("RLIMIT_STACK", stack), .init("RLIMIT_CORE", core), .init("RLIMIT_RSS", residentSet),
+    .init("RLIMIT_NPROC", processes), .init("RLIMIT_NOFILE", openFiles), .init("RLIMIT_MEMLOCK", lockedMemory),
+    .init("RLIMIT_AS", addressSpace), .init("RLIMIT_LOCKS", locks), .init("RLIMIT_SIGPENDING", pendingSignals),
+    .init("RLIMIT_MSGQUEUE", messageQueue), .init("RLIMIT_NICE", nice), .init("RLIMIT_RTPRIO", realTimePriority),
+    .init("RLIMIT_RTTIME", realTime),
+  ]
 }
 
 /// `RUSAGE_*` of getrusage(2).
@@ -42,17 +51,25 @@ public enum UsageTarget: Int32, NamedConstants, Sendable {
 }
 
 /// `PRIO_*` of getpriority(2).
-public enum PriorityTarget: Int32, Sendable {
+public enum PriorityTarget: Int32, NamedConstants, Sendable {
   case process = 0
   case processGroup = 1
   case user = 2
+
+  public static let names: [ConstantName] = [
+    .init("PRIO_PROCESS", process), .init("PRIO_PGRP", processGroup), .init("PRIO_USER", user),
+  ]
 }
 
 /// `IOPRIO_WHO_*` of ioprio_get(2).
-public enum IOPriorityTarget: Int32, Sendable {
+public enum IOPriorityTarget: Int32, NamedConstants, Sendable {
   case process = 1
   case processGroup = 2
   case user = 3
+
+  public static let names: [ConstantName] = [
+    .init("IOPRIO_WHO_PROCESS", process), .init("IOPRIO_WHO_PGRP", processGroup), .init("IOPRIO_WHO_USER", user),
+  ]
 
   /// What getpriority(2) calls the same.
   public var target: PriorityTarget {

@@ -1,11 +1,16 @@
 /// `SCHED_*` of sched(7).
-public enum SchedulingPolicy: Int32, Sendable {
+public enum SchedulingPolicy: Int32, NamedConstants, Sendable {
   case other = 0
   case fifo = 1
   case roundRobin = 2
   case batch = 3
   case idle = 5
   case deadline = 6
+
+  public static let names: [ConstantName] = [
+    .init("SCHED_OTHER", other), .init("SCHED_FIFO", fifo), .init("SCHED_RR", roundRobin),
+    .init("SCHED_BATCH", batch), .init("SCHED_IDLE", idle), .init("SCHED_DEADLINE", deadline),
+  ]
 
   /// The static priorities that a task of the policy may have.
   public var priorities: ClosedRange<UInt32> {

@@ -4,20 +4,23 @@ import LinuxABI
 /// Capability sets (capabilities(7)).
 extension Syscalls {
   static let capabilityTable: [SyscallEntry] = [
-    .init(.capget, capget, [.pointer, .pointer]),
-    .init(.capset, capset, [.pointer, .pointer]),
+    .init(.capget, capget),
+    .init(.capset, capset),
   ]
 
   /// capget(2).
-  static func capget(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let header = try task.memory.readArray(a[0], count: 2, as: UInt32.self)
-    guard let count = CapabilityVersion(rawValue: header[0])?.words else {
-      try task.memory.writeValue(a[0], CapabilityVersion.preferred.rawValue)
-      if a[1] == 0 { return 0 }
+  static func capget(
+    _ task: Task, _ header: InOutPointer<CapabilityHeader>, _ result: GuestAddress
+  ) throws(Errno) -> Int {
+    var request = try task.load(header)
+    guard let count = CapabilityVersion(rawValue: request.version)?.words else {
+      request.version = CapabilityVersion.preferred.rawValue
+      try task.store(request, to: header)
+      if result.isNull { return 0 }
       throw .invalidArgument
     }
-    if a[1] == 0 { return 0 }
-    let pid = Int32(bitPattern: header[1])
+    if result.isNull { return 0 }
+    let pid = request.processID
     guard pid >= 0 else { throw .invalidArgument }
     guard let target = pid == 0 ? task : task.kernel.tasks[pid] else { throw .noSuchProcess }
     let credentials = target.credentials
@@ -27,20 +30,22 @@ extension Syscalls {
         values.append(UInt32(truncatingIfNeeded: set.rawValue >> UInt64(32 * word)))
       }
     }
-    try task.memory.writeArray(a[1], values)
+    try task.memory.writeArray(result.rawValue, values)
     return 0
   }
 
   /// capset(2).
-  static func capset(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let header = try task.memory.readArray(a[0], count: 2, as: UInt32.self)
-    guard let count = CapabilityVersion(rawValue: header[0])?.words else {
-      try task.memory.writeValue(a[0], CapabilityVersion.preferred.rawValue)
+  static func capset(
+    _ task: Task, _ header: InOutPointer<CapabilityHeader>, _ sets: GuestAddress
+  ) throws(Errno) -> Int {
+    var request = try task.load(header)
+    guard let count = CapabilityVersion(rawValue: request.version)?.words else {
+      request.version = CapabilityVersion.preferred.rawValue
+      try task.store(request, to: header)
       throw .invalidArgument
     }
-    let pid = Int32(bitPattern: header[1])
-    guard pid == 0 || pid == task.id else { throw .notPermitted }
-    let values = try task.memory.readArray(a[1], count: 3 * count, as: UInt32.self)
+    guard request.processID == 0 || request.processID == task.id else { throw .notPermitted }
+    let values = try task.memory.readArray(sets.rawValue, count: 3 * count, as: UInt32.self)
     func set(_ index: Int) -> CapabilitySet {
       let high = count > 1 ? UInt64(values[3 + index]) << 32 : 0
       return CapabilitySet(rawValue: UInt64(values[index]) | high).intersection(.all)

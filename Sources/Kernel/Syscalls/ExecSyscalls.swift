@@ -5,19 +5,21 @@ import Memory
 /// execve(2) and execveat(2).
 extension Syscalls {
   static let execTable: [SyscallEntry] = [
-    .init(.execve, execve, [.path, .stringArray, .stringArray]),
-    .init(.execveat, execveat, [.directory, .path, .stringArray, .stringArray, .atFlags]),
+    .init(.execve, execve),
+    .init(.execveat, execveat),
   ]
 
   /// execve(2).
-  static func execve(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func execve(
+    _ task: Task, _ path: ProgramPath, _ arguments: ArgumentList, _ environment: EnvironmentList
+  ) throws(Errno) -> Int {
     let request: ExecRequest
     if let kept = task.retry.object as? ExecRequest {
       request = kept
     } else {
       request = ExecRequest(
-        path: try task.memory.readCString(a[0], limit: 4096), arguments: try strings(task, a[1]),
-        environment: try strings(task, a[2]))
+        path: try task.memory.readCString(path.address.rawValue, limit: 4096),
+        arguments: try strings(task, arguments.address), environment: try strings(task, environment.address))
       try check(request, task)
     }
     task.retry.object = request
@@ -26,17 +28,20 @@ extension Syscalls {
   }
 
   /// execveat(2).
-  static func execveat(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func execveat(
+    _ task: Task, _ directory: DirectoryDescriptor, _ path: ProgramPath, _ arguments: ArgumentList,
+    _ environment: EnvironmentList, _ flags: AtFlags
+  ) throws(Errno) -> Int {
     if let kept = task.retry.object as? ExecRequest {
       try task.kernel.execute(task, kept)
       return 0
     }
-    let flags = AtFlags(rawValue: a.uint(4))
     guard flags.isSubset(of: [.emptyPath, .symbolicLinkNoFollow]) else { throw .invalidArgument }
-    let path = try task.memory.readCString(a[1], limit: 4096)
-    let request = ExecRequest(path: path, arguments: try strings(task, a[2]), environment: try strings(task, a[3]))
-    if path.first != UInt8(ascii: "/"), a.int(0) != AtFlags.workingDirectory {
-      let file = try task.files.file(a.int(0))
+    let path = try task.memory.readCString(path.address.rawValue, limit: 4096)
+    let request = ExecRequest(
+      path: path, arguments: try strings(task, arguments.address), environment: try strings(task, environment.address))
+    if path.first != UInt8(ascii: "/"), !directory.isWorkingDirectory {
+      let file = try task.files.file(directory.descriptor)
       // A memfd has no place but itself.
       request.base = file.location ?? OpenFileInode.location(of: file, in: task.kernel.vfs.memoryFiles)
     }
@@ -49,12 +54,12 @@ extension Syscalls {
   }
 
   /// A null-terminated array of strings; a null pointer is an empty one, as Linux takes it.
-  private static func strings(_ task: Task, _ address: UInt64) throws(Errno) -> [[UInt8]] {
-    guard address != 0 else { return [] }
+  private static func strings(_ task: Task, _ address: GuestAddress) throws(Errno) -> [[UInt8]] {
+    guard !address.isNull else { return [] }
     var result: [[UInt8]] = []
     var total = 0
     let limit = Int(ExecRequest.sizeLimit(stackLimit: task.group.limits[.stack].current))
-    var position = address
+    var position = address.rawValue
     while true {
       let pointer = try task.memory.readValue(position, as: UInt64.self)
       if pointer == 0 { return result }
@@ -74,5 +79,38 @@ extension Syscalls {
   private static func check(_ request: ExecRequest, _ task: Task) throws(Errno) {
     if request.path.isEmpty, !request.options.contains(.emptyPath) { throw .noSuchFileOrDirectory }
     if request.arguments.isEmpty { request.arguments = [[]] }
+  }
+}
+
+// How the arguments of execve(2) are shown. The first process asks for its program without having any memory: what it asks
+// for is in the request that it keeps.
+
+/// The path of a program.
+struct ProgramPath: SyscallArgument {
+  let address: GuestAddress
+  init(register: UInt64) { address = GuestAddress(register) }
+  func describe(in call: CallFormatter) -> String? {
+    if let request = call.task.retry.object as? ExecRequest { return CallFormatter.quote(request.path[...]) }
+    return call.string(address.rawValue, limit: 4096)
+  }
+}
+
+/// A null-terminated array of strings that a program gets as its arguments.
+struct ArgumentList: SyscallArgument {
+  let address: GuestAddress
+  init(register: UInt64) { address = GuestAddress(register) }
+  func describe(in call: CallFormatter) -> String? {
+    guard let request = call.task.retry.object as? ExecRequest else { return call.stringArray(address.rawValue) }
+    return "[\(request.arguments.prefix(32).map { CallFormatter.quote($0[...]) }.joined(separator: ", "))]"
+  }
+}
+
+/// The same for the environment, which is only counted.
+struct EnvironmentList: SyscallArgument {
+  let address: GuestAddress
+  init(register: UInt64) { address = GuestAddress(register) }
+  func describe(in call: CallFormatter) -> String? {
+    if let request = call.task.retry.object as? ExecRequest { return "/* \(request.environment.count) vars */" }
+    return "\(pointer(address.rawValue)) /* \(call.pointerCount(address.rawValue)) vars */"
   }
 }

@@ -4,53 +4,67 @@ import Memory
 /// futex(2) and robust lists.
 extension Syscalls {
   static let futexTable: [SyscallEntry] = [
-    .init(.futex, futex, [.pointer, .futexOperation, .uint, .pointer, .pointer, .hex]),
-    .init(.set_robust_list, setRobustList, [.pointer, .uint]),
-    .init(.get_robust_list, getRobustList, [.pid, .pointer, .pointer]),
+    .init(.futex, futex, .partial("no requeueing of FUTEX_WAIT to priority-inheritance futexes")),
+    .init(.set_robust_list, setRobustList),
+    .init(.get_robust_list, getRobustList),
   ]
 
   /// futex(2). Without the requeueing of `FUTEX_WAIT` to priority-inheritance futexes.
-  static func futex(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let flags = FutexFlags(rawValue: a.uint(1)).intersection(.all)
-    guard let operation = FutexOperation(rawValue: a.uint(1) & ~FutexFlags.all.rawValue) else { throw .noFunction }
-    let isPrivate = flags.contains(.isPrivate)
-    let usesRealTime = flags.contains(.clockRealTime)
+  static func futex(
+    _ task: Task, _ word: GuestAddress, _ command: FutexCommand, _ value: UInt32,
+    _ timeout: FutexArgument<GuestAddress>, _ secondWord: FutexArgument<GuestAddress>,
+    _ thirdValue: FutexArgument<Hexadecimal<UInt32>>
+  ) throws(Errno) -> Int {
+    guard let operation = command.operation else { throw .noFunction }
+    let isPrivate = command.flags.contains(.isPrivate)
+    let usesRealTime = command.flags.contains(.clockRealTime)
+    let (word, secondWord, thirdValue) = (word.rawValue, secondWord.value.rawValue, thirdValue.value.value)
+    let count = Int32(bitPattern: value)
+    // Operations that move or wake waiters of the second word take a count in place of a timeout.
+    let secondCount = Int32(truncatingIfNeeded: timeout.value.rawValue)
+    let timeout = timeout.value
     let kernel = task.kernel
     switch operation {
     case .wait, .waitBitset:
       let isAbsolute = operation == .waitBitset
-      let bitset = isAbsolute ? a.uint(5) : .max
-      try setDeadline(task, a[3], usesRealTime: usesRealTime, isAbsolute: isAbsolute)
-      return try wait(task, a[0], value: a.uint(2), bitset: bitset, isPrivate: isPrivate)
+      let bitset = isAbsolute ? thirdValue : .max
+      try setDeadline(task, timeout, usesRealTime: usesRealTime, isAbsolute: isAbsolute)
+      return try wait(task, word, value: value, bitset: bitset, isPrivate: isPrivate)
     case .lock, .lockMonotonic:
-      try setDeadline(task, a[3], usesRealTime: operation == .lock || usesRealTime, isAbsolute: true)
-      try kernel.lockFutex(task, at: a[0], isPrivate: isPrivate, isTrial: false)
+      try setDeadline(task, timeout, usesRealTime: operation == .lock || usesRealTime, isAbsolute: true)
+      try kernel.lockFutex(task, at: word, isPrivate: isPrivate, isTrial: false)
       return 0
     default: break
     }
     guard !usesRealTime else { throw .noFunction }
     switch operation {
     case .wake:
-      return try kernel.futexes.wake(key(task, a[0], isPrivate), count: a.int(2), bitset: .max)
+      return try kernel.futexes.wake(key(task, word, isPrivate), count: count, bitset: .max)
     case .wakeBitset:
-      guard a.uint(5) != 0 else { throw .invalidArgument }
-      return try kernel.futexes.wake(key(task, a[0], isPrivate), count: a.int(2), bitset: a.uint(5))
+      guard thirdValue != 0 else { throw .invalidArgument }
+      return try kernel.futexes.wake(key(task, word, isPrivate), count: count, bitset: thirdValue)
     case .requeue, .compareRequeue:
-      let wakes = a.int(2)
-      let moves = a.int(3)
-      guard wakes >= 0, moves >= 0 else { throw .invalidArgument }
-      let source = try key(task, a[0], isPrivate)
-      let target = try key(task, a[4], isPrivate)
-      if operation == .compareRequeue, try task.memory.loadWord(a[0]) != a.uint(5) {
+      guard count >= 0, secondCount >= 0 else { throw .invalidArgument }
+      let source = try key(task, word, isPrivate)
+      let target = try key(task, secondWord, isPrivate)
+      if operation == .compareRequeue, try task.memory.loadWord(word) != thirdValue {
         throw .resourceTemporarilyUnavailable
       }
-      return try kernel.futexes.requeue(source, to: target, wakes: wakes, moves: moves)
-    case .wakeOperation: return try wakeOperation(task, a, isPrivate: isPrivate)
+      return try kernel.futexes.requeue(source, to: target, wakes: count, moves: secondCount)
+    case .wakeOperation:
+      // Changes the second word, wakes waiters of the first and, depending on what was there, of the second.
+      let first = try key(task, word, isPrivate)
+      let second = try key(task, secondWord, isPrivate)
+      guard let change = FutexWakeChange(thirdValue) else { throw .noFunction }
+      let old = try task.memory.updateWord(secondWord, change.changed)
+      var woken = try kernel.futexes.wake(first, count: count, bitset: .max)
+      if change.matches(old) { woken += try kernel.futexes.wake(second, count: secondCount, bitset: .max) }
+      return woken
     case .tryLock:
-      try kernel.lockFutex(task, at: a[0], isPrivate: isPrivate, isTrial: true)
+      try kernel.lockFutex(task, at: word, isPrivate: isPrivate, isTrial: true)
       return 0
     case .unlock:
-      try kernel.unlockFutex(task, at: a[0], isPrivate: isPrivate)
+      try kernel.unlockFutex(task, at: word, isPrivate: isPrivate)
       return 0
     case .wait, .waitBitset, .lock, .lockMonotonic, .waitRequeue, .compareRequeueToLock: throw .noFunction
     }
@@ -62,10 +76,10 @@ extension Syscalls {
 
   /// Takes the timeout of a call that waits, on its first run.
   private static func setDeadline(
-    _ task: Task, _ address: UInt64, usesRealTime: Bool, isAbsolute: Bool
+    _ task: Task, _ timeout: GuestAddress, usesRealTime: Bool, isAbsolute: Bool
   ) throws(Errno) {
-    guard address != 0, !task.retry.isRetry else { return }
-    let time = try task.memory.readValue(address, as: Timespec.self)
+    guard !timeout.isNull, !task.retry.isRetry else { return }
+    let time = try task.memory.readValue(timeout.rawValue, as: Timespec.self)
     guard time.isValid else { throw .invalidArgument }
     task.retry.deadline = task.kernel.deadline(
       time, clock: usesRealTime ? ClockID.realTime : ClockID.monotonic, isAbsolute: isAbsolute)
@@ -89,27 +103,17 @@ extension Syscalls {
     return 0
   }
 
-  /// `FUTEX_WAKE_OP`: changes a second word, wakes waiters of the first and, depending on what was there, of the second.
-  private static func wakeOperation(_ task: Task, _ a: SyscallArguments, isPrivate: Bool) throws(Errno) -> Int {
-    let first = try key(task, a[0], isPrivate)
-    let second = try key(task, a[4], isPrivate)
-    guard let change = FutexWakeChange(a.uint(5)) else { throw .noFunction }
-    let old = try task.memory.updateWord(a[4], change.changed)
-    var woken = try task.kernel.futexes.wake(first, count: a.int(2), bitset: .max)
-    if change.matches(old) { woken += try task.kernel.futexes.wake(second, count: a.int(3), bitset: .max) }
-    return woken
-  }
-
   /// set_robust_list(2).
-  static func setRobustList(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a[1] == RobustListHead.size else { throw .invalidArgument }
-    task.robustList = a[0]
+  static func setRobustList(_ task: Task, _ head: GuestAddress, _ size: UInt64) throws(Errno) -> Int {
+    guard size == RobustListHead.size else { throw .invalidArgument }
+    task.robustList = head.rawValue
     return 0
   }
 
   /// get_robust_list(2).
-  static func getRobustList(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let id = a.int(0)
+  static func getRobustList(
+    _ task: Task, _ id: Int32, _ head: OutPointer<UInt64>, _ size: OutPointer<UInt64>
+  ) throws(Errno) -> Int {
     let target = id == 0 ? task : task.kernel.tasks[id]
     guard let target else { throw .noSuchProcess }
     if target.group !== task.group, target.credentials.uid != task.credentials.euid,
@@ -117,8 +121,43 @@ extension Syscalls {
     {
       throw .notPermitted
     }
-    try task.memory.writeValue(a[2], RobustListHead.size)
-    try task.memory.writeValue(a[1], target.robustList)
+    try task.store(RobustListHead.size, to: size)
+    try task.store(target.robustList, to: head)
     return 0
+  }
+}
+
+/// The operation of futex(2), with the flags beside it.
+struct FutexCommand: SyscallArgument {
+  let flags: FutexFlags
+  private let number: UInt32
+  /// Nil for a number that is none.
+  var operation: FutexOperation? { FutexOperation(rawValue: number) }
+
+  init(register: UInt64) {
+    let value = UInt32(truncatingIfNeeded: register)
+    flags = FutexFlags(rawValue: value).intersection(.all)
+    number = value & ~FutexFlags.all.rawValue
+  }
+
+  func describe(in call: CallFormatter) -> String? {
+    ConstantName.one(UInt64(number), FutexOperation.names) + (flags.contains(.isPrivate) ? "_PRIVATE" : "")
+      + (flags.contains(.clockRealTime) ? "|FUTEX_CLOCK_REALTIME" : "")
+  }
+}
+
+/// An argument of futex(2) that not all operations have.
+struct FutexArgument<Value: SyscallArgument>: SyscallArgument {
+  let value: Value
+  init(register: UInt64) { value = Value(register: register) }
+
+  func describe(in call: CallFormatter) -> String? {
+    let count =
+      switch call.argument(FutexCommand.self)?.operation {
+      case .wake, .unlock, .tryLock: 3
+      case .wait, .lock, .lockMonotonic: 4
+      default: 6
+      }
+    return call.index < count ? value.describe(in: call) : nil
   }
 }

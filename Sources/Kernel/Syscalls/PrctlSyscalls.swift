@@ -5,62 +5,71 @@ import Memory
 /// prctl(2).
 extension Syscalls {
   static let prctlTable: [SyscallEntry] = [
-    .init(.prctl, prctl, [.prctl, .hex, .hex, .hex, .hex])
+    .init(.prctl, prctl, .partial("only the options that Apus has a meaning for"))
   ]
 
   /// prctl(2): the options that Apus has a meaning for; others are `EINVAL`, as on a kernel without them.
-  static func prctl(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard let option = PrctlOption(rawValue: a.int(0)) else { throw .invalidArgument }
+  static func prctl(
+    _ task: Task, _ option: Constant<PrctlOption>, _ second: Hexadecimal<UInt64>, _ third: Hexadecimal<UInt64>,
+    _ fourth: Hexadecimal<UInt64>, _ fifth: Hexadecimal<UInt64>
+  ) throws(Errno) -> Int {
+    guard let option = option.value else { throw .invalidArgument }
+    let a = PrctlArguments(second: second.value, third: third.value, fourth: fourth.value, fifth: fifth.value)
     if let result = try taskOption(task, option, a) { return result }
     return try credentialOption(task, option, a)
   }
 
-  private static func requireZeros(_ a: SyscallArguments, from index: Int) throws(Errno) {
-    for position in index..<5 where a[position] != 0 { throw .invalidArgument }
+  /// What an option does with the rest of the arguments: numbers, addresses, or nothing.
+  private struct PrctlArguments {
+    let second, third, fourth, fifth: UInt64
   }
 
-  private static func taskOption(_ task: Task, _ option: PrctlOption, _ a: SyscallArguments) throws(Errno) -> Int? {
+  private static func requireZeros(_ values: UInt64...) throws(Errno) {
+    for value in values where value != 0 { throw .invalidArgument }
+  }
+
+  private static func taskOption(_ task: Task, _ option: PrctlOption, _ a: PrctlArguments) throws(Errno) -> Int? {
     switch option {
     case .setParentDeathSignal:
-      guard (0...UInt64(Signal.maximum)).contains(a[1]) else { throw .invalidArgument }
-      task.parentDeathSignal = Int32(a[1])
-    case .getParentDeathSignal: try task.memory.writeValue(a[1], task.parentDeathSignal)
+      guard (0...UInt64(Signal.maximum)).contains(a.second) else { throw .invalidArgument }
+      task.parentDeathSignal = Int32(a.second)
+    case .getParentDeathSignal: try task.memory.writeValue(a.second, task.parentDeathSignal)
     case .getDumpable: return task.group.isDumpable ? 1 : 0
     case .setDumpable:
-      guard a[1] <= 1 else { throw .invalidArgument }
-      task.group.isDumpable = a[1] == 1
+      guard a.second <= 1 else { throw .invalidArgument }
+      task.group.isDumpable = a.second == 1
     case .setName:
-      task.name = try commandName(task, a[1])
+      task.name = try commandName(task, a.second)
     case .getName:
       let name = Array(task.name.utf8.prefix(15))
-      try task.memory.write(a[1], name + [UInt8](repeating: 0, count: 16 - name.count))
+      try task.memory.write(a.second, name + [UInt8](repeating: 0, count: 16 - name.count))
     case .getSeccomp: return 0  // No guest has a filter.
-    case .getTimestampCounter: try task.memory.writeValue(a[1], PrctlValue.timestampCounterEnabled)
+    case .getTimestampCounter: try task.memory.writeValue(a.second, PrctlValue.timestampCounterEnabled)
     case .setTimestampCounter:
-      guard a[1] == UInt64(PrctlValue.timestampCounterEnabled) else { throw .invalidArgument }
+      guard a.second == UInt64(PrctlValue.timestampCounterEnabled) else { throw .invalidArgument }
     case .setTimerSlack:
-      task.attributes.timerSlack = a[1] == 0 ? task.attributes.defaultTimerSlack : a[1]
+      task.attributes.timerSlack = a.second == 0 ? task.attributes.defaultTimerSlack : a.second
     case .getTimerSlack: return Int(clamping: task.attributes.timerSlack)
     case .setChildSubreaper:
-      task.group.isSubreaper = a[1] != 0
-    case .getChildSubreaper: try task.memory.writeValue(a[1], Int32(task.group.isSubreaper ? 1 : 0))
-    case .getTIDAddress: try task.memory.writeValue(a[1], task.clearChildTID)
+      task.group.isSubreaper = a.second != 0
+    case .getChildSubreaper: try task.memory.writeValue(a.second, Int32(task.group.isSubreaper ? 1 : 0))
+    case .getTIDAddress: try task.memory.writeValue(a.second, task.clearChildTID)
     case .setHugePagesDisabled:
-      try requireZeros(a, from: 2)
-      task.attributes.disablesHugePages = a[1] != 0
+      try requireZeros(a.third, a.fourth, a.fifth)
+      task.attributes.disablesHugePages = a.second != 0
     case .getHugePagesDisabled:
-      try requireZeros(a, from: 1)
+      try requireZeros(a.second, a.third, a.fourth, a.fifth)
       return task.attributes.disablesHugePages ? 1 : 0
     case .setIOFlusher:
       guard task.credentials.has(.sysResource) else { throw .notPermitted }
-      guard a[1] <= 1 else { throw .invalidArgument }
-      task.attributes.ioFlusher = a[1] == 1
+      guard a.second <= 1 else { throw .invalidArgument }
+      task.attributes.ioFlusher = a.second == 1
     case .getIOFlusher: return task.attributes.ioFlusher ? 1 : 0
     case .setMapping: try nameMapping(task, a)
     case .getAuxiliaryVector:
-      try requireZeros(a, from: 3)
+      try requireZeros(a.fourth, a.fifth)
       let bytes = task.group.auxiliaryVector
-      try task.memory.writeArray(a[1], Array(bytes.prefix(Int(min(a[2], 4096) / 8))))
+      try task.memory.writeArray(a.second, Array(bytes.prefix(Int(min(a.third, 4096) / 8))))
       return bytes.count * 8
     default: return nil
     }
@@ -79,49 +88,49 @@ extension Syscalls {
   }
 
   /// `PR_SET_VMA_ANON_NAME`.
-  private static func nameMapping(_ task: Task, _ a: SyscallArguments) throws(Errno) {
-    guard a[1] == PrctlValue.anonymousMappingName, a[2] & Layout.pageMask == 0 else { throw .invalidArgument }
-    guard let length = a[3].pageUp, !a[2].addingReportingOverflow(length).overflow else { throw .invalidArgument }
+  private static func nameMapping(_ task: Task, _ a: PrctlArguments) throws(Errno) {
+    guard a.second == PrctlValue.anonymousMappingName, a.third & Layout.pageMask == 0 else { throw .invalidArgument }
+    guard let length = a.fourth.pageUp, !a.third.addingReportingOverflow(length).overflow else { throw .invalidArgument }
     if length == 0 { return }
-    if a[4] == 0 { return task.memory.setName(start: a[2], length: length, name: "") }
+    if a.fifth == 0 { return task.memory.setName(start: a.third, length: length, name: "") }
     let name: [UInt8]
     do throws(Errno) {
-      name = try task.memory.readCString(a[4], limit: 80)
+      name = try task.memory.readCString(a.fifth, limit: 80)
     } catch { throw error == .fileNameTooLong ? .invalidArgument : error }
     let isClean = name.allSatisfy { (0x20...0x7e).contains($0) && !"\\`$[]".utf8.contains($0) }
     guard isClean else { throw .invalidArgument }
-    task.memory.setName(start: a[2], length: length, name: "[anon:\(String(decoding: name, as: UTF8.self))]")
+    task.memory.setName(start: a.third, length: length, name: "[anon:\(String(decoding: name, as: UTF8.self))]")
   }
 
   /// The options that deal with capabilities and privileges.
   private static func credentialOption(
-    _ task: Task, _ option: PrctlOption, _ a: SyscallArguments
+    _ task: Task, _ option: PrctlOption, _ a: PrctlArguments
   ) throws(Errno) -> Int {
     let bits = task.attributes.secureBits
     switch option {
     case .getKeepCapabilities: return bits.contains(.keepCapabilities) ? 1 : 0
     case .setKeepCapabilities:
-      guard a[1] <= 1 else { throw .invalidArgument }
+      guard a.second <= 1 else { throw .invalidArgument }
       guard !bits.contains(.keepCapabilitiesLocked) else { throw .notPermitted }
-      if a[1] == 1 {
+      if a.second == 1 {
         task.attributes.secureBits.insert(.keepCapabilities)
       } else {
         task.attributes.secureBits.remove(.keepCapabilities)
       }
     case .readBoundingCapability:
-      return task.credentials.bounding.isSuperset(of: try capability(a[1])) ? 1 : 0
+      return task.credentials.bounding.isSuperset(of: try capability(a.second)) ? 1 : 0
     case .dropBoundingCapability:
-      let capability = try capability(a[1])
+      let capability = try capability(a.second)
       guard task.credentials.has(.setpcap) else { throw .notPermitted }
       task.credentials.bounding.subtract(capability)
     case .getSecureBits: return Int(bits.rawValue)
-    case .setSecureBits: try setSecureBits(task, a[1])
+    case .setSecureBits: try setSecureBits(task, a.second)
     case .setNoNewPrivileges:
-      guard a[1] == 1 else { throw .invalidArgument }
-      try requireZeros(a, from: 2)
+      guard a.second == 1 else { throw .invalidArgument }
+      try requireZeros(a.third, a.fourth, a.fifth)
       task.credentials.noNewPrivileges = true
     case .getNoNewPrivileges:
-      try requireZeros(a, from: 1)
+      try requireZeros(a.second, a.third, a.fourth, a.fifth)
       return task.credentials.noNewPrivileges ? 1 : 0
     case .ambientCapability: return try ambient(task, a)
     default: throw .invalidArgument
@@ -148,15 +157,15 @@ extension Syscalls {
     task.attributes.secureBits = new
   }
 
-  private static func ambient(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let operation = AmbientOperation(rawValue: a.int(1))
+  private static func ambient(_ task: Task, _ a: PrctlArguments) throws(Errno) -> Int {
+    let operation = AmbientOperation(rawValue: Int32(truncatingIfNeeded: a.second))
     if operation == .clearAll {
-      try requireZeros(a, from: 2)
+      try requireZeros(a.third, a.fourth, a.fifth)
       task.credentials.ambient = []
       return 0
     }
-    try requireZeros(a, from: 3)
-    let capability = try capability(a[2])
+    try requireZeros(a.fourth, a.fifth)
+    let capability = try capability(a.third)
     switch operation {
     case .isSet: return task.credentials.ambient.isSuperset(of: capability) ? 1 : 0
     case .raise:

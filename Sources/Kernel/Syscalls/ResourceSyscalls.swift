@@ -5,44 +5,48 @@ import Memory
 /// Resource limits and priorities.
 extension Syscalls {
   static let resourceTable: [SyscallEntry] = [
-    .init(.getrlimit, getrlimit, [.rlimitResource, .rlimitResult]),
-    .init(.setrlimit, setrlimit, [.rlimitResource, .rlimit]),
-    .init(.prlimit64, prlimit64, [.pid, .rlimitResource, .rlimit, .rlimitResult]),
-    .init(.getpriority, getpriority, [.flags(priorityTargets), .int]),
-    .init(.setpriority, setpriority, [.flags(priorityTargets), .int, .int]),
-    .init(.ioprio_get, ioprioGet, [.int, .int]),
-    .init(.ioprio_set, ioprioSet, [.int, .int, .hex]),
+    .init(.getrlimit, getrlimit),
+    .init(.setrlimit, setrlimit, .partial("some limits are kept and told back, and limit nothing")),
+    .init(.prlimit64, prlimit64, .partial("some limits are kept and told back, and limit nothing")),
+    .init(.getpriority, getpriority),
+    .init(.setpriority, setpriority, .partial("kept and told back; changes nothing")),
+    .init(.ioprio_get, ioprioGet),
+    .init(.ioprio_set, ioprioSet, .partial("kept and told back; changes nothing")),
   ]
 
-  private static let priorityTargets: [ArgumentKind.FlagName] = [
-    .init("PRIO_PROCESS", 0), .init("PRIO_PGRP", 1), .init("PRIO_USER", 2),
-  ]
-
-  private static func resource(_ value: UInt32) throws(Errno) -> Resource {
-    guard let resource = Resource(rawValue: Int(value)) else { throw .invalidArgument }
+  /// - Throws: `EINVAL` where there is no such resource.
+  private static func known(_ resource: Constant<Resource>) throws(Errno) -> Resource {
+    guard let resource = resource.value else { throw .invalidArgument }
     return resource
   }
 
   /// getrlimit(2).
-  static func getrlimit(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.memory.writeValue(a[1], task.group.limits[try resource(a.uint(0))])
+  static func getrlimit(
+    _ task: Task, _ resource: Constant<Resource>, _ result: OutPointer<ResourceLimit>
+  ) throws(Errno) -> Int {
+    try task.store(task.group.limits[try known(resource)], to: result)
     return 0
   }
 
   /// setrlimit(2).
-  static func setrlimit(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let new = try task.memory.readValue(a[1], as: ResourceLimit.self)
-    try set(try resource(a.uint(0)), to: new, of: task.group, by: task)
+  static func setrlimit(
+    _ task: Task, _ resource: Constant<Resource>, _ limit: InPointer<ResourceLimit>
+  ) throws(Errno) -> Int {
+    let new = try task.load(limit)
+    try set(try known(resource), to: new, of: task.group, by: task)
     return 0
   }
 
   /// prlimit(2).
-  static func prlimit64(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let resource = try resource(a.uint(1))
-    let new = a[2] == 0 ? nil : try task.memory.readValue(a[2], as: ResourceLimit.self)
+  static func prlimit64(
+    _ task: Task, _ id: Int32, _ resource: Constant<Resource>, _ limit: InPointer<ResourceLimit>,
+    _ previous: OutPointer<ResourceLimit>
+  ) throws(Errno) -> Int {
+    let resource = try known(resource)
+    let new = limit.isNull ? nil : try task.load(limit)
     var target = task
-    if a.int(0) != 0 {
-      guard let other = task.kernel.tasks[a.int(0)] else { throw .noSuchProcess }
+    if id != 0 {
+      guard let other = task.kernel.tasks[id] else { throw .noSuchProcess }
       target = other
     }
     if target.group !== task.group, !task.credentials.has(.sysResource) {
@@ -53,7 +57,7 @@ extension Syscalls {
     }
     let old = target.group.limits[resource]
     if let new { try set(resource, to: new, of: target.group, by: task) }
-    if a[3] != 0 { try task.memory.writeValue(a[3], old) }
+    if !previous.isNull { try task.store(old, to: previous) }
     return 0
   }
 
@@ -97,15 +101,17 @@ extension Syscalls {
   }
 
   /// getpriority(2): the raw call returns 20 − nice.
-  static func getpriority(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let found = try tasks(PriorityTarget(rawValue: a.int(0)), who: a.int(1), task)
+  static func getpriority(_ task: Task, _ which: Constant<PriorityTarget>, _ who: Int32) throws(Errno) -> Int {
+    let found = try tasks(which.value, who: who, task)
     return Int(NiceValue.range.upperBound + 1 - (found.map(\.nice).min() ?? 0))
   }
 
   /// setpriority(2). Nice values are kept and told back; Apus schedules all tasks alike.
-  static func setpriority(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let nice = NiceValue.clamped(a.int(2))
-    for target in try tasks(PriorityTarget(rawValue: a.int(0)), who: a.int(1), task) {
+  static func setpriority(
+    _ task: Task, _ which: Constant<PriorityTarget>, _ who: Int32, _ nice: Int32
+  ) throws(Errno) -> Int {
+    let nice = NiceValue.clamped(nice)
+    for target in try tasks(which.value, who: who, task) {
       guard task.maySchedule(target) else { throw .notPermitted }
       if nice < target.nice, !task.credentials.has(.sysNice) {
         let floor = 20 - Int64(clamping: target.group.limits[.nice].current)
@@ -117,19 +123,20 @@ extension Syscalls {
   }
 
   /// ioprio_get(2).
-  static func ioprioGet(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let found = try tasks(IOPriorityTarget(rawValue: a.int(0))?.target, who: a.int(1), task)
+  static func ioprioGet(_ task: Task, _ which: Constant<IOPriorityTarget>, _ who: Int32) throws(Errno) -> Int {
+    let found = try tasks(which.value?.target, who: who, task)
     return Int(found.map(\.attributes.ioPriority.rawValue).max() ?? 0)
   }
 
   /// ioprio_set(2): kept and told back.
-  static func ioprioSet(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let value = IOPriority(rawValue: a.int(2))
+  static func ioprioSet(
+    _ task: Task, _ which: Constant<IOPriorityTarget>, _ who: Int32, _ value: IOPriority
+  ) throws(Errno) -> Int {
     guard let priorityClass = value.class else { throw .invalidArgument }
     if priorityClass == .realTime, !task.credentials.has(.sysAdmin), !task.credentials.has(.sysNice) {
       throw .notPermitted
     }
-    for target in try tasks(IOPriorityTarget(rawValue: a.int(0))?.target, who: a.int(1), task) {
+    for target in try tasks(which.value?.target, who: who, task) {
       guard task.maySchedule(target) else { throw .notPermitted }
       target.attributes.ioPriority = value
     }

@@ -6,23 +6,20 @@ import Memory
 /// real-time ones are refused as to a process without `CAP_SYS_NICE`.
 extension Syscalls {
   static let schedulerTable: [SyscallEntry] = [
-    .init(.sched_yield, schedYield, []),
-    .init(.sched_getaffinity, schedGetaffinity, [.pid, .uint, .pointer]),
-    .init(.sched_setaffinity, schedSetaffinity, [.pid, .uint, .pointer]),
-    .init(.sched_getparam, schedGetparam, [.pid, .pointer]),
-    .init(.sched_setparam, schedSetparam, [.pid, .pointer]),
-    .init(.sched_getscheduler, schedGetscheduler, [.pid]),
-    .init(.sched_setscheduler, schedSetscheduler, [.pid, .flags(policies), .pointer]),
-    .init(.sched_get_priority_max, schedGetPriorityMax, [.flags(policies)]),
-    .init(.sched_get_priority_min, schedGetPriorityMin, [.flags(policies)]),
-    .init(.sched_rr_get_interval, schedRRGetInterval, [.pid, .timespecResult]),
-    .init(.sched_getattr, schedGetattr, [.pid, .pointer, .uint, .uint]),
-    .init(.sched_setattr, schedSetattr, [.pid, .pointer, .uint]),
-  ]
-
-  private static let policies: [ArgumentKind.FlagName] = [
-    .init("SCHED_OTHER", 0), .init("SCHED_FIFO", 1), .init("SCHED_RR", 2), .init("SCHED_BATCH", 3),
-    .init("SCHED_IDLE", 5), .init("SCHED_DEADLINE", 6),
+    .init(.sched_yield, schedYield),
+    .init(.sched_getaffinity, schedGetaffinity),
+    .init(.sched_setaffinity, schedSetaffinity, .partial("told back; Apus itself places tasks")),
+    .init(.sched_getparam, schedGetparam),
+    .init(.sched_setparam, schedSetparam, .partial("no real-time priorities")),
+    .init(.sched_getscheduler, schedGetscheduler),
+    .init(
+      .sched_setscheduler, schedSetscheduler,
+      .partial("no real-time policies; others are told back, and change nothing")),
+    .init(.sched_get_priority_max, schedGetPriorityMax),
+    .init(.sched_get_priority_min, schedGetPriorityMin),
+    .init(.sched_rr_get_interval, schedRRGetInterval),
+    .init(.sched_getattr, schedGetattr),
+    .init(.sched_setattr, schedSetattr, .partial("no real-time policies; others are told back, and change nothing")),
   ]
 
   private static func target(_ id: Int32, _ task: Task) throws(Errno) -> Task {
@@ -33,7 +30,7 @@ extension Syscalls {
   }
 
   /// sched_yield(2).
-  static func schedYield(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func schedYield(_ task: Task) throws(Errno) -> Int {
     task.sliceStart = 0
     return 0
   }
@@ -45,20 +42,24 @@ extension Syscalls {
   }
 
   /// sched_getaffinity(2): the raw call returns the bytes it wrote.
-  static func schedGetaffinity(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a.uint(1) >= 8, a.uint(1) % 8 == 0 else { throw .invalidArgument }
-    guard a.int(0) >= 0 else { throw .noSuchProcess }
-    let mask = try target(a.int(0), task).affinity & onlineCPUs(task)
-    try task.memory.writeValue(a[2], mask)
+  static func schedGetaffinity(
+    _ task: Task, _ id: Int32, _ size: UInt32, _ result: GuestAddress
+  ) throws(Errno) -> Int {
+    guard size >= 8, size % 8 == 0 else { throw .invalidArgument }
+    guard id >= 0 else { throw .noSuchProcess }
+    let mask = try target(id, task).affinity & onlineCPUs(task)
+    try task.memory.writeValue(result.rawValue, mask)
     return 8
   }
 
   /// sched_setaffinity(2). The mask is told back; Apus itself places tasks.
-  static func schedSetaffinity(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let bytes = try task.memory.read(a[2], count: Int(min(a.uint(1), 8)))
+  static func schedSetaffinity(
+    _ task: Task, _ id: Int32, _ size: UInt32, _ mask: GuestAddress
+  ) throws(Errno) -> Int {
+    let bytes = try task.memory.read(mask.rawValue, count: Int(min(size, 8)))
     let mask = bytes.reversed().reduce(0 as UInt64) { $0 << 8 | UInt64($1) } & onlineCPUs(task)
-    guard a.int(0) >= 0 else { throw .noSuchProcess }
-    let target = try target(a.int(0), task)
+    guard id >= 0 else { throw .noSuchProcess }
+    let target = try target(id, task)
     guard task.maySchedule(target) else { throw .notPermitted }
     guard mask != 0 else { throw .invalidArgument }
     target.affinity = mask
@@ -66,38 +67,40 @@ extension Syscalls {
   }
 
   /// sched_getparam(2).
-  static func schedGetparam(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a[1] != 0 else { throw .invalidArgument }
-    _ = try target(a.int(0), task)
-    try task.memory.writeValue(a[1], Int32(0))
+  static func schedGetparam(_ task: Task, _ id: Int32, _ priority: OutPointer<Int32>) throws(Errno) -> Int {
+    guard !priority.isNull else { throw .invalidArgument }
+    _ = try target(id, task)
+    try task.store(0, to: priority)
     return 0
   }
 
   /// sched_setparam(2).
-  static func schedSetparam(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a[1] != 0 else { throw .invalidArgument }
-    let priority = try task.memory.readValue(a[1], as: Int32.self)
-    let target = try target(a.int(0), task)
+  static func schedSetparam(_ task: Task, _ id: Int32, _ priority: InPointer<Int32>) throws(Errno) -> Int {
+    guard !priority.isNull else { throw .invalidArgument }
+    let priority = try task.load(priority)
+    let target = try target(id, task)
     guard priority == 0 else { throw .invalidArgument }
     guard task.maySchedule(target) else { throw .notPermitted }
     return 0
   }
 
   /// sched_getscheduler(2).
-  static func schedGetscheduler(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let attributes = try target(a.int(0), task).attributes
+  static func schedGetscheduler(_ task: Task, _ id: Int32) throws(Errno) -> Int {
+    let attributes = try target(id, task).attributes
     return Int(
       attributes.schedulingPolicy.rawValue | (attributes.resetsSchedulingOnFork ? SchedulingPolicy.resetOnFork : 0))
   }
 
   /// sched_setscheduler(2).
-  static func schedSetscheduler(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a[2] != 0 else { throw .invalidArgument }
-    let priority = try task.memory.readValue(a[2], as: Int32.self)
-    let target = try target(a.int(0), task)
+  static func schedSetscheduler(
+    _ task: Task, _ id: Int32, _ policy: Constant<SchedulingPolicy>, _ priority: InPointer<Int32>
+  ) throws(Errno) -> Int {
+    guard !priority.isNull else { throw .invalidArgument }
+    let priority = try task.load(priority)
+    let target = try target(id, task)
     try setPolicy(
-      a.int(1) & ~SchedulingPolicy.resetOnFork, priority: UInt32(bitPattern: priority), of: target, by: task)
-    target.attributes.resetsSchedulingOnFork = a.int(1) & SchedulingPolicy.resetOnFork != 0
+      policy.rawValue & ~SchedulingPolicy.resetOnFork, priority: UInt32(bitPattern: priority), of: target, by: task)
+    target.attributes.resetsSchedulingOnFork = policy.rawValue & SchedulingPolicy.resetOnFork != 0
     return 0
   }
 
@@ -111,53 +114,57 @@ extension Syscalls {
     target.attributes.schedulingPolicy = policy
   }
 
-  private static func priorities(_ policy: Int32) throws(Errno) -> ClosedRange<UInt32> {
-    guard let policy = SchedulingPolicy(rawValue: policy) else { throw .invalidArgument }
+  private static func priorities(_ policy: Constant<SchedulingPolicy>) throws(Errno) -> ClosedRange<UInt32> {
+    guard let policy = policy.value else { throw .invalidArgument }
     return policy.priorities
   }
 
   /// sched_get_priority_max(2).
-  static func schedGetPriorityMax(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    Int(try priorities(a.int(0)).upperBound)
+  static func schedGetPriorityMax(_ task: Task, _ policy: Constant<SchedulingPolicy>) throws(Errno) -> Int {
+    Int(try priorities(policy).upperBound)
   }
 
   /// sched_get_priority_min(2).
-  static func schedGetPriorityMin(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    Int(try priorities(a.int(0)).lowerBound)
+  static func schedGetPriorityMin(_ task: Task, _ policy: Constant<SchedulingPolicy>) throws(Errno) -> Int {
+    Int(try priorities(policy).lowerBound)
   }
 
   /// sched_rr_get_interval(2).
-  static func schedRRGetInterval(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    _ = try target(a.int(0), task)
-    try task.memory.writeValue(a[1], Timespec(nanoseconds: Int64(Scheduler.slice)))
+  static func schedRRGetInterval(
+    _ task: Task, _ id: Int32, _ interval: OutPointer<Timespec>
+  ) throws(Errno) -> Int {
+    _ = try target(id, task)
+    try task.store(Timespec(nanoseconds: Int64(Scheduler.slice)), to: interval)
     return 0
   }
 
   /// sched_getattr(2).
-  static func schedGetattr(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a[1] != 0, a.uint(2) >= SchedulingAttributes.size, a.uint(2) <= 4096, a.uint(3) == 0 else {
-      throw .invalidArgument
-    }
-    let target = try target(a.int(0), task)
+  static func schedGetattr(
+    _ task: Task, _ id: Int32, _ result: OutPointer<SchedulingAttributes>, _ size: UInt32, _ flags: UInt32
+  ) throws(Errno) -> Int {
+    guard !result.isNull, size >= SchedulingAttributes.size, size <= 4096, flags == 0 else { throw .invalidArgument }
+    let target = try target(id, task)
     var attributes = SchedulingAttributes()
     attributes.policy = target.attributes.schedulingPolicy.rawValue
     attributes.flags = target.attributes.resetsSchedulingOnFork ? .resetOnFork : []
     attributes.nice = target.nice
-    try task.memory.writeValue(a[1], attributes)
+    try task.store(attributes, to: result)
     return 0
   }
 
   /// sched_setattr(2).
-  static func schedSetattr(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a[1] != 0, a.uint(2) == 0 else { throw .invalidArgument }
-    let size = try task.memory.readValue(a[1], as: UInt32.self)
+  static func schedSetattr(
+    _ task: Task, _ id: Int32, _ request: InPointer<SchedulingAttributes>, _ flags: UInt32
+  ) throws(Errno) -> Int {
+    guard !request.isNull, flags == 0 else { throw .invalidArgument }
+    let size = try task.memory.readValue(request.address.rawValue, as: UInt32.self)
     guard size == 0 || (SchedulingAttributes.size...4096).contains(size) else {
-      try task.memory.writeValue(a[1], SchedulingAttributes.size)
+      try task.memory.writeValue(request.address.rawValue, SchedulingAttributes.size)
       throw .argListTooLong
     }
-    let new = try task.memory.readValue(a[1], as: SchedulingAttributes.self)
+    let new = try task.load(request)
     guard new.flags.isSubset(of: .resetOnFork) else { throw .invalidArgument }
-    let target = try target(a.int(0), task)
+    let target = try target(id, task)
     let nice = NiceValue.clamped(new.nice)
     if nice < target.nice, !task.credentials.has(.sysNice) { throw .notPermitted }
     try setPolicy(new.policy, priority: new.priority, of: target, by: task)

@@ -41,11 +41,11 @@ enum ArgumentKind: Sendable {
   case timespec, timeval, itimerspec, clock
   /// A time that the call hands out.
   case timespecResult
-  case stat, statfs, statx, rlimit, rlimitResource, rusage, utsname, sysinfo
-  case futexOperation, iovec, pollfds, epollEvent, epollOperation, epollEvents
+  case stat, statfs, statx
+  case iovec, pollfds, epollEvent, epollOperation, epollEvents
   /// Structures and ids that the call hands out.
-  case rlimitResult, uidResult
-  case ioctl, fcntl, stringArray, socketFamily, prctl, archPrctl, uid, pid, fdPair, pipeFlags, eventFlags
+  case uidResult
+  case ioctl, fcntl, stringArray, socketFamily, uid, pid, fdPair, pipeFlags, eventFlags
   case flags([FlagName])
   /// A named bit for `.flags`.
   struct FlagName: Sendable {

@@ -6,93 +6,95 @@ import Memory
 extension Syscalls {
   static let systemTable: [SyscallEntry] =
     [
-      .init(.uname, uname, [.utsname]),
-      .init(.sethostname, sethostname, [.string, .uint]),
-      .init(.setdomainname, setdomainname, [.string, .uint]),
-      .init(.sysinfo, sysinfo, [.sysinfo]),
-      .init(.getrandom, getrandom, [.resultBytes, .uint, .flags(randomFlags)]),
-      .init(.getcpu, getcpu, [.pointer, .pointer, .pointer]),
-      .init(.personality, personality, [.hex]),
-      .init(.set_tid_address, setTIDAddress, [.pointer]),
-      .init(.arch_prctl, archPrctl, [.archPrctl, .pointer]),
-      .init(.unshare, unshare, [.cloneFlags]),
-      .init(.setns, refuse, [.fd, .cloneFlags]),
-      .init(.syslog, refuse, [.int, .pointer, .int]),
-      .init(.reboot, refuse, [.hex, .hex, .hex, .pointer]),
-      .init(.swapon, refuse, [.path, .hex]),
-      .init(.swapoff, refuse, [.path]),
-      .init(.acct, refuse, [.path]),
-      .init(.vhangup, refuse, []),
-      .init(.iopl, refuse, [.int]),
-      .init(.ioperm, refuse, [.hex, .uint, .int]),
-      .init(.init_module, refuse, [.pointer, .uint, .string]),
-      .init(.finit_module, refuse, [.fd, .string, .hex]),
-      .init(.delete_module, refuse, [.string, .hex]),
-      .init(.kexec_load, refuse, [.pointer, .uint, .pointer, .hex]),
+      .init(.uname, uname),
+      .init(.sethostname, sethostname),
+      .init(.setdomainname, setdomainname),
+      .init(.sysinfo, sysinfo, .partial("load averages are zero")),
+      .init(.getrandom, getrandom),
+      .init(.getcpu, getcpu),
+      .init(.personality, personality, .partial("only PER_LINUX32 and STICKY_TIMEOUTS have an effect")),
+      .init(.set_tid_address, setTIDAddress),
+      .init(.arch_prctl, archPrctl, .partial("no shadow stacks, no AMX, no faulting of cpuid")),
+      .init(.unshare, unshare, .partial("no namespaces")),
+      refusal(.setns, [FileDescriptorNumber.self, CloneFlags.self], because: "there are no namespaces"),
+      refusal(.syslog, [Int32.self, GuestAddress.self, Int32.self], because: "the kernel's log is the host's"),
+      refusal(
+        .reboot, [Hexadecimal<UInt32>.self, Hexadecimal<UInt32>.self, Hexadecimal<UInt32>.self, GuestAddress.self]),
+      refusal(.swapon, [GuestPath.self, Hexadecimal<UInt32>.self]),
+      refusal(.swapoff, [GuestPath.self]),
+      refusal(.acct, [GuestPath.self]),
+      refusal(.vhangup, []),
+      refusal(.iopl, [Int32.self]),
+      refusal(.ioperm, [Hexadecimal<UInt64>.self, UInt64.self, Int32.self]),
+      refusal(.init_module, [GuestAddress.self, UInt64.self, GuestString.self]),
+      refusal(.finit_module, [FileDescriptorNumber.self, GuestString.self, Hexadecimal<UInt32>.self]),
+      refusal(.delete_module, [GuestString.self, Hexadecimal<UInt32>.self]),
+      refusal(.kexec_load, [GuestAddress.self, UInt64.self, GuestAddress.self, Hexadecimal<UInt64>.self]),
     ] + resourceTable + schedulerTable + capabilityTable + prctlTable
 
-  private static let randomFlags: [ArgumentKind.FlagName] = [
-    .init("GRND_NONBLOCK", 1), .init("GRND_RANDOM", 2), .init("GRND_INSECURE", 4),
-  ]
-
-  /// Calls that would change the host, or that Apus gives no guest: refused as to a process without the capability.
-  static func refuse(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { throw .notPermitted }
+  /// A call that would change the host, or that Apus gives no guest: refused as to a process without the capability.
+  private static func refusal(
+    _ number: SyscallNumber, _ parameters: @autoclosure @escaping @Sendable () -> [any SyscallArgument.Type],
+    because reason: StaticString = "the machine belongs to the host"
+  ) -> SyscallEntry {
+    .init(number, .notPermitted, because: reason, parameters())
+  }
 
   /// uname(2).
-  static func uname(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func uname(_ task: Task, _ result: OutPointer<SystemName>) throws(Errno) -> Int {
     let kernel = task.kernel
     let machine = task.attributes.personality.domain == Personality.linux32 ? "i686" : "x86_64"
-    let fields = [
-      "Linux", kernel.hostName, kernel.configuration.release, kernel.configuration.version, machine, kernel.domainName,
-    ]
-    let bytes = fields.flatMap { field in
-      let text = Array(field.utf8.prefix(64))
-      return text + [UInt8](repeating: 0, count: 65 - text.count)
-    }
-    try task.memory.write(a[0], bytes)
+    var name = SystemName()
+    name.system = SystemName.field("Linux")
+    name.node = SystemName.field(kernel.hostName)
+    name.release = SystemName.field(kernel.configuration.release)
+    name.version = SystemName.field(kernel.configuration.version)
+    name.machine = SystemName.field(machine)
+    name.domain = SystemName.field(kernel.domainName)
+    try task.store(name, to: result)
     return 0
   }
 
-  private static func name(_ task: Task, _ a: SyscallArguments) throws(Errno) -> String {
+  private static func newName(_ task: Task, _ name: GuestString, _ length: Int32) throws(Errno) -> String {
     guard task.credentials.has(.sysAdmin) else { throw .notPermitted }
-    guard a.int(1) >= 0, a.int(1) <= 64 else { throw .invalidArgument }
-    return String(decoding: try task.memory.read(a[0], count: Int(a.int(1))).prefix { $0 != 0 }, as: UTF8.self)
+    guard length >= 0, length <= 64 else { throw .invalidArgument }
+    let bytes = try task.memory.read(name.address.rawValue, count: Int(length))
+    return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
   }
 
   /// sethostname(2).
-  static func sethostname(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    task.kernel.hostName = try name(task, a)
+  static func sethostname(_ task: Task, _ name: GuestString, _ length: Int32) throws(Errno) -> Int {
+    task.kernel.hostName = try newName(task, name, length)
     return 0
   }
 
   /// setdomainname(2).
-  static func setdomainname(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    task.kernel.domainName = try name(task, a)
+  static func setdomainname(_ task: Task, _ name: GuestString, _ length: Int32) throws(Errno) -> Int {
+    task.kernel.domainName = try newName(task, name, length)
     return 0
   }
 
   /// sysinfo(2): the sandbox's memory and tasks; load averages are zero.
-  static func sysinfo(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func sysinfo(_ task: Task, _ result: OutPointer<SystemInformation>) throws(Errno) -> Int {
     let kernel = task.kernel
     let memory = kernel.physicalMemory
-    var words = [UInt64](repeating: 0, count: 14)
-    words[0] = (kernel.monotonicTime &- kernel.startTime) / 1_000_000_000
-    words[4] = memory.limit
-    words[5] = memory.limit - min(memory.usedBytes, memory.limit)
-    words[10] = UInt64(min(kernel.tasks.count, 65535))
-    // `mem_unit` is a 32-bit field after two words of high memory; the structure is 112 bytes.
-    words[13] = 1
-    try task.memory.writeArray(a[0], words)
+    var information = SystemInformation()
+    information.uptime = Int64(clamping: (kernel.monotonicTime &- kernel.startTime) / 1_000_000_000)
+    information.totalMemory = memory.limit
+    information.freeMemory = memory.limit - min(memory.usedBytes, memory.limit)
+    information.processes = UInt16(clamping: kernel.tasks.count)
+    try task.store(information, to: result)
     return 0
   }
 
   /// getrandom(2).
-  static func getrandom(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let flags = RandomFlags(rawValue: a.uint(2))
+  static func getrandom(
+    _ task: Task, _ target: OutBuffer, _ size: UInt64, _ flags: RandomFlags
+  ) throws(Errno) -> Int {
     guard flags.isSubset(of: .all), !flags.isSuperset(of: [.random, .insecure]) else { throw .invalidArgument }
-    let count = Int(min(a[1], 32 << 20))
+    let count = Int(min(size, 32 << 20))
     if count == 0 { return 0 }
-    var buffer = try task.memory.buffer(a[0], count: count, for: .write)
+    var buffer = try task.memory.buffer(target.address.rawValue, count: count, for: .write)
     while buffer.remaining > 0 {
       let part = task.services.randomBytes(count: min(buffer.remaining, 64 << 10))
       guard buffer.write(part) > 0 else { break }
@@ -101,28 +103,29 @@ extension Syscalls {
   }
 
   /// getcpu(2). There is one memory node.
-  static func getcpu(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    if a[0] != 0 { try task.memory.writeValue(a[0], UInt32(task.cpu.index)) }
-    if a[1] != 0 { try task.memory.writeValue(a[1], UInt32(0)) }
+  static func getcpu(
+    _ task: Task, _ cpu: OutPointer<UInt32>, _ node: OutPointer<UInt32>, _ cache: GuestAddress
+  ) throws(Errno) -> Int {
+    if !cpu.isNull { try task.store(UInt32(task.cpu.index), to: cpu) }
+    if !node.isNull { try task.store(0, to: node) }
     return 0
   }
 
   /// personality(2): `PER_LINUX32` changes what uname(2) says, `STICKY_TIMEOUTS` select(2); the rest is kept and told back.
-  static func personality(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func personality(_ task: Task, _ new: Hexadecimal<UInt32>) throws(Errno) -> Int {
     let old = task.attributes.personality
-    if a.uint(0) != Personality.query { task.attributes.personality = Personality(rawValue: a.uint(0)) }
+    if new.value != Personality.query { task.attributes.personality = Personality(rawValue: new.value) }
     return Int(old.rawValue)
   }
 
   /// set_tid_address(2).
-  static func setTIDAddress(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    task.clearChildTID = a[0]
+  static func setTIDAddress(_ task: Task, _ address: GuestAddress) throws(Errno) -> Int {
+    task.clearChildTID = address.rawValue
     return Int(task.id)
   }
 
   /// unshare(2): what tasks share with each other can be unshared; there are no namespaces.
-  static func unshare(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let flags = CloneFlags(rawValue: a[0])
+  static func unshare(_ task: Task, _ flags: CloneFlags) throws(Errno) -> Int {
     let known: CloneFlags = [.fs, .files, .thread, .vm, .signalHandlers, .sysVSemaphores]
     guard flags.isSubset(of: known.union(.namespaces)) else { throw .invalidArgument }
     guard flags.isDisjoint(with: .namespaces) else { throw .notPermitted }
@@ -133,25 +136,25 @@ extension Syscalls {
   }
 
   /// arch_prctl(2). There are no shadow stacks (CET), and no state components that have to be asked for (AMX).
-  static func archPrctl(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    switch ArchPrctlCode(rawValue: a.int(0)) {
+  static func archPrctl(_ task: Task, _ code: Constant<ArchPrctlCode>, _ value: GuestAddress) throws(Errno) -> Int {
+    switch code.value {
     case .setGS:
-      guard a[1] < Layout.userEnd else { throw .notPermitted }
-      task.thread.registers.gsBase = a[1]
+      guard value.isUserAddress else { throw .notPermitted }
+      task.thread.registers.gsBase = value.rawValue
     case .setFS:
-      guard a[1] < Layout.userEnd else { throw .notPermitted }
-      task.thread.registers.fsBase = a[1]
-    case .getFS: try task.memory.writeValue(a[1], task.thread.registers.fsBase)
-    case .getGS: try task.memory.writeValue(a[1], task.thread.registers.gsBase)
+      guard value.isUserAddress else { throw .notPermitted }
+      task.thread.registers.fsBase = value.rawValue
+    case .getFS: try task.memory.writeValue(value.rawValue, task.thread.registers.fsBase)
+    case .getGS: try task.memory.writeValue(value.rawValue, task.thread.registers.gsBase)
     case .getCPUID: return 1
     case .setCPUID:
       // Faulting on the cpuid instruction is not supported; turning it on is what the guest has.
-      guard a[1] != 0 else { throw .operationNotSupportedByDevice }
-    case .getSupportedFeatures, .getPermittedFeatures: try task.memory.writeValue(a[1], extendedFeatures(of: task))
+      guard !value.isNull else { throw .operationNotSupportedByDevice }
+    case .getSupportedFeatures, .getPermittedFeatures: try task.memory.writeValue(value.rawValue, extendedFeatures(of: task))
     case .requestPermittedFeature:
-      guard a[1] < 64 else { throw .invalidArgument }
-      guard try extendedFeatures(of: task) & (1 << a[1]) != 0 else { throw .notSupported }
-    case nil: throw .invalidArgument
+      guard value.rawValue < 64 else { throw .invalidArgument }
+      guard try extendedFeatures(of: task) & (1 << value.rawValue) != 0 else { throw .notSupported }
+    case .shadowStackStatus, .enableShadowStack, .disableShadowStack, .controlFlowStatus, nil: throw .invalidArgument
     }
     return 0
   }

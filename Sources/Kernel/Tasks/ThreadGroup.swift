@@ -111,8 +111,8 @@ struct ResourceLimits: Sendable {
     self[.realTimePriority] = ResourceLimit(current: 0, maximum: 0)
   }
   subscript(resource: Resource) -> ResourceLimit {
-    get { limits[resource.rawValue] }
-    set { limits[resource.rawValue] = newValue }
+    get { limits[Int(resource.rawValue)] }
+    set { limits[Int(resource.rawValue)] = newValue }
   }
 }
 

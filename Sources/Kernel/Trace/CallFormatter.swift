@@ -11,7 +11,7 @@ struct CallFormatter {
   /// Nil before the call has ended.
   let result: Int?
   /// The parameter that is being described.
-  private var position = 0
+  private(set) var index = 0
 
   init(task: Task, entry: SyscallEntry?, number: UInt64, arguments: SyscallArguments, result: Int?) {
     self.task = task
@@ -36,7 +36,7 @@ struct CallFormatter {
   private func described(_ entry: SyscallEntry) -> [String] {
     var call = self
     return entry.parameters().enumerated().compactMap { (index, type) in
-      call.position = index
+      call.index = index
       return type.init(register: arguments[index]).describe(in: call)
     }
   }
@@ -44,7 +44,7 @@ struct CallFormatter {
   // MARK: What a parameter may look at
 
   /// The register of the argument that follows the one that is being described.
-  var next: UInt64 { position < 5 ? arguments[position + 1] : 0 }
+  var next: UInt64 { index < 5 ? arguments[index + 1] : 0 }
 
   /// The call's first argument of a type; nil where it has none.
   func argument<Argument: SyscallArgument>(_: Argument.Type) -> Argument? {
@@ -69,7 +69,6 @@ struct CallFormatter {
     case .getcwd:
       shown = [succeeded ? string(arguments[0], limit: 4096) : pointer(arguments[0]), "\(arguments[1])"]
     case .fcntl: shown = fcntlArguments()
-    case .execve: shown = execveArguments()
     default: shown = kinds.indices.prefix(argumentCount(entry)).map { format(kinds[$0], $0) }
     }
     return shown
@@ -80,7 +79,6 @@ struct CallFormatter {
     let count = entry.kinds?.count ?? 0
     switch entry.number {
     case .mremap: return arguments[3] & 2 == 0 ? 4 : count
-    case .futex: return FlagNames.futexArgumentCount(arguments[1])
     default: return count
     }
   }
@@ -127,7 +125,7 @@ struct CallFormatter {
     return CallFormatter.quote(bytes[...]) + (count > shown ? "..." : "")
   }
 
-  private func stringArray(_ address: UInt64) -> String {
+  func stringArray(_ address: UInt64) -> String {
     guard address != 0 else { return "NULL" }
     var shown: [String] = []
     var position = address
@@ -138,6 +136,15 @@ struct CallFormatter {
       position &+= 8
     }
     return pointer(address)
+  }
+
+  /// How many pointers stand before a null pointer, at most 4096.
+  func pointerCount(_ address: UInt64) -> Int {
+    var count = 0
+    while count < 4096, let entry = try? task.memory.readValue(address &+ UInt64(count * 8), as: UInt64.self),
+      entry != 0
+    { count += 1 }
+    return count
   }
 
   /// A C string literal.
@@ -185,25 +192,5 @@ struct CallFormatter {
       UInt64(clamping: kind[0]), [.init("F_RDLCK", 0), .init("F_WRLCK", 1), .init("F_UNLCK", 2)])
     let whence = FlagNames.one(UInt64(clamping: kind[1]), FlagNames.seek)
     return "{l_type=\(name), l_whence=\(whence), l_start=\(range[0]), l_len=\(range[1])}"
-  }
-
-  // MARK: execve
-
-  private func execveArguments() -> [String] {
-    // The first process asks for its program without having any memory.
-    if let request = task.retry.object as? ExecRequest {
-      let shown = request.arguments.prefix(32).map { CallFormatter.quote($0[...]) }
-      return [
-        CallFormatter.quote(request.path[...]), "[\(shown.joined(separator: ", "))]",
-        "/* \(request.environment.count) vars */",
-      ]
-    }
-    var count = 0
-    while count < 4096, let entry = try? task.memory.readValue(arguments[2] &+ UInt64(count * 8), as: UInt64.self),
-      entry != 0
-    { count += 1 }
-    return [
-      string(arguments[0], limit: 4096), stringArray(arguments[1]), "\(pointer(arguments[2])) /* \(count) vars */",
-    ]
   }
 }

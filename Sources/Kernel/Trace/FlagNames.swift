@@ -40,18 +40,6 @@ enum FlagNames {
   static let stackFlags: [Name] = [
     .init("0", 0), .init("SS_ONSTACK", 1), .init("SS_DISABLE", 2), .init("SS_AUTODISARM", 0x8000_0000),
   ]
-  static let resource: [Name] = [
-    .init("RLIMIT_CPU", 0), .init("RLIMIT_FSIZE", 1), .init("RLIMIT_DATA", 2), .init("RLIMIT_STACK", 3),
-    .init("RLIMIT_CORE", 4), .init("RLIMIT_RSS", 5), .init("RLIMIT_NPROC", 6), .init("RLIMIT_NOFILE", 7),
-    .init("RLIMIT_MEMLOCK", 8), .init("RLIMIT_AS", 9), .init("RLIMIT_LOCKS", 10), .init("RLIMIT_SIGPENDING", 11),
-    .init("RLIMIT_MSGQUEUE", 12), .init("RLIMIT_NICE", 13), .init("RLIMIT_RTPRIO", 14), .init("RLIMIT_RTTIME", 15),
-  ]
-  static let futexOperations: [Name] = [
-    .init("FUTEX_WAIT", 0), .init("FUTEX_WAKE", 1), .init("FUTEX_FD", 2), .init("FUTEX_REQUEUE", 3),
-    .init("FUTEX_CMP_REQUEUE", 4), .init("FUTEX_WAKE_OP", 5), .init("FUTEX_LOCK_PI", 6), .init("FUTEX_UNLOCK_PI", 7),
-    .init("FUTEX_TRYLOCK_PI", 8), .init("FUTEX_WAIT_BITSET", 9), .init("FUTEX_WAKE_BITSET", 10),
-    .init("FUTEX_WAIT_REQUEUE_PI", 11), .init("FUTEX_CMP_REQUEUE_PI", 12), .init("FUTEX_LOCK_PI2", 13),
-  ]
   static let epollOperation: [Name] = [
     .init("EPOLL_CTL_ADD", 1), .init("EPOLL_CTL_DEL", 2), .init("EPOLL_CTL_MOD", 3),
   ]
@@ -72,24 +60,6 @@ enum FlagNames {
     .init("FIOCLEX", 0x5451), .init("FIOASYNC", 0x5452), .init("FICLONE", 0x4004_9409),
     .init("BLKGETSIZE64", 0x8008_1272),
     .init("RNDGETENTCNT", 0x8004_5200),
-  ]
-  static let prctl: [Name] = [
-    .init("PR_SET_PDEATHSIG", 1), .init("PR_GET_PDEATHSIG", 2), .init("PR_GET_DUMPABLE", 3),
-    .init("PR_SET_DUMPABLE", 4), .init("PR_GET_KEEPCAPS", 7), .init("PR_SET_KEEPCAPS", 8), .init("PR_SET_NAME", 15),
-    .init("PR_GET_NAME", 16), .init("PR_GET_SECCOMP", 21), .init("PR_SET_SECCOMP", 22), .init("PR_CAPBSET_READ", 23),
-    .init("PR_CAPBSET_DROP", 24), .init("PR_GET_TSC", 25), .init("PR_SET_TSC", 26), .init("PR_GET_SECUREBITS", 27),
-    .init("PR_SET_SECUREBITS", 28), .init("PR_SET_TIMERSLACK", 29), .init("PR_GET_TIMERSLACK", 30),
-    .init("PR_SET_MM", 35), .init("PR_SET_CHILD_SUBREAPER", 36), .init("PR_GET_CHILD_SUBREAPER", 37),
-    .init("PR_SET_NO_NEW_PRIVS", 38), .init("PR_GET_NO_NEW_PRIVS", 39), .init("PR_GET_TID_ADDRESS", 40),
-    .init("PR_SET_THP_DISABLE", 41), .init("PR_GET_THP_DISABLE", 42), .init("PR_CAP_AMBIENT", 47),
-    .init("PR_SET_SYSCALL_USER_DISPATCH", 59), .init("PR_SET_VMA", 0x5356_4d41), .init("PR_GET_AUXV", 0x4155_5856),
-  ]
-  static let archPrctl: [Name] = [
-    .init("ARCH_SET_GS", 0x1001), .init("ARCH_SET_FS", 0x1002), .init("ARCH_GET_FS", 0x1003),
-    .init("ARCH_GET_GS", 0x1004), .init("ARCH_GET_CPUID", 0x1011), .init("ARCH_SET_CPUID", 0x1012),
-    .init("ARCH_GET_XCOMP_SUPP", 0x1021), .init("ARCH_GET_XCOMP_PERM", 0x1022), .init("ARCH_REQ_XCOMP_PERM", 0x1023),
-    .init("ARCH_CET_STATUS", 0x3001), .init("ARCH_SHSTK_ENABLE", 0x5001), .init("ARCH_SHSTK_DISABLE", 0x5002),
-    .init("ARCH_SHSTK_STATUS", 0x5005),
   ]
   static let family: [Name] = [
     .init("AF_UNSPEC", 0), .init("AF_UNIX", 1), .init("AF_INET", 2), .init("AF_INET6", 10), .init("AF_NETLINK", 16),

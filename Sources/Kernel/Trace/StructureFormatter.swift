@@ -17,10 +17,6 @@ extension CallFormatter {
     case .stat: return read(address, Stat.self)?.traced
     case .statfs: return read(address, StatFS.self)?.traced
     case .statx: return read(address, Statx.self)?.traced
-    case .rlimit, .rlimitResult: return read(address, ResourceLimit.self).map(describe)
-    case .rusage: return read(address, Rusage.self)?.traced
-    case .utsname: return utsname(address)
-    case .sysinfo: return sysinfo(address)
     case .uidResult: return read(address, UInt32.self).map { "[\($0)]" }
     case .fdPair: return words(address, 2, Int32.self).map { "[\($0[0]), \($0[1])]" }
     case .iovec: return vectors(address, count: arguments[index + 1 < 6 ? index + 1 : 5])
@@ -33,8 +29,7 @@ extension CallFormatter {
 
   private static func isHandedOut(_ kind: ArgumentKind) -> Bool {
     switch kind {
-    case .timespecResult, .stat, .statfs, .statx, .rlimitResult, .rusage, .utsname, .sysinfo, .uidResult,
-      .fdPair, .epollEvents:
+    case .timespecResult, .stat, .statfs, .statx, .uidResult, .fdPair, .epollEvents:
       true
     default: false
     }
@@ -110,24 +105,5 @@ extension CallFormatter {
       return "{events=\(FlagNames.join(UInt64(words[3 * index]), FlagNames.epoll)), data=\(hex(data))}"
     }
     return parts.joined(separator: ", ")
-  }
-
-  // MARK: Processes and the machine
-
-  private func describe(_ limit: ResourceLimit) -> String {
-    func amount(_ value: UInt64) -> String {
-      if value == ResourceLimit.infinity { return "RLIM64_INFINITY" }
-      return value >= 1024 && value % 1024 == 0 ? "\(value / 1024)*1024" : "\(value)"
-    }
-    return "{rlim_cur=\(amount(limit.current)), rlim_max=\(amount(limit.maximum))}"
-  }
-
-  private func utsname(_ address: UInt64) -> String? {
-    guard let node = try? task.memory.readCString(address &+ 65, limit: 65) else { return nil }
-    return "{sysname=\"Linux\", nodename=\(CallFormatter.quote(node[...])), ...}"
-  }
-
-  private func sysinfo(_ address: UInt64) -> String? {
-    words(address, 6, UInt64.self).map { "{uptime=\($0[0]), totalram=\($0[4]), freeram=\($0[5]), ...}" }
   }
 }

@@ -19,13 +19,9 @@ extension CallFormatter {
     case .signalHow: return FlagNames.one(number, FlagNames.signalHow)
     case .cloneFlags: return ConstantName.join(value, CloneFlags.names)
     case .clock: return ConstantName.one(number, ClockNumber.names)
-    case .rlimitResource: return FlagNames.one(number, FlagNames.resource)
-    case .futexOperation: return FlagNames.futex(number)
     case .epollOperation: return FlagNames.one(number, FlagNames.epollOperation)
     case .ioctl: return FlagNames.one(number, FlagNames.ioctl)
     case .fcntl: return FlagNames.one(number, FlagNames.fcntl)
-    case .prctl: return FlagNames.one(number, FlagNames.prctl)
-    case .archPrctl: return FlagNames.one(number, FlagNames.archPrctl)
     case .socketFamily: return FlagNames.one(number, FlagNames.family)
     default: return nil
     }
@@ -55,21 +51,5 @@ extension FlagNames {
   static func map(_ value: UInt64) -> String {
     let type = ["MAP_FILE", "MAP_SHARED", "MAP_PRIVATE", "MAP_SHARED_VALIDATE"][Int(value & 3)]
     return value & ~3 == 0 ? type : type + "|" + join(value & ~3, mapBits)
-  }
-
-  static func futex(_ value: UInt64) -> String {
-    let name = one(value & 0x7f, futexOperations)
-    return name + (value & 128 != 0 ? "_PRIVATE" : "") + (value & 256 != 0 ? "|FUTEX_CLOCK_REALTIME" : "")
-  }
-
-  /// How many arguments a futex operation has.
-  static func futexArgumentCount(_ operation: UInt64) -> Int {
-    switch operation & 0x7f {
-    case 0: 4
-    case 1, 7, 8: 3
-    case 10: 6
-    case 6, 13: 4
-    default: 6
-    }
   }
 }

@@ -85,3 +85,28 @@ extension WaitStatus: GuestValue {
     return "[{WIFSTOPPED(s) && WSTOPSIG(s) == \(SignalNames.name(stopSignal ?? 0))}]"
   }
 }
+
+extension ResourceLimit: GuestValue {
+  var traced: String? { "{rlim_cur=\(ResourceLimit.shown(current)), rlim_max=\(ResourceLimit.shown(maximum))}" }
+
+  private static func shown(_ value: UInt64) -> String {
+    if value == infinity { return "RLIM64_INFINITY" }
+    return value >= 1024 && value % 1024 == 0 ? "\(value / 1024)*1024" : "\(value)"
+  }
+}
+
+extension SchedulingAttributes: GuestValue {}
+extension CapabilityHeader: GuestValue {}
+
+// MARK: The machine
+
+extension SystemName: GuestValue {
+  var traced: String? {
+    let (system, node) = (SystemName.text(self.system), SystemName.text(self.node))
+    return "{sysname=\(CallFormatter.quote(system[...])), nodename=\(CallFormatter.quote(node[...])), ...}"
+  }
+}
+
+extension SystemInformation: GuestValue {
+  var traced: String? { "{uptime=\(uptime), totalram=\(totalMemory), freeram=\(freeMemory), ...}" }
+}

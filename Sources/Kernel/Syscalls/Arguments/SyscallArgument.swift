@@ -65,8 +65,13 @@ extension AccessMode: SyscallArgument {}
 extension AtFlags: SyscallArgument {}
 extension ClockNumber: SyscallArgument {}
 extension CloneFlags: SyscallArgument {}
+extension IOPriority: SyscallArgument {
+  init(register: UInt64) { self.init(rawValue: Int32(truncatingIfNeeded: register)) }
+  func describe(in call: CallFormatter) -> String? { hex(rawValue.zeroExtended) }
+}
 extension MemoryFileFlags: SyscallArgument {}
 extension OpenFlags: SyscallArgument {}
+extension RandomFlags: SyscallArgument {}
 extension StatxMask: SyscallArgument {}
 extension TimerFlags: SyscallArgument {}
 extension WaitOptions: SyscallArgument {}

@@ -90,7 +90,9 @@ extension Syscalls {
   /// `PR_SET_VMA_ANON_NAME`.
   private static func nameMapping(_ task: Task, _ a: PrctlArguments) throws(Errno) {
     guard a.second == PrctlValue.anonymousMappingName, a.third & Layout.pageMask == 0 else { throw .invalidArgument }
-    guard let length = a.fourth.pageUp, !a.third.addingReportingOverflow(length).overflow else { throw .invalidArgument }
+    guard let length = a.fourth.pageUp, !a.third.addingReportingOverflow(length).overflow else {
+      throw .invalidArgument
+    }
     if length == 0 { return }
     if a.fifth == 0 { return task.memory.setName(start: a.third, length: length, name: "") }
     let name: [UInt8]

@@ -150,7 +150,8 @@ extension Syscalls {
     case .setCPUID:
       // Faulting on the cpuid instruction is not supported; turning it on is what the guest has.
       guard !value.isNull else { throw .operationNotSupportedByDevice }
-    case .getSupportedFeatures, .getPermittedFeatures: try task.memory.writeValue(value.rawValue, extendedFeatures(of: task))
+    case .getSupportedFeatures, .getPermittedFeatures:
+      try task.memory.writeValue(value.rawValue, extendedFeatures(of: task))
     case .requestPermittedFeature:
       guard value.rawValue < 64 else { throw .invalidArgument }
       guard try extendedFeatures(of: task) & (1 << value.rawValue) != 0 else { throw .notSupported }

@@ -13,7 +13,8 @@ extension Syscalls {
     .init(.adjtimex, adjtimex, .partial("only tells that the clock is not synchronized")),
     .init(.gettimeofday, gettimeofday),
     .init(
-      .settimeofday, .notPermitted, because: "the clock belongs to the host", [InPointer<Timeval>.self, GuestAddress.self]),
+      .settimeofday, .notPermitted, because: "the clock belongs to the host",
+      [InPointer<Timeval>.self, GuestAddress.self]),
     .init(.time, time),
     .init(.times, times),
     .init(.getrusage, getrusage),

@@ -69,4 +69,38 @@ import Testing
       shown(.name_to_handle_at, 3, path, 0, 16, 0x1000, result: -95)
         == #"name_to_handle_at(3, "/etc/motd", NULL, 0x10, AT_EMPTY_PATH)"#)
   }
+
+  @Test func futexOperationsHaveTheArgumentsThatTheyUse() {
+    #expect(shown(.futex, 0x1000, 128, 7, 0) == "futex(0x1000, FUTEX_WAIT_PRIVATE, 7, NULL)")
+    #expect(shown(.futex, 0x1000, 1, 1) == "futex(0x1000, FUTEX_WAKE, 1)")
+    #expect(
+      shown(.futex, 0x1000, 0x189, 7, 0, 0, 0xffff_ffff)
+        == "futex(0x1000, FUTEX_WAIT_BITSET_PRIVATE|FUTEX_CLOCK_REALTIME, 7, NULL, NULL, 0xffffffff)")
+    #expect(shown(.futex, 0x1000, 99, 1) == "futex(0x1000, 0x63, 1, NULL, NULL, 0)")
+  }
+
+  @Test func cloneShowsWhatItsFlagsAskFor() {
+    #expect(shown(.clone, 17, 0, result: 5) == "clone(child_stack=NULL, flags=SIGCHLD)")
+    #expect(
+      shown(.clone, 0x120_0011, 0, 0, 0x2000, 0x3000, result: 5)
+        == "clone(child_stack=NULL, flags=CLONE_CHILD_CLEARTID|CLONE_CHILD_SETTID|SIGCHLD, child_tidptr=0x2000)")
+    #expect(
+      shown(.clone, 0x18_0000, 0x9000, 0x1000, 0x2000, 0x3000, result: 5)
+        == "clone(child_stack=0x9000, flags=CLONE_SETTLS|CLONE_PARENT_SETTID, parent_tid=[5], tls=0x3000)")
+  }
+
+  @Test func statusesAreShownWhereAChildWasFound() throws {
+    try machine.first.memory.writeValue(structure, Int32(0x100))
+    #expect(
+      shown(.wait4, .max, structure, 1, 0, result: 7)
+        == "wait4(-1, [{WIFEXITED(s) && WEXITSTATUS(s) == 1}], WNOHANG, NULL)")
+    #expect(shown(.wait4, .max, structure, 1, 0, result: 0) == "wait4(-1, 0x100100, WNOHANG, NULL)")
+  }
+
+  @Test func namesOfOneValueAndNumbersThatHaveNone() {
+    #expect(shown(.clock_gettime, 1, 0, result: -14) == "clock_gettime(CLOCK_MONOTONIC, NULL)")
+    #expect(shown(.clock_gettime, 77, 0, result: -22) == "clock_gettime(0x4d, NULL)")
+    #expect(shown(.getpriority, 1, 0) == "getpriority(PRIO_PGRP, 0)")
+    #expect(shown(.getrusage, .max, 0, result: -14) == "getrusage(RUSAGE_CHILDREN, NULL)")
+  }
 }

@@ -1,11 +1,11 @@
 // The micro workloads of the benchmark: one static program that is run natively, inside Apus and inside its peers.
 //
 // Prints one line for each row: its name, a tab, microseconds for one operation. `--scale F` multiplies the number of
-// operations. `--time NAME COMMAND…` runs a command and prints how long that took; it comes last.
+// operations. `--curve` runs the workloads of several threads and processes. `--time NAME COMMAND…` runs a command and
+// prints how long that took; it comes last.
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
+#include "program.h"
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -24,19 +24,19 @@ extern char **environ;
 static const char *own_path;
 static double scale = 1;
 
-static double now(void) {
+double now(void) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
   return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
 }
 
-static void require(int condition, const char *what) {
+void require(int condition, const char *what) {
   if (condition) return;
   perror(what);
   exit(1);
 }
 
-static void wait_for(pid_t pid) {
+void wait_for(pid_t pid) {
   int status;
   require(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0, "child");
 }
@@ -227,6 +227,10 @@ int main(int argc, char **argv) {
   }
   if (index < argc && strcmp(argv[index], "--micro") == 0) {
     micro();
+    index++;
+  }
+  if (index < argc && strcmp(argv[index], "--curve") == 0) {
+    curve(scale);
     index++;
   }
   // Commands are separated by a word of their own.

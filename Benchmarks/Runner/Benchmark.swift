@@ -27,6 +27,8 @@ struct Benchmark: ParsableCommand {
   var json: String?
   @Option(help: ArgumentHelp("Draw the results as an SVG bar chart.", valueName: "file"))
   var svg: String?
+  @Flag(help: "Measure how the work of 1, 2, 4 and 8 threads and processes adds up, instead of the usual rows.")
+  var curve = false
   @Flag(help: "One short round: shows that everything runs, measures little.")
   var smoke = false
 
@@ -42,7 +44,7 @@ struct Benchmark: ParsableCommand {
     let names = only?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
     let contestants = found.filter { names?.contains($0.name) ?? true }
     let measurement = Measurement(
-      program: directory + "/benchmark-program", scale: smoke ? 0.05 : 1, contestants: contestants
+      program: directory + "/benchmark-program", scale: smoke ? 0.05 : 1, contestants: contestants, isCurve: curve
     ) { FileHandle.standardError.write(Data("\($0)\n".utf8)) }
     let results = measurement.run(rounds: smoke ? 1 : rounds)
     print(Table(results: results).text, terminator: "")

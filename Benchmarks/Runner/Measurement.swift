@@ -6,6 +6,8 @@ struct Measurement {
   let program: String
   let scale: Double
   let contestants: [Contestant]
+  /// Measures how work adds up with the number of threads and processes, and nothing else.
+  let isCurve: Bool
   /// Told what is being run.
   let progress: (String) -> Void
 
@@ -25,9 +27,10 @@ struct Measurement {
   }
 
   private func measure(_ contestant: Contestant, _ results: inout Results) throws {
-    let micro = try contestant.run([program, "--scale", "\(scale)", "--micro"])
+    let micro = try contestant.run([program, "--scale", "\(scale)", isCurve ? "--curve" : "--micro"])
     for (name, value) in Self.lines(micro.output) { results.add(value, Row(name: name), contestant) }
     if micro.status != 0, contestant.isApus { progress("\(contestant.name): status \(micro.status)") }
+    if isCurve { return }
     for _ in 0..<(contestant.isPeer ? 1 : 5) {
       results.add(try contestant.run(["/bin/true"]).microseconds / 1e3, .startUp, contestant)
     }

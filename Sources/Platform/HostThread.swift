@@ -46,14 +46,24 @@ import Synchronization
   var expectation: UInt32 { spins ? 0 : Stub.waits }
 
   /// Goes to a host CPU, and from now on waits there as told.
-  func place(_ placement: Placement) {
+  ///
+  /// A new thread inherits the binding of its agent, which works now here, now there. So it counts as placed only once it
+  /// has been bound itself.
+  /// - Returns: false where that has to wait until the thread's id is known.
+  @inline(__always) @discardableResult
+  func place(_ placement: Placement, in process: Int32) -> Bool {
     if spins != (placement.guestCPU != nil) { setSpins(!spins) }
-    guard let target = placement.guestCPU ?? placement.cpu, target != cpu else { return }
+    guard let target = placement.guestCPU ?? placement.cpu, target != cpu else { return true }
+    return bind(to: target, in: process)
+  }
+
+  @inline(never) private func bind(to target: Int, in process: Int32) -> Bool {
+    if id.load(ordering: .relaxed) == 0 { learnID(process: process) }
     let id = id.load(ordering: .relaxed)
-    // A thread that has not started yet inherits the agent's binding.
-    guard id != 0 || placement.guestCPU == nil else { return }
+    guard id != 0 else { return false }
     cpu = target
-    if id != 0 { Host.pin(thread: id, to: target) }
+    Host.pin(thread: id, to: target)
+    return true
   }
 
   /// Tells a thread that waits busily to sleep at once, or to wait busily from its next trap on.

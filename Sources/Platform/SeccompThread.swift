@@ -20,11 +20,11 @@ import Synchronization
 
   func run(on placement: Placement) -> Trap {
     let context = host.context
-    host.place(placement)
+    let isPlaced = host.place(placement, in: process.hostPID)
     frame.writeRegisters(registers, to: context)
     host.turn()
     let resumption = process.resume(host, cpu: placement.cpu)
-    let trapped = resumption == .resumed && waitForTrap()
+    let trapped = resumption == .resumed && waitForTrap(on: isPlaced ? nil : placement)
     host.turn()
     process.suspend(host)
     if resumption == .preempted {
@@ -45,9 +45,12 @@ import Synchronization
     return trap
   }
 
+  /// - Parameter placement: where the thread is still to go, once it is known.
   /// - Returns: false if the process has died.
-  private func waitForTrap() -> Bool {
+  private func waitForTrap(on placement: Placement?) -> Bool {
     let state = host.context.state
+    var placement = placement
+    var patience: UInt64 = 100_000
     if host.spins {
       if host.settles != 0 { waitForRelease() }
       host.spin()
@@ -69,7 +72,16 @@ import Synchronization
         if nextLook == nil { nextLook = now &+ Watch.interval }
       }
       if value & Stub.waits == 0, !state.replace(value, by: value | Stub.waits) { continue }
-      state.wait(expected: value | Stub.waits, bitset: Stub.wakeApus, deadline: nextLook)
+      var deadline = nextLook
+      if let place = placement {
+        if host.place(place, in: process.hostPID) {
+          placement = nil
+        } else {
+          deadline = min(deadline ?? .max, Host.monotonicTime &+ patience)
+          patience = min(patience &* 2, 50_000_000)
+        }
+      }
+      state.wait(expected: value | Stub.waits, bitset: Stub.wakeApus, deadline: deadline)
     }
   }
 

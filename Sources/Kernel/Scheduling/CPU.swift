@@ -10,6 +10,8 @@ final class CPU {
   var queue = Deque<Task>()
   /// The task this CPU runs.
   var current: Task?
+  /// How many tasks it has to run.
+  var load: Int { queue.count + (current == nil ? 0 : 1) }
   /// Its thread sleeps, or is about to.
   var isIdle = false
   /// Up to when the time of this CPU has been charged to a task.

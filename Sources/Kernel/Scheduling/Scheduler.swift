@@ -104,6 +104,19 @@ package final class Scheduler {
         current.thread.preempt()
       }
     }
-    if anyWaits { services.arm(tick, deadline: now &+ Scheduler.slice) }
+    if anyWaits {
+      balance()
+      services.arm(tick, deadline: now &+ Scheduler.slice)
+    }
+  }
+
+  /// Moves one task where one CPU has two more to run than another.
+  private func balance() {
+    guard !tasksAreBound, let most = cpus.max(by: { $0.load < $1.load }),
+      let least = cpus.min(by: { $0.load < $1.load }), most.load >= least.load + 2, let task = most.queue.popLast()
+    else { return }
+    task.cpu = least
+    least.queue.append(task)
+    if least.isIdle { wake(least) }
   }
 }

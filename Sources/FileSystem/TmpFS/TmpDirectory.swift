@@ -2,9 +2,9 @@ import LinuxABI
 
 /// A directory in memory.
 package class TmpDirectory: TmpInode {
-  /// A name: an inode, or nothing where an overlay hides the name below (a whiteout).
+  /// A name.
   struct Entry {
-    let inode: TmpInode?
+    let inode: TmpInode
     let order: UInt64
   }
   final var entries: [NameKey: Entry] = [:]
@@ -16,9 +16,7 @@ package class TmpDirectory: TmpInode {
     stat.links = 2
   }
 
-  override init(_ fileSystem: TmpFileSystem, origin: HostInode) throws(Errno) {
-    try super.init(fileSystem, origin: origin)
-  }
+  override init(_ fileSystem: TmpFileSystem, uncounted stat: Stat) { super.init(fileSystem, uncounted: stat) }
 
   /// Releases what is below level by level, not by recursion: guests nest directories deeper than stacks reach.
   deinit {
@@ -33,16 +31,18 @@ package class TmpDirectory: TmpInode {
     return entries.values.compactMap { $0.inode as? TmpDirectory }
   }
 
-  // What an overlay adds.
+  // Names that a subclass has besides `entries`.
 
   /// The inode that a name leads to where `entries` does not know it.
-  func lookupBelow(_ name: String) throws(Errno) -> TmpInode? { nil }
-  /// What is listed below and not hidden by `entries`.
+  func findBelow(_ name: String) throws(Errno) -> TmpInode? { nil }
+  /// What is to be listed after `entries`.
   func listBelow() throws(Errno) -> [DirectoryEntry] { [] }
+  /// Called before a name is removed, so that it is gone from below, too.
+  func hideBelow(_ name: String) throws(Errno) {}
 
-  package final override func attributes() throws(Errno) -> Stat {
+  package override func attributes() throws(Errno) -> Stat {
     var result = stat
-    if origin == nil { result.size = Int64(entries.count + 2) * 20 }
+    result.size = Int64(entries.count + 2) * 20
     return result
   }
 
@@ -55,7 +55,7 @@ package class TmpDirectory: TmpInode {
 
   final func findIfThere(_ name: String) throws(Errno) -> TmpInode? {
     if let entry = entries[NameKey(name)] { return entry.inode }
-    return try lookupBelow(name)
+    return try findBelow(name)
   }
 
   package final override func listEntries() throws(Errno) -> [DirectoryEntry] {
@@ -63,15 +63,14 @@ package class TmpDirectory: TmpInode {
     var result: [DirectoryEntry] = []
     result.reserveCapacity(own.count)
     for (key, entry) in own {
-      guard let inode = entry.inode else { continue }
+      let inode = entry.inode
       result.append(DirectoryEntry(inode: inode.stat.inode, next: 0, kind: inode.kind, name: key.string))
     }
     return result + (try listBelow())
   }
 
   final func checkEmpty() throws(Errno) {
-    if entries.values.contains(where: { $0.inode != nil }) { throw .directoryNotEmpty }
-    if try !listBelow().isEmpty { throw .directoryNotEmpty }
+    guard entries.isEmpty, try listBelow().isEmpty else { throw .directoryNotEmpty }
   }
 
   package final override func open(_ flags: OpenFlags, at location: PathLocation) throws(Errno) -> OpenFile {
@@ -99,22 +98,13 @@ package class TmpDirectory: TmpInode {
     if inode.kind == .directory { stat.links += 1 }
   }
 
-  /// Removes a name; what is below stays hidden.
+  /// Removes a name.
   private final func take(_ name: String, _ inode: TmpInode) throws(Errno) {
-    let key = NameKey(name)
-    let old = entries.removeValue(forKey: key)
-    let isBelow: Bool
-    do throws(Errno) { isBelow = try hasBelow(name) } catch {
-      entries[key] = old
-      throw error
-    }
-    if isBelow { entries[key] = Entry(inode: nil, order: fileSystem.makeOrder()) }
+    try hideBelow(name)
+    entries[NameKey(name)] = nil
     touch()
     if inode.kind == .directory && stat.links > 0 { stat.links -= 1 }
   }
-
-  /// A name exists below, hidden or not.
-  func hasBelow(_ name: String) throws(Errno) -> Bool { false }
 
   package final override func create(
     _ name: String, mode: FileMode, device: UInt64, owner: Credentials
@@ -122,7 +112,7 @@ package class TmpDirectory: TmpInode {
     try checkMayAdd(name)
     let inode =
       mode.kind == .regular
-      ? fileSystem.makeFile(permissions: mode.permissions, owner: owner)
+      ? TmpFile(fileSystem, permissions: mode.permissions, owner: owner)
       : TmpInode(fileSystem, mode: mode, device: device, owner: owner)
     put(inode, name)
     return inode
@@ -132,7 +122,7 @@ package class TmpDirectory: TmpInode {
     _ name: String, permissions: UInt32, owner: Credentials
   ) throws(Errno) -> Inode {
     try checkMayAdd(name)
-    let inode = fileSystem.makeDirectory(permissions: permissions, owner: owner)
+    let inode = TmpDirectory(fileSystem, permissions: permissions, owner: owner)
     put(inode, name)
     return inode
   }
@@ -148,7 +138,7 @@ package class TmpDirectory: TmpInode {
 
   package final override func createTemporary(permissions: UInt32, owner: Credentials) throws(Errno) -> Inode {
     if usage.nodes >= usage.nodeLimit { throw .noSpace }
-    let inode = fileSystem.makeFile(permissions: permissions, owner: owner)
+    let inode = TmpFile(fileSystem, permissions: permissions, owner: owner)
     inode.stat.links = 0
     inode.isTemporary = true
     return inode
@@ -183,7 +173,7 @@ package class TmpDirectory: TmpInode {
   private final func wasRemoved() {
     isRemoved = true
     stat.links = 0
-    fileSystem.forget(self)
+    lostLastName()
   }
 
   package final override func rename(

@@ -17,31 +17,22 @@ package class TmpFile: TmpInode, MappableObject {
     super.init(fileSystem, mode: FileMode(.regular, permissions: permissions), owner: owner)
   }
 
-  override init(_ fileSystem: TmpFileSystem, origin: HostInode) throws(Errno) {
-    try super.init(fileSystem, origin: origin)
-  }
+  override init(_ fileSystem: TmpFileSystem, uncounted stat: Stat) { super.init(fileSystem, uncounted: stat) }
 
   deinit { usage.bytes -= min(accounted, usage.bytes) }
 
-  // What an overlay adds.
-
-  /// The data is in `store`, not in a file below.
-  var hasOwnData: Bool { true }
-  /// Brings the data into `store`.
-  func copyUp() throws(Errno) {}
-  /// The same in parts, so that nobody waits long. - Throws: `.wouldBlock` while there is more to copy.
-  func copyUp(through reader: HostReader) throws(Errno) {}
+  /// Called before the data changes: from then on it is in `store`. With `discarding` the file becomes empty.
+  func willChangeData(discarding: Bool) throws(Errno) {}
 
   package override func attributes() throws(Errno) -> Stat {
-    guard hasOwnData else { return stat }
     var result = stat
     result.size = Int64(clamping: store.size)
     result.blocks = Int64(clamping: store.allocatedBytes / 512)
     return result
   }
 
-  /// Size in bytes, wherever the data is.
-  final var size: UInt64 { hasOwnData ? store.size : UInt64(clamping: stat.size) }
+  /// Size in bytes.
+  var size: UInt64 { store.size }
 
   private final func account() {
     let now = store.allocatedBytes
@@ -63,15 +54,12 @@ package class TmpFile: TmpInode, MappableObject {
       if size < store.size && seals.contains(.shrink) { throw .notPermitted }
       if size > store.size && seals.contains(.grow) { throw .notPermitted }
     }
-    if size > 0 { try copyUp() } else { dropLowerData() }
+    try willChangeData(discarding: size == 0)
     willChange()
     store.size = size
     account()
     stat.modificationTime = fileSystem.context.now
   }
-
-  /// The file becomes empty: what is below does not matter any more.
-  func dropLowerData() {}
 
   final func read(into buffer: inout IOBuffer, at offset: UInt64) throws(Errno) -> Int {
     try store.read(into: &buffer, at: offset)
@@ -84,7 +72,7 @@ package class TmpFile: TmpInode, MappableObject {
     if overflow || end > TmpFile.sizeLimit { buffer.truncate(to: Int(TmpFile.sizeLimit - offset)) }
     try checkWrite(upTo: end)
     try checkRoom()
-    try copyUp()
+    try willChangeData(discarding: false)
     let count = try store.write(from: &buffer, at: offset)
     account()
     willChange()
@@ -111,12 +99,12 @@ package class TmpFile: TmpInode, MappableObject {
       try checkRoom()
       if let seals, seals.contains(.grow), !keepsSize, end > store.size { throw .notPermitted }
       if length > usage.byteLimit - min(usage.bytes, usage.byteLimit) { throw .noSpace }
-      try copyUp()
+      try willChangeData(discarding: false)
       try store.allocate(offset: offset, length: length)
       if !keepsSize && end > store.size { store.size = end }
     case .punchHole where keepsSize, .zeroRange:
       try checkWrite(upTo: 0)
-      try copyUp()
+      try willChangeData(discarding: false)
       let inside = min(end, store.size)
       if offset < inside { try store.punch(offset: offset, length: inside - offset) }
       if mode.contains(.zeroRange) && !keepsSize && end > store.size { store.size = end }
@@ -129,9 +117,9 @@ package class TmpFile: TmpInode, MappableObject {
     stat.changeTime = now
   }
 
-  final func touchAccessTime() {
+  func touchAccessTime() {
     // As with `relatime`: once after each change.
-    guard origin == nil, stat.accessTime.totalNanoseconds <= stat.modificationTime.totalNanoseconds else { return }
+    guard stat.accessTime.totalNanoseconds <= stat.modificationTime.totalNanoseconds else { return }
     stat.accessTime = fileSystem.context.now
   }
 
@@ -147,20 +135,16 @@ package class TmpFile: TmpInode, MappableObject {
   package final var mappingInode: UInt64 { stat.inode }
 }
 
-/// An open regular file in memory, or one of an overlay that is read from below until it is written.
-package final class TmpOpenFile: OpenFile {
-  private let file: TmpFile
+/// An open regular file in memory.
+package class TmpOpenFile: OpenFile {
+  private final let file: TmpFile
   /// Keeps the file system of a file without a path alive.
-  private let fileSystem: TmpFileSystem
-  private let lower: HostReader?
-  private let name: String?
+  private final let fileSystem: TmpFileSystem
+  private final let name: String?
 
-  init(
-    _ file: TmpFile, flags: OpenFlags, location: PathLocation?, lower: HostReader? = nil, name: String? = nil
-  ) {
+  init(_ file: TmpFile, flags: OpenFlags, location: PathLocation?, name: String? = nil) {
     self.file = file
     fileSystem = file.fileSystem
-    self.lower = lower
     self.name = name
     super.init(flags: flags, location: location)
   }
@@ -172,20 +156,13 @@ package final class TmpOpenFile: OpenFile {
   }
 
   package override func read(into buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
-    let count: Int
-    if let lower, !file.hasOwnData {
-      count = try lower.read(
-        into: &buffer, at: offset ?? position, size: file.size, waits: flags.contains(.nonBlocking))
-    } else {
-      count = try file.read(into: &buffer, at: offset ?? position)
-      if !flags.contains(.noAccessTime) { file.touchAccessTime() }
-    }
+    let count = try file.read(into: &buffer, at: offset ?? position)
+    if !flags.contains(.noAccessTime) { file.touchAccessTime() }
     if offset == nil { position += UInt64(count) }
     return count
   }
 
   package override func write(from buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
-    if let lower, !file.hasOwnData, buffer.remaining > 0 { try file.copyUp(through: lower) }
     let start = flags.contains(.append) ? file.size : offset ?? position
     let count = try file.write(from: &buffer, at: start)
     if offset == nil { position = start + UInt64(count) }
@@ -196,9 +173,7 @@ package final class TmpOpenFile: OpenFile {
     if whence == .data || whence == .hole {
       guard offset >= 0, UInt64(offset) < file.size else { throw .noSuchAddressOrDevice }
       let start = UInt64(offset)
-      if !file.hasOwnData {
-        position = whence == .data ? start : file.size
-      } else if whence == .data {
+      if whence == .data {
         guard let data = file.store.nextData(from: start), data < file.size else { throw .noSuchAddressOrDevice }
         position = data
       } else {
@@ -221,16 +196,10 @@ package final class TmpOpenFile: OpenFile {
   }
 
   package override func sync(dataOnly: Bool) throws(Errno) {}
-  package override var waitQueue: WaitQueue? { lower?.waitQueue }
 
   package override func mappable() throws(Errno) -> any MappableObject {
-    if flags.isWritable { try file.copyUp() }
-    guard let lower, !file.hasOwnData, let origin = file.origin else {
-      file.mappingName = description
-      return file
-    }
-    return try origin.fileSystem.files.mapping(
-      of: origin, lower.descriptor, isWritable: false, name: description, device: file.stat.device)
+    file.mappingName = description
+    return file
   }
 
   package override func seals() throws(Errno) -> FileSeals {
@@ -245,8 +214,6 @@ package final class TmpOpenFile: OpenFile {
     if seals.subtracting(old).contains(.write), file.store.isMappedForWriting { throw .resourceBusy }
     file.seals = old.union(seals)
   }
-
-  package override func close() { lower?.close() }
 }
 
 extension TmpFileSystem {
@@ -255,7 +222,7 @@ extension TmpFileSystem {
     _ name: String, isSealable: Bool, isExecutable: Bool = true, owner: Credentials
   ) throws(Errno) -> OpenFile {
     if usage.nodes >= usage.nodeLimit { throw .noSpace }
-    let file = makeFile(permissions: isExecutable ? 0o777 : 0o666, owner: owner)
+    let file = TmpFile(self, permissions: isExecutable ? 0o777 : 0o666, owner: owner)
     file.stat.links = 0
     file.seals = isSealable ? [] : .seal
     if !isExecutable { file.seals?.insert(.execute) }

@@ -43,21 +43,6 @@ package class TmpFileSystem: MountedFileSystem {
     return nextOrder
   }
 
-  // What kinds of inodes an overlay makes differs.
-
-  func makeDirectory(permissions: UInt32, owner: Credentials) -> TmpDirectory {
-    TmpDirectory(self, permissions: permissions, owner: owner)
-  }
-
-  func makeFile(permissions: UInt32, owner: Credentials) -> TmpFile {
-    TmpFile(self, permissions: permissions, owner: owner)
-  }
-
-  /// An inode that came from below an overlay is about to differ from what is there.
-  func keep(_ inode: TmpInode) {}
-  /// The last name of an inode is gone.
-  func forget(_ inode: TmpInode) {}
-
   package func statistics() throws(Errno) -> FileSystemStatistics {
     let memory = context.services.physicalMemory
     let left = memory.limit - min(memory.usedBytes, memory.limit)

@@ -1,21 +1,22 @@
 import LinuxABI
 
-/// An inode in memory. In an overlay it may stand for a file of the lower directory (`origin`): then `stat` starts as
-/// that file's, and the inode is kept from the first change on.
+/// An inode in memory.
+///
+/// What subclasses keep elsewhere they look after with the operations that do nothing here: those are called before
+/// each change.
 package class TmpInode: Inode {
   unowned final let fileSystem: TmpFileSystem
   final let usage: TmpUsage
   final var stat: Stat
-  final let origin: HostInode?
-  /// Where the overlay finds this inode by its origin.
-  final weak var table: OverlayTable?
+  /// It is one of those that the file system may hold.
+  private final let isCounted: Bool
   private final var extended: [String: [UInt8]] = [:]
 
   /// A new inode.
   init(_ fileSystem: TmpFileSystem, mode: FileMode, device: UInt64 = 0, owner: Credentials) {
     self.fileSystem = fileSystem
     usage = fileSystem.usage
-    origin = nil
+    isCounted = true
     stat = Stat()
     stat.device = fileSystem.deviceNumber
     stat.inode = fileSystem.makeNumber()
@@ -30,20 +31,16 @@ package class TmpInode: Inode {
     usage.nodes += 1
   }
 
-  /// An inode that stands for a file below.
-  init(_ fileSystem: TmpFileSystem, origin: HostInode) throws(Errno) {
+  /// An inode that has attributes already, and does not count among those that the file system may hold.
+  init(_ fileSystem: TmpFileSystem, uncounted stat: Stat) {
     self.fileSystem = fileSystem
     usage = fileSystem.usage
-    self.origin = origin
-    stat = try origin.attributes()
-    stat.device = fileSystem.deviceNumber
+    isCounted = false
+    self.stat = stat
+    self.stat.device = fileSystem.deviceNumber
   }
 
-  deinit {
-    // Files that stand for one below are as many as the host has.
-    if origin == nil { usage.nodes -= 1 }
-    if let table, let origin { table.drop(origin.key) }
-  }
+  deinit { if isCounted { usage.nodes -= 1 } }
 
   package final override var kind: FileMode.Kind { FileMode(rawValue: stat.mode).kind ?? .regular }
 
@@ -77,10 +74,10 @@ package class TmpInode: Inode {
 
   func setSize(_ size: UInt64) throws(Errno) { throw .invalidArgument }
 
-  /// Call it before a change: an inode from below an overlay has to be kept from now on.
-  final func willChange() {
-    if origin != nil { fileSystem.keep(self) }
-  }
+  /// Called before a change of the attributes, the names or the data.
+  func willChange() {}
+  /// Called when the last name is gone.
+  func lostLastName() {}
 
   final func touchChangeTime() {
     willChange()
@@ -97,7 +94,7 @@ package class TmpInode: Inode {
   final func dropLink() {
     touchChangeTime()
     if stat.links > 0 { stat.links -= 1 }
-    if stat.links == 0 { fileSystem.forget(self) }
+    if stat.links == 0 { lostLastName() }
   }
 
   package override func open(_ flags: OpenFlags, at location: PathLocation) throws(Errno) -> OpenFile {
@@ -134,7 +131,7 @@ package class TmpInode: Inode {
 
 /// A symbolic link in memory.
 final class TmpLink: TmpInode {
-  private let target: String?
+  private let target: String
 
   init(_ fileSystem: TmpFileSystem, target: String, owner: Credentials) {
     self.target = target
@@ -142,14 +139,5 @@ final class TmpLink: TmpInode {
     stat.size = Int64(FileName.length(target))
   }
 
-  override init(_ fileSystem: TmpFileSystem, origin: HostInode) throws(Errno) {
-    target = nil
-    try super.init(fileSystem, origin: origin)
-  }
-
-  override func readLink() throws(Errno) -> String {
-    if let target { return target }
-    guard let origin else { throw .invalidArgument }
-    return try origin.readLink()
-  }
+  override func readLink() throws(Errno) -> String { target }
 }

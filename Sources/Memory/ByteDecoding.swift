@@ -18,3 +18,9 @@ extension IOBuffer {
     read(MemoryLayout<T>.size).value(as: type)
   }
 }
+
+extension String {
+  /// A part of another string. It must begin and end where characters of that one do, which is not checked: walks along
+  /// paths make a string of each name.
+  package init(uncheckedPart bytes: Span<UInt8>) { self = String(copying: unsafe UTF8Span(unchecked: bytes)) }
+}

@@ -1,4 +1,5 @@
 import LinuxABI
+import Memory
 
 /// How a path is resolved; the last five are `RESOLVE_*` of openat2(2).
 public struct ResolveOptions: OptionSet, Sendable {
@@ -80,7 +81,7 @@ struct PathWalk {
       try checkSearch()
       let begin = position
       while position < bytes.count, bytes[position] != PathWalk.slash { position += 1 }
-      let last = try PathWalk.component(bytes.extracting(begin..<position))
+      let last = PathWalk.component(bytes.extracting(begin..<position))
       let end = position
       position = PathWalk.skipSlashes(bytes, from: end)
       if position == bytes.count { return (last, position > end) }
@@ -94,14 +95,13 @@ struct PathWalk {
     return position
   }
 
-  private static func component(_ bytes: Span<UInt8>) throws(Errno) -> Last {
+  private static func component(_ bytes: Span<UInt8>) -> Last {
     if bytes[0] == dot {
       if bytes.count == 1 { return .dot }
       if bytes.count == 2, bytes[1] == dot { return .dotDot }
     }
     // What lies between slashes of a string is a string.
-    guard let name = try? UTF8Span(validating: bytes) else { throw .noSuchFileOrDirectory }
-    return .name(String(copying: name))
+    return .name(String(uncheckedPart: bytes))
   }
 
   /// Walks a whole path.

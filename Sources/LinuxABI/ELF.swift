@@ -9,7 +9,7 @@ package struct ELFHeader: BitwiseCopyable, Sendable {
   package var type: UInt16
   package var machine: UInt16
   package var version: UInt32
-  package var entry: UInt64
+  package var entry: GuestAddress
   package var programHeaderOffset: UInt64
   package var sectionHeaderOffset: UInt64
   package var flags: UInt32
@@ -31,7 +31,7 @@ package struct ELFProgramHeader: BitwiseCopyable, Sendable {
   package var type: UInt32
   package var flags: UInt32
   package var offset: UInt64
-  package var virtualAddress: UInt64
+  package var virtualAddress: GuestAddress
   package var physicalAddress: UInt64
   package var fileSize: UInt64
   package var memorySize: UInt64

@@ -125,6 +125,6 @@ package struct RobustListHead: BitwiseCopyable, Sendable {
 /// A pointer of a robust list: bit 0 tells that the futex is a priority-inheritance one.
 package struct RobustListLink: BitwiseCopyable, Sendable {
   private var value: UInt64
-  package var address: UInt64 { value & ~1 }
+  package var address: GuestAddress { GuestAddress(value & ~1) }
   package var locks: Bool { value & 1 != 0 }
 }

@@ -14,7 +14,7 @@ public struct GuestAddress: Hashable, Comparable, BitwiseCopyable, Sendable {
   @inlinable public var isNull: Bool { rawValue == 0 }
 
   /// Whether it lies in the half of the address space that x86-64 gives to user space.
-  @inlinable public var isUserAddress: Bool { rawValue < Layout.userEnd }
+  @inlinable public var isUserAddress: Bool { self < Layout.userEnd }
 
   @inlinable @inline(__always)
   public static func < (a: GuestAddress, b: GuestAddress) -> Bool { a.rawValue < b.rawValue }

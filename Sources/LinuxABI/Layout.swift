@@ -3,11 +3,11 @@ public enum Layout {
   @inlinable public static var pageSize: UInt64 { 4096 }
   @inlinable public static var pageMask: UInt64 { pageSize - 1 }
   /// Lowest address a guest may map (the usual `vm.mmap_min_addr`).
-  package static let minimumAddress: UInt64 = 0x1_0000
+  @inlinable public static var minimumAddress: GuestAddress { 0x1_0000 }
   /// First address past the guest's own address space, where the stub begins.
-  package static let stubBase: UInt64 = 0x7fff_c000_0000
+  @inlinable public static var stubBase: GuestAddress { 0x7fff_c000_0000 }
   /// First address past user space on x86-64 with four-level page tables.
-  @inlinable public static var userEnd: UInt64 { 0x7fff_ffff_f000 }
+  @inlinable public static var userEnd: GuestAddress { 0x7fff_ffff_f000 }
 }
 
 extension UInt64 {

@@ -13,12 +13,20 @@ extension FaultOutcome {
   fileprivate var errno: Errno { self == .outOfMemory ? .noMemory : .badAddress }
 }
 
+extension GuestAddress {
+  /// Whether `count` bytes from here on end at or below `end`.
+  @inline(__always) fileprivate func canHold(_ count: Int, below end: GuestAddress) -> Bool {
+    guard count >= 0, let past = advanced(by: UInt64(count)) else { return false }
+    return past <= end
+  }
+}
+
 extension AddressSpace {
   /// Resolves up to `count` bytes at an address as far as they follow each other.
-  private func span(_ address: UInt64, _ count: Int, _ access: MemoryAccess) throws(Errno) -> Span {
+  private func span(_ address: GuestAddress, _ count: Int, _ access: MemoryAccess) throws(Errno) -> Span {
     guard address < Layout.stubBase else { return try vdsoSpan(address, count, access) }
     let page = PageNumber(holding: address)
-    let inPage = Int(address & Layout.pageMask)
+    let inPage = Int(address.offsetInPage)
     if let index = extents.index(of: page) {
       let extent = extents[index]
       // Write permission and ownership, or any permission, in one look.
@@ -28,7 +36,7 @@ extension AddressSpace {
         return span(of: extent, page, inPage, count)
       }
     }
-    let wanted = (inPage + count + Int(Layout.pageMask)) >> 12
+    let wanted = (inPage + count).bytesToPagesUp
     if access != .write, let untouched = try untouchedSpan(page, inPage, count) { return untouched }
     let outcome = resolve(page, access, wanted: max(wanted, 1))
     guard outcome == .resolved else { throw outcome.errno }
@@ -39,19 +47,20 @@ extension AddressSpace {
     }
     let end = hole(around: page, index).upperBound
     let size = areas[index].object?.object.mappingSize ?? 0
-    let offset = areas[index].index(of: page) << 12 + UInt64(inPage)
-    let pastEnd = ((size >> 12) + (size & Layout.pageMask == 0 ? 0 : 1)) << 12
-    let bytes = min((end - page) << 12 - UInt64(inPage), pastEnd > offset ? pastEnd - offset : 0, UInt64(count))
+    let offset = areas[index].index(of: page).offset + UInt64(inPage)
+    let pastEnd = size.bytesToPagesUp.pagesToBytes
+    let bytes = min((end - page).pagesToBytes - UInt64(inPage), pastEnd > offset ? pastEnd - offset : 0, UInt64(count))
     guard bytes > 0 else { throw .badAddress }
     return .file(file, offset, Int(bytes))
   }
 
   /// The vDSO lies among the stub's pages; system calls may read from it (its strings, say), and nothing else there.
-  private func vdsoSpan(_ address: UInt64, _ count: Int, _ access: MemoryAccess) throws(Errno) -> Span {
-    guard access != .write, let vdso, address >= vdso.address, unsafe address - vdso.address < UInt64(vdso.bytes.count),
+  private func vdsoSpan(_ address: GuestAddress, _ count: Int, _ access: MemoryAccess) throws(Errno) -> Span {
+    guard access != .write, let vdso, address >= vdso.address,
+      unsafe address.distance(from: vdso.address) < UInt64(vdso.bytes.count),
       let base = unsafe vdso.bytes.baseAddress
     else { throw .badAddress }
-    let offset = Int(address - vdso.address)
+    let offset = Int(address.distance(from: vdso.address))
     // Copies go from there, never to it: `access` is not `.write`.
     return unsafe .memory(
       UnsafeMutableRawPointer(mutating: base) + offset, min(count, vdso.bytes.count - offset))
@@ -59,7 +68,7 @@ extension AddressSpace {
 
   @inline(__always)
   private func span(of extent: Extent, _ page: PageNumber, _ inPage: Int, _ count: Int) -> Span {
-    let available = Int(extent.end - page) << 12 - inPage
+    let available = Int(extent.end - page).pagesToBytes - inPage
     return unsafe .memory(physical.pointer(to: extent.frame(of: page)) + inPage, min(available, count))
   }
 
@@ -68,7 +77,7 @@ extension AddressSpace {
     guard let index = areas.index(of: page), areas[index].object == nil else { return nil }
     guard areas[index].protection.allows(.read) else { throw .badAddress }
     guard extents.index(of: page) == nil else { return nil }
-    let available = (hole(around: page, index).upperBound - page) << 12 - UInt64(inPage)
+    let available = (hole(around: page, index).upperBound - page).pagesToBytes - UInt64(inPage)
     let bytes = min(Int(clamping: available), count, PhysicalMemory.zeroBytes)
     return unsafe .memory(physical.zeros, bytes)
   }
@@ -76,11 +85,11 @@ extension AddressSpace {
   // MARK: copying
 
   /// Copies from the guest (copy_from_user).
-  private func copyIn(_ address: UInt64, _ target: UnsafeMutableRawPointer, _ count: Int) throws(Errno) {
-    guard UInt64(count) <= Layout.userEnd, address <= Layout.userEnd - UInt64(count) else { throw .badAddress }
+  private func copyIn(_ address: GuestAddress, _ target: UnsafeMutableRawPointer, _ count: Int) throws(Errno) {
+    guard address.canHold(count, below: Layout.userEnd) else { throw .badAddress }
     var done = 0
     while done < count {
-      switch try span(address + UInt64(done), count - done, .read) {
+      switch try span(address &+ done, count - done, .read) {
       case .memory(let source, let bytes):
         unsafe (target + done).copyMemory(from: source, byteCount: bytes)
         done += bytes
@@ -106,11 +115,11 @@ extension AddressSpace {
   }
 
   /// Copies to the guest (copy_to_user).
-  private func copyOut(_ address: UInt64, _ source: UnsafeRawPointer, _ count: Int) throws(Errno) {
-    guard UInt64(count) <= Layout.stubBase, address <= Layout.stubBase - UInt64(count) else { throw .badAddress }
+  private func copyOut(_ address: GuestAddress, _ source: UnsafeRawPointer, _ count: Int) throws(Errno) {
+    guard address.canHold(count, below: Layout.stubBase) else { throw .badAddress }
     var done = 0
     while done < count {
-      switch try span(address + UInt64(done), count - done, .write) {
+      switch try span(address &+ done, count - done, .write) {
       case .memory(let target, let bytes):
         unsafe target.copyMemory(from: source + done, byteCount: bytes)
         done += bytes
@@ -129,7 +138,7 @@ extension AddressSpace {
 
   /// Reads bytes.
   /// - Throws: `EFAULT` where a byte can't be read.
-  package func read(_ address: UInt64, count: Int) throws(Errno) -> [UInt8] {
+  package func read(_ address: GuestAddress, count: Int) throws(Errno) -> [UInt8] {
     guard count > 0 else { return [] }
     guard canHold(address, count) else { throw .badAddress }
     return unsafe try array(count) { (target: UnsafeMutableRawPointer) throws(Errno) in
@@ -138,12 +147,10 @@ extension AddressSpace {
   }
 
   /// Whether areas are there for a range, before memory for a copy of it is taken.
-  private func canHold(_ address: UInt64, _ count: Int) -> Bool {
-    guard count >= 0, UInt64(count) <= Layout.userEnd, address <= Layout.userEnd - UInt64(count) else {
-      return false
-    }
+  private func canHold(_ address: GuestAddress, _ count: Int) -> Bool {
+    guard address.canHold(count, below: Layout.userEnd) else { return false }
     return count <= 1 << 20
-      || areas.covers(PageNumber(holding: address)..<PageNumber(holding: address + UInt64(count) - 1) + 1)
+      || areas.covers(PageNumber(holding: address)..<PageNumber(holding: address &+ (count - 1)) + 1)
   }
 
   private func array<T: BitwiseCopyable>(
@@ -163,7 +170,7 @@ extension AddressSpace {
 
   /// Reads a value in the guest's layout. (The type is always named: inferred, it could be an optional of it, which has
   /// another layout.)
-  package func readValue<T: BitwiseCopyable>(_ address: UInt64, as type: T.Type) throws(Errno) -> T {
+  package func readValue<T: BitwiseCopyable>(_ address: GuestAddress, as type: T.Type) throws(Errno) -> T {
     let size = MemoryLayout<T>.size
     if case .memory(let source, let bytes) = try span(address, size, .read), bytes == size {
       return unsafe source.loadUnaligned(as: T.self)
@@ -177,7 +184,7 @@ extension AddressSpace {
 
   /// Reads an array in the guest's layout.
   package func readArray<T: BitwiseCopyable>(
-    _ address: UInt64, count: Int, as type: T.Type = T.self
+    _ address: GuestAddress, count: Int, as type: T.Type = T.self
   ) throws(Errno) -> [T] {
     guard count > 0 else { return [] }
     let (bytes, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<T>.stride)
@@ -189,10 +196,10 @@ extension AddressSpace {
 
   /// Writes bytes.
   /// - Throws: `EFAULT` where a byte can't be written; those before it may have been.
-  package func write(_ address: UInt64, _ bytes: [UInt8]) throws(Errno) { try writeArray(address, bytes) }
+  package func write(_ address: GuestAddress, _ bytes: [UInt8]) throws(Errno) { try writeArray(address, bytes) }
 
   /// Writes a value in the guest's layout.
-  package func writeValue<T: BitwiseCopyable>(_ address: UInt64, _ value: T) throws(Errno) {
+  package func writeValue<T: BitwiseCopyable>(_ address: GuestAddress, _ value: T) throws(Errno) {
     let size = MemoryLayout<T>.size
     if case .memory(let target, let bytes) = try span(address, size, .write), bytes == size {
       unsafe target.storeBytes(of: value, as: T.self)
@@ -207,7 +214,7 @@ extension AddressSpace {
   }
 
   /// Writes an array in the guest's layout.
-  package func writeArray<T: BitwiseCopyable>(_ address: UInt64, _ values: [T]) throws(Errno) {
+  package func writeArray<T: BitwiseCopyable>(_ address: GuestAddress, _ values: [T]) throws(Errno) {
     var failure: Errno?
     unsafe values.withUnsafeBytes { source in
       guard let base = source.baseAddress, source.count > 0 else { return }
@@ -218,12 +225,12 @@ extension AddressSpace {
 
   /// Reads a C string, without its NUL.
   /// - Throws: `ENAMETOOLONG` when there is no NUL in `limit` bytes.
-  package func readCString(_ address: UInt64, limit: Int) throws(Errno) -> [UInt8] {
+  package func readCString(_ address: GuestAddress, limit: Int) throws(Errno) -> [UInt8] {
     var result: [UInt8] = []
     var position = address
     while result.count < limit {
       // Never over the end of a page: what follows the NUL may not be mapped. Most strings are short.
-      let inPage = Int(position & Layout.pageMask)
+      let inPage = Int(position.offsetInPage)
       let count = min(limit - result.count, Int(Layout.pageSize) - inPage, max(128, result.count))
       let chunk: [UInt8]
       if case .memory(let source, let bytes) = try span(position, count, .read) {
@@ -232,7 +239,7 @@ extension AddressSpace {
         if result.isEmpty, let end { return unsafe Array(all[..<end]) }
         unsafe result.append(contentsOf: all[..<(end ?? bytes)])
         if end != nil { return result }
-        position += UInt64(bytes)
+        position = position &+ bytes
         continue
       } else {
         chunk = try read(position, count: count)
@@ -242,7 +249,7 @@ extension AddressSpace {
         return result
       }
       result.append(contentsOf: chunk)
-      position += UInt64(count)
+      position = position &+ count
     }
     throw .fileNameTooLong
   }
@@ -251,7 +258,7 @@ extension AddressSpace {
 
   /// Resolves guest memory for I/O; `.write` means that the kernel writes into it. Shortened at the first bad page.
   /// - Throws: `EFAULT` where the first byte is bad, `ENOMEM` where memory is out for it.
-  package func buffer(_ address: UInt64, count: Int, for access: MemoryAccess) throws(Errno) -> IOBuffer {
+  package func buffer(_ address: GuestAddress, count: Int, for access: MemoryAccess) throws(Errno) -> IOBuffer {
     guard count >= 0 else { throw .invalidArgument }
     var builder = BufferBuilder()
     let failure = append(address, min(count, AddressSpace.maximumTransfer), access, to: &builder)
@@ -261,7 +268,7 @@ extension AddressSpace {
 
   /// The same for an iovec (readv(2)).
   package func buffer(
-    _ vectors: [(address: UInt64, count: UInt64)], for access: MemoryAccess
+    _ vectors: [(address: GuestAddress, count: UInt64)], for access: MemoryAccess
   ) throws(Errno) -> IOBuffer {
     var builder = BufferBuilder()
     for vector in vectors {
@@ -281,12 +288,11 @@ extension AddressSpace {
 
   /// Adds guest memory to a buffer; returns what stopped it early.
   private func append(
-    _ address: UInt64, _ count: Int, _ access: MemoryAccess, to builder: inout BufferBuilder
+    _ address: GuestAddress, _ count: Int, _ access: MemoryAccess, to builder: inout BufferBuilder
   ) -> Errno? {
     var done = 0
     while done < count {
-      let (position, overflow) = address.addingReportingOverflow(UInt64(done))
-      if overflow { return .badAddress }
+      guard let position = address.advanced(by: UInt64(done)) else { return .badAddress }
       do throws(Errno) {
         switch try span(position, count - done, access) {
         case .memory(let pointer, let bytes):

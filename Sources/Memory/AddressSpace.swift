@@ -34,8 +34,8 @@ public final class AddressSpace {
   var copiesSinceFork = CopyAhead.watchedFaults
   /// There is no free page between here and the mapping base.
   var searchTop: PageNumber = .max
-  var breakBase: UInt64 = 0
-  var breakEnd: UInt64 = 0
+  var breakBase = GuestAddress.null
+  var breakEnd = GuestAddress.null
   var isOver = false
   /// New mappings are locked (mlockall(2), `MCL_FUTURE`).
   package var locksMappings = false
@@ -73,7 +73,7 @@ public final class AddressSpace {
   @inline(__always) func show(_ extent: Extent, populate: Bool = false) {
     process.queue(
       .mapPhysical(
-        address: extent.start.address, length: (extent.end - extent.start) << 12,
+        address: extent.start.address, length: extent.byteCount,
         offset: PhysicalMemory.offset(of: extent.frame), protection: extent.installed, populate: populate))
   }
 
@@ -85,8 +85,8 @@ public final class AddressSpace {
     }
     extents.forEachGap(in: range) { gap in
       let address = gap.lowerBound.address
-      let length = (gap.upperBound - gap.lowerBound) << 12
-      let offset = area.index(of: gap.lowerBound) << 12
+      let length = gap.byteCount
+      let offset = area.index(of: gap.lowerBound).offset
       process.queue(
         area.isShared
           ? .mapFileShared(address: address, length: length, file: file, offset: offset, protection: protection)
@@ -95,8 +95,7 @@ public final class AddressSpace {
   }
 
   func hide(_ range: Range<PageNumber>) {
-    process.queue(
-      .unmap(address: range.lowerBound.address, length: (range.upperBound - range.lowerBound) << 12))
+    process.queue(.unmap(address: range.lowerBound.address, length: range.byteCount))
   }
 
   /// Gives up the frames in a range. The caller queues what hides them, then settles `releases`.

@@ -7,7 +7,7 @@ extension AddressSpace {
   private static let zeroedPages = 64
 
   /// madvise(2). `MADV_FREE` frees at once.
-  package func advise(_ address: UInt64, length: UInt64, advice: MemoryAdvice) throws(Errno) {
+  package func advise(_ address: GuestAddress, length: UInt64, advice: MemoryAdvice) throws(Errno) {
     let range = try pages(address, length)
     guard !range.isEmpty else { return }
     let isComplete = areas.covers(range)
@@ -28,7 +28,7 @@ extension AddressSpace {
     case .remove:
       guard area.isShared, case .frames(let store)? = area.object?.backing else { throw .invalidArgument }
       guard area.protection.contains(.write) else { throw .permissionDenied }
-      try store.punch(offset: area.offset << 12, length: area.count << 12)
+      try store.punch(offset: area.offset.offset, length: area.byteCount)
     case .dontFork: try setFlag(.dontFork, true, area.range)
     case .doFork: try setFlag(.dontFork, false, area.range)
     case .wipeOnFork:
@@ -74,10 +74,10 @@ extension AddressSpace {
   }
 
   /// msync(2). Only shared mappings of host files have anything to write.
-  package func sync(_ address: UInt64, length: UInt64, flags: MemorySyncFlags) throws(Errno) {
+  package func sync(_ address: GuestAddress, length: UInt64, flags: MemorySyncFlags) throws(Errno) {
     guard flags.isSubset(of: .all), !flags.isSuperset(of: [.async, .sync]) else { throw .invalidArgument }
-    guard address & Layout.pageMask == 0 else { throw .invalidArgument }
-    guard let bytes = length.pageUp, !address.addingReportingOverflow(bytes).overflow else { throw .noMemory }
+    guard address.isPageAligned else { throw .invalidArgument }
+    guard let bytes = length.pageUp, address.advanced(by: bytes) != nil else { throw .noMemory }
     let range = try pages(address, length)
     if flags.contains(.invalidate), areas.parts(in: range).contains(where: { $0.flags.contains(.locked) }) {
       throw .resourceBusy
@@ -91,12 +91,12 @@ extension AddressSpace {
   }
 
   /// mincore(2): one byte for each page, bit 0 set where it is in memory.
-  package func isResident(_ address: UInt64, length: UInt64) throws(Errno) -> [UInt8] {
-    guard address & Layout.pageMask == 0 else { throw .invalidArgument }
-    guard let bytes = length.pageUp, !address.addingReportingOverflow(bytes).overflow,
-      address &+ bytes <= Layout.stubBase
-    else { throw .noMemory }
-    let range = PageNumber(holding: address)..<PageNumber(holding: address + bytes)
+  package func isResident(_ address: GuestAddress, length: UInt64) throws(Errno) -> [UInt8] {
+    guard address.isPageAligned else { throw .invalidArgument }
+    guard let bytes = length.pageUp, let end = address.advanced(by: bytes), end <= Layout.stubBase else {
+      throw .noMemory
+    }
+    let range = Range(pagesOf: address..<end)
     // A quarter of a terabyte at once is refused rather than answered by that many bytes.
     guard areas.covers(range), range.count <= 1 << 26 else { throw .noMemory }
     var result = [UInt8](repeating: 0, count: range.count)

@@ -2,21 +2,21 @@ import LinuxABI
 
 extension AddressSpace {
   /// Where the program break starts.
-  package func setBreakBase(_ address: UInt64) {
+  package func setBreakBase(_ address: GuestAddress) {
     breakBase = min(address, Layout.stubBase).pageUp ?? address
     breakEnd = breakBase
   }
 
   /// brk(2): returns the break, unchanged where the change is refused.
-  package func setBreak(_ address: UInt64) -> UInt64 {
+  package func setBreak(_ address: GuestAddress) -> GuestAddress {
     guard address >= breakBase, address < Layout.stubBase, let wanted = address.pageUp, let present = breakEnd.pageUp
     else { return breakEnd }
     if wanted < present {
-      let range = PageNumber(holding: wanted)..<PageNumber(holding: present)
+      let range = Range(pagesOf: wanted..<present)
       remove(range, hides: true)
     } else if wanted > present {
-      let range = PageNumber(holding: present)..<PageNumber(holding: wanted)
-      guard address - breakBase <= limits.data, growBreak(range) else { return breakEnd }
+      let range = Range(pagesOf: present..<wanted)
+      guard address.distance(from: breakBase) <= limits.data, growBreak(range) else { return breakEnd }
     }
     breakEnd = address
     return breakEnd
@@ -28,7 +28,7 @@ extension AddressSpace {
     let next = areas.lowerBound(range.lowerBound)
     if next < areas.count {
       let gap = areas[next].flags.contains(.growsDown) ? AddressSpace.guardPages : 0
-      guard areas[next].start >= gap, areas[next].start - gap >= range.upperBound else { return false }
+      guard areas[next].start >= range.upperBound + gap else { return false }
     }
     var area = VirtualArea(
       start: range.lowerBound, end: range.upperBound, protection: [.read, .write],

@@ -18,7 +18,7 @@ final class CopyAhead {
 
   /// Remembers a page that was written soon after a fork, with those next to it.
   func note(_ page: PageNumber) {
-    let first = page & ~(CopyAhead.pagesPerFault - 1)
+    let first = page.roundedDown(to: CopyAhead.pagesPerFault)
     let group = first..<first + CopyAhead.pagesPerFault
     if recent.contains(group) { return }
     if recent.count == CopyAhead.maximumPages / Int(CopyAhead.pagesPerFault) { recent.removeFirst() }

@@ -42,7 +42,7 @@ extension AddressSpace {
 
   /// Makes the frames around a page writable that no one else has any more.
   private func takeOver(_ page: PageNumber, _ extent: Extent) {
-    let lowest = max(extent.start, page > 1024 ? page - 1024 : 0)
+    let lowest = max(extent.start, page.lowered(by: 1024))
     let highest = min(extent.end, page + 1024)
     var low = page
     while low > lowest, physical.references(to: extent.frame(of: low - 1)) == 1 { low -= 1 }
@@ -61,7 +61,7 @@ extension AddressSpace {
     if extents.count > platform.mappingLimit / 2 { order = 9 }
     areas[area].copyOrder = order
     let size = UInt64(1) << UInt64(order)
-    let low = follows || wanted > 1 ? page : page & ~(size - 1)
+    let low = follows || wanted > 1 ? page : page.roundedDown(to: size)
     let high = low + max(size, UInt64(min(max(wanted, 1), 1024)))
     let window = max(low, available.lowerBound)..<max(min(high, available.upperBound), page + 1)
     areas[area].copyEnd = window.upperBound

@@ -6,7 +6,7 @@ extension AddressSpace {
     guard let vdso else { return areaDescriptions }
     let size = UInt64(unsafe vdso.bytes.count)
     let description = MappingDescription(
-      start: vdso.address, end: vdso.address + size, protection: [.read, .execute], isShared: false, offset: 0,
+      start: vdso.address, end: vdso.address &+ size, protection: [.read, .execute], isShared: false, offset: 0,
       device: 0, inode: 0, name: "[vdso]", residentBytes: size, isLocked: false)
     return areaDescriptions + [description]
   }
@@ -21,18 +21,18 @@ extension AddressSpace {
       }
       return MappingDescription(
         start: area.start.address, end: area.end.address, protection: area.protection, isShared: area.isShared,
-        offset: area.object == nil ? 0 : area.offset << 12, device: area.object?.object.mappingDevice ?? 0,
+        offset: area.object == nil ? 0 : area.offset.offset, device: area.object?.object.mappingDevice ?? 0,
         inode: area.object?.object.mappingInode ?? 0,
         name: area.name.isEmpty ? area.object?.object.mappingName ?? "" : area.name,
-        residentBytes: resident << 12, isLocked: area.flags.contains(.locked))
+        residentBytes: resident.pagesToBytes, isLocked: area.flags.contains(.locked))
     }
   }
 
   /// Bytes of all mappings.
-  package var totalBytes: UInt64 { areas.pages << 12 }
+  package var totalBytes: UInt64 { areas.pages.pagesToBytes }
   /// Bytes with frames or file pages mapped (an upper bound of RSS).
   package var residentBytes: UInt64 {
-    extents.pages << 12 + sum { !$0.fileProtection.isEmpty }
+    extents.pages.pagesToBytes + sum { !$0.fileProtection.isEmpty }
   }
   /// Bytes of stacks.
   package var stackBytes: UInt64 { sum { $0.flags.contains(.growsDown) } }
@@ -44,15 +44,13 @@ extension AddressSpace {
   package var sharedBytes: UInt64 { sum { $0.object != nil } }
 
   func sum(_ condition: (VirtualArea) -> Bool) -> UInt64 {
-    areas.elements.reduce(0) { $0 + (condition($1) ? $1.count : 0) } << 12
+    areas.elements.reduce(0) { $0 + (condition($1) ? $1.byteCount : 0) }
   }
 
   /// Names a range: `[stack]`, `[heap]`, or what `PR_SET_VMA_ANON_NAME` gives (prctl(2)).
-  package func setName(start: UInt64, length: UInt64, name: String) {
-    guard let bytes = length.pageUp, !start.addingReportingOverflow(bytes).overflow, bytes > 0, hasRoom(for: 2) else {
-      return
-    }
-    let range = PageNumber(holding: start)..<PageNumber(holding: start + bytes)
+  package func setName(start: GuestAddress, length: UInt64, name: String) {
+    guard let bytes = length.pageUp, let end = start.advanced(by: bytes), bytes > 0, hasRoom(for: 2) else { return }
+    let range = Range(pagesOf: start..<end)
     areas.split(at: range.lowerBound)
     areas.split(at: range.upperBound)
     for index in areas.indexes(in: range) where areas[index].object == nil { areas[index].name = name }

@@ -12,6 +12,7 @@ struct Extent: Equatable, PageRangeElement {
   var isCopyOnWrite: Bool
 
   var count: Int { Int(end - start) }
+  var byteCount: UInt64 { (end - start).pagesToBytes }
   /// What the host's page tables allow.
   @inline(__always) var installed: HostProtection {
     isCopyOnWrite ? protection.readOnly : protection

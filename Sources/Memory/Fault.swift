@@ -11,7 +11,7 @@ enum FaultSignal {
 
 extension AddressSpace {
   /// Resolves a page fault. `isBusError` tells that the host raised SIGBUS: it maps the page but could not show it.
-  package func fault(at address: UInt64, access: MemoryAccess, isBusError: Bool = false) -> FaultOutcome {
+  package func fault(at address: GuestAddress, access: MemoryAccess, isBusError: Bool = false) -> FaultOutcome {
     let page = PageNumber(holding: address)
     let outcome = resolve(page, access, wanted: 1)
     guard isBusError, outcome == .resolved else { return outcome }
@@ -41,10 +41,10 @@ extension AddressSpace {
   /// Lets the stack above `page` grow down to it.
   private func growStack(to page: PageNumber) -> Int? {
     let index = areas.lowerBound(page)
-    guard index < areas.count, areas[index].flags.contains(.growsDown), page >= 16 else { return nil }
-    let stackPages = limits.stack >> 12
+    guard index < areas.count, areas[index].flags.contains(.growsDown), page >= PageNumber(16) else { return nil }
+    let stackPages = limits.stack.bytesToPages
     guard areas[index].end - page <= stackPages else { return nil }
-    var lowest: PageNumber = PageNumber(holding: Layout.minimumAddress)
+    var lowest = PageNumber(holding: Layout.minimumAddress)
     if index > 0 {
       let previous = areas[index - 1]
       let needsGap = !previous.protection.isEmpty && !previous.flags.contains(.growsDown)
@@ -52,11 +52,11 @@ extension AddressSpace {
     }
     guard page >= lowest else { return nil }
     // Some more than asked for, so that a growing stack doesn't fault page by page.
-    var target = max(page > 31 ? page - 31 : page, lowest)
+    var target = max(page > PageNumber(31) ? page - 31 : page, lowest)
     if areas[index].end - target > stackPages { target = page }
-    if areas.pages + (areas[index].start - target) > limits.addressSpace >> 12 { return nil }
+    if areas.pages + (areas[index].start - target) > limits.addressSpace.bytesToPages { return nil }
     areas.extendDown(index, to: target)
-    peakTotalBytes = max(peakTotalBytes, areas.pages << 12)
+    peakTotalBytes = max(peakTotalBytes, areas.pages.pagesToBytes)
     return areas.index(of: page)
   }
 
@@ -86,10 +86,10 @@ extension AddressSpace {
       low = page
       high = page + size
     } else if falls {
-      low = page + 1 > size ? page + 1 - size : 0
+      low = (page + 1).lowered(by: size)
       high = page + 1
     } else {
-      low = page & ~63 & ~(size - 1)
+      low = page.roundedDown(to: max(size, 64))
       high = low + max(size, 1)
     }
     return max(low, hole.lowerBound)..<max(min(high, hole.upperBound), page + 1)
@@ -128,7 +128,7 @@ extension AddressSpace {
   ) -> FaultOutcome {
     let index = areas[area].index(of: page)
     let size = areas[area].object?.object.mappingSize ?? 0
-    let endIndex = (size >> 12) + (size & Layout.pageMask == 0 ? 0 : 1)
+    let endIndex = PageNumber.zero + size.bytesToPagesUp
     guard index < endIndex else { return FaultSignal.pastEnd }
     guard access == .write, !areas[area].isShared else { return .resolved }
     let hole = hole(around: page, area)
@@ -137,7 +137,7 @@ extension AddressSpace {
     guard hasRoom(for: 2), let run = physical.allocate(window.count, zeroed: false) else { return .outOfMemory }
     let range = place(run.count, in: window, around: page)
     do throws(Errno) {
-      try physical.fill(run, from: file, at: areas[area].index(of: range.lowerBound) << 12)
+      try physical.fill(run, from: file, at: areas[area].index(of: range.lowerBound).offset)
     } catch {
       physical.release(run.start, run.count)
       return FaultSignal.pastEnd
@@ -151,14 +151,14 @@ extension AddressSpace {
   func copyFile(_ area: VirtualArea) {
     guard let object = area.object, case .hostFile(_, let file) = object.backing else { return }
     let size = object.object.mappingSize
-    let endIndex = (size >> 12) + (size & Layout.pageMask == 0 ? 0 : 1)
+    let endIndex = PageNumber.zero + size.bytesToPagesUp
     guard endIndex > area.offset else { return }
     var page = area.start
     let end = area.start + min(area.count, endIndex - area.offset)
     while page < end, let index = areas.index(of: page) {
       guard let run = physical.allocate(Int(end - page), zeroed: false) else { return }
       do throws(Errno) {
-        try physical.fill(run, from: file, at: area.index(of: page) << 12)
+        try physical.fill(run, from: file, at: area.index(of: page).offset)
       } catch {
         physical.release(run.start, run.count)
         return

@@ -26,7 +26,7 @@ extension AddressSpace {
     for index in 0..<child.areas.count where child.areas[index].flags.contains(.locked) {
       child.areas[index].flags.remove(.locked)
     }
-    child.peakTotalBytes = child.areas.pages << 12
+    child.peakTotalBytes = child.areas.pages.pagesToBytes
     child.searchTop = .max
     var kept = ExtentMap()
     kept.reserve(extents.count + 8)
@@ -149,8 +149,9 @@ private struct PendingProtection {
 
   mutating func flush() {
     guard let last = open else { return }
-    let length = (last.range.upperBound - last.range.lowerBound) << 12
-    process.queue(.protect(address: last.range.lowerBound.address, length: length, protection: last.protection))
+    process.queue(
+      .protect(
+        address: last.range.lowerBound.address, length: last.range.byteCount, protection: last.protection))
     open = nil
   }
 }

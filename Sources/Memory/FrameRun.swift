@@ -2,8 +2,6 @@ import LinuxABI
 
 /// Index of a frame: a page of the physical memory file.
 typealias Frame = UInt32
-/// A virtual page number, or the index of a page in an object.
-typealias PageNumber = UInt64
 
 /// Consecutive frames.
 struct FrameRun: Equatable {
@@ -12,6 +10,7 @@ struct FrameRun: Equatable {
   /// Every page of the run is in host memory already (it was used before).
   var isResident = false
 
+  var byteCount: Int { count.pagesToBytes }
   var end: Frame { start &+ Frame(truncatingIfNeeded: count) }
 
   init(start: Frame, count: Int, isResident: Bool = false) {
@@ -32,11 +31,4 @@ struct FrameRun: Equatable {
     }
     return result
   }
-}
-
-extension PageNumber {
-  /// The page that holds an address.
-  @inline(__always) init(holding address: UInt64) { self = address >> 12 }
-  /// Address of the first byte.
-  @inline(__always) var address: UInt64 { self << 12 }
 }

@@ -43,12 +43,12 @@ package final class FrameStore {
   /// Bytes of frames held.
   package var allocatedBytes: UInt64 {
     var pages = 0
-    extents.forEach(in: 0..<pageCount) { pages += $0.count }
-    return UInt64(pages) << 12
+    extents.forEach(in: PageNumber.zero..<pageCount) { pages += $0.count }
+    return UInt64(pages).pagesToBytes
   }
 
   /// Pages up to the size.
-  var pageCount: PageNumber { (bytes >> 12) + (bytes & Layout.pageMask == 0 ? 0 : 1) }
+  var pageCount: PageNumber { .zero + bytes.bytesToPagesUp }
 
   // MARK: contents
 
@@ -59,18 +59,18 @@ package final class FrameStore {
     var position = offset
     let total = left
     while left > 0 {
-      let page = position >> 12
+      let page = PageNumber(holding: position)
       let index = extents.lowerBound(page)
       let inPage = position & Layout.pageMask
       let count: Int
       if index < extents.count, extents[index].start <= page {
         let extent = extents[index]
-        count = min(left, Int(clamping: (extent.end - page) << 12 - inPage))
+        count = min(left, Int(clamping: (extent.end - page).pagesToBytes - inPage))
         let source = unsafe physical.pointer(to: extent.frame(of: page)) + Int(inPage)
         _ = unsafe buffer.write(UnsafeRawBufferPointer(start: source, count: count))
       } else {
         let next = index < extents.count ? extents[index].start - page : UInt64(left)
-        count = min(left, Int(clamping: min(next, UInt64(left)) << 12) - Int(inPage))
+        count = min(left, Int(clamping: min(next, UInt64(left)).pagesToBytes) - Int(inPage))
         _ = buffer.fill(count)
       }
       position += UInt64(count)
@@ -88,14 +88,14 @@ package final class FrameStore {
     if offset > bytes { zeroTail(from: bytes) }
     var position = offset
     while position < end {
-      let page = position >> 12
+      let page = PageNumber(holding: position)
       let inPage = Int(position & Layout.pageMask)
-      let last = (end - 1) >> 12
+      let last = PageNumber(holding: end - 1)
       guard let extent = frames(around: page, in: page..<last + 1, growing: true) else {
         guard position > offset else { throw .noSpace }
         break
       }
-      let room = Int(clamping: extent.end - page) << 12 - inPage
+      let room = Int(clamping: extent.end - page).pagesToBytes - inPage
       let target = unsafe physical.pointer(to: extent.frame(of: page)) + inPage
       let count = min(room, Int(end - position))
       let done = unsafe buffer.read(into: UnsafeMutableRawBufferPointer(start: target, count: count), count: count)
@@ -110,14 +110,14 @@ package final class FrameStore {
   package func punch(offset: UInt64, length: UInt64) throws(Errno) {
     let end = min(offset.addingReportingOverflow(length).overflow ? .max : offset + length, FrameStore.maximumSize)
     guard offset < end else { return }
-    let first = (offset.pageUp ?? offset) >> 12
-    let last = end >> 12
+    let first = PageNumber(holding: offset.pageUp ?? offset)
+    let last = PageNumber(holding: end)
     if first > last {
       zero(offset, end)
       return
     }
-    zero(offset, first << 12)
-    zero(last << 12, end)
+    zero(offset, first.offset)
+    zero(last.offset, end)
     if first < last { drop(first..<last, evenCopies: false) }
   }
 
@@ -128,8 +128,8 @@ package final class FrameStore {
     guard !overflow, end <= FrameStore.maximumSize else { throw .fileTooLarge }
     guard length > 0 else { return }
     guard length <= physical.limit else { throw .noSpace }
-    var page = offset >> 12
-    let last = (end - 1) >> 12
+    var page = PageNumber(holding: offset)
+    let last = PageNumber(holding: end - 1)
     while page <= last {
       guard let extent = frames(around: page, in: page..<last + 1) else { throw .noSpace }
       page = extent.end
@@ -138,18 +138,18 @@ package final class FrameStore {
 
   /// First offset at or after `offset` that holds data (lseek(2), `SEEK_DATA`); nil past the last.
   package func nextData(from offset: UInt64) -> UInt64? {
-    let index = extents.lowerBound(offset >> 12)
+    let index = extents.lowerBound(PageNumber(holding: offset))
     guard index < extents.count else { return nil }
-    let found = max(extents[index].start << 12, offset)
+    let found = max(extents[index].start.offset, offset)
     return found < bytes ? found : nil
   }
 
   /// First offset at or after `offset` that holds none (lseek(2), `SEEK_HOLE`); the size where there is none before.
   package func nextHole(from offset: UInt64) -> UInt64 {
     var position = offset
-    var index = extents.lowerBound(offset >> 12)
-    while index < extents.count, extents[index].start << 12 <= position {
-      position = extents[index].end << 12
+    var index = extents.lowerBound(PageNumber(holding: offset))
+    while index < extents.count, extents[index].start.offset <= position {
+      position = extents[index].end.offset
       index += 1
     }
     return min(position, bytes)
@@ -157,9 +157,10 @@ package final class FrameStore {
 
   private func zero(_ start: UInt64, _ end: UInt64) {
     guard start < end else { return }
-    let index = extents.lowerBound(start >> 12)
-    guard index < extents.count, extents[index].start <= start >> 12 else { return }
-    let target = unsafe physical.pointer(to: extents[index].frame(of: start >> 12)) + Int(start & Layout.pageMask)
+    let page = PageNumber(holding: start)
+    let index = extents.lowerBound(page)
+    guard index < extents.count, extents[index].start <= page else { return }
+    let target = unsafe physical.pointer(to: extents[index].frame(of: page)) + Int(start & Layout.pageMask)
     unsafe target.initializeMemory(as: UInt8.self, repeating: 0, count: Int(end - start))
   }
 
@@ -199,7 +200,7 @@ package final class FrameStore {
     if let index = extents.index(of: page) { return extents[index].clipped(to: range) }
     guard let hole = hole(around: page, in: range) else { return nil }
     var wanted = hole.count
-    if growing, page > 0, extents.count > 0, extents[extents.count - 1].end == page {
+    if growing, page > .zero, extents.count > 0, extents[extents.count - 1].end == page {
       // A file that grows at its end gets frames ahead, so that it is made of few extents.
       wanted = max(wanted, Int(min(extents.pages / 4, 256)))
     }

@@ -7,15 +7,15 @@ extension AddressSpace {
   package var lockedBytes: UInt64 { sum { $0.flags.contains(.locked) } }
 
   /// Bytes that would be locked if a range were too.
-  package func lockedBytes(adding address: UInt64, length: UInt64) throws(Errno) -> UInt64 {
+  package func lockedBytes(adding address: GuestAddress, length: UInt64) throws(Errno) -> UInt64 {
     let range = try pages(address, length)
     let already = areas.parts(in: range).reduce(0) { $0 + ($1.flags.contains(.locked) ? $1.count : 0) }
-    return lockedBytes + (UInt64(range.count) - already) << 12
+    return lockedBytes + (range.pageCount - already).pagesToBytes
   }
 
   /// Locks or unlocks a range; `fills` gives what is locked its frames at once.
   /// - Throws: `ENOMEM` where not all of the range is mapped.
-  package func setLocked(_ isLocked: Bool, _ address: UInt64, length: UInt64, fills: Bool) throws(Errno) {
+  package func setLocked(_ isLocked: Bool, _ address: GuestAddress, length: UInt64, fills: Bool) throws(Errno) {
     let range = try pages(address, length)
     guard !range.isEmpty else { return }
     guard areas.covers(range) else { throw .noMemory }
@@ -28,7 +28,7 @@ extension AddressSpace {
     for index in 0..<areas.count {
       if isLocked { areas[index].flags.insert(.locked) } else { areas[index].flags.remove(.locked) }
     }
-    let whole = 0..<AddressSpace.endPage
+    let whole = PageNumber.zero..<AddressSpace.endPage
     areas.join(around: whole)
     if isLocked && fills { fillAccessible(whole) }
   }

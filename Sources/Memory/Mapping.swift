@@ -9,17 +9,17 @@ extension AddressSpace {
   static let copiedFilePages: UInt64 = 64
 
   /// mmap(2). Returns the address.
-  package func map(_ request: MapRequest) throws(Errno) -> UInt64 {
+  package func map(_ request: MapRequest) throws(Errno) -> GuestAddress {
     let flags = request.flags
     guard request.length > 0 else { throw .invalidArgument }
-    guard let length = request.length.pageUp, length <= Layout.stubBase else { throw .noMemory }
+    guard let length = request.length.pageUp, length <= Layout.stubBase.rawValue else { throw .noMemory }
     let isShared = flags.contains(.shared)
     guard isShared || flags.contains(.private) else { throw .invalidArgument }
     guard !flags.contains(.hugeTLB) else { throw .noMemory }
-    let count = length >> 12
+    let count = length.bytesToPages
 
     var area = VirtualArea(
-      start: 0, end: count, protection: request.protection.access,
+      start: .zero, end: .zero + count, protection: request.protection.access,
       maximum: request.maximumProtection, flags: [], object: nil)
     if isShared { area.flags.insert(.shared) }
     if flags.contains(.locked) { area.flags.insert(.locked) }
@@ -71,27 +71,28 @@ extension AddressSpace {
         }
       }
       area.object = MappedObject(object: object, backing: backing)
-      area.offset = offset >> 12
+      area.offset = PageNumber(holding: offset)
     }
   }
 
   /// Decides where a mapping goes.
-  private func place(_ address: UInt64, count: UInt64, isFixed: Bool, flags: MapFlags) throws(Errno) -> PageNumber {
+  private func place(_ address: GuestAddress, count: UInt64, isFixed: Bool, flags: MapFlags) throws(Errno) -> PageNumber
+  {
     var page = PageNumber(holding: address)
     if isFixed {
-      guard address & Layout.pageMask == 0 else { throw .invalidArgument }
+      guard address.isPageAligned else { throw .invalidArgument }
       guard page < AddressSpace.endPage, count <= AddressSpace.endPage - page else { throw .noMemory }
       guard address >= Layout.minimumAddress else { throw .notPermitted }
       return page
     }
-    if address & Layout.pageMask != 0 { page += 1 }
+    if !address.isPageAligned { page += 1 }
     if address >= Layout.minimumAddress, page < AddressSpace.endPage, count <= AddressSpace.endPage - page,
       areas.isFree(page..<page + count)
     {
       return page
     }
     if flags.contains(.low32) {
-      if let found = findGap(count, below: 0x8_0000, above: 0x4_0000) { return found }
+      if let found = findGap(count, below: PageNumber(0x8_0000), above: PageNumber(0x4_0000)) { return found }
       throw .noMemory
     }
     guard let found = findGap(count) else { throw .noMemory }
@@ -100,10 +101,10 @@ extension AddressSpace {
 
   /// First page past the area that addresses are chosen from, top down.
   var mappingBase: PageNumber {
-    let span = AddressSpace.endPage
-    let stack = min(max(limits.stack >> 12, 32 << 10), span / 6 * 5)
+    let span = AddressSpace.endPage - .zero
+    let stack = min(max(limits.stack.bytesToPages, 32 << 10), span / 6 * 5)
     let base = span - stack - AddressSpace.guardPages - 512
-    return base - min(randomOffset >> 12, base / 2)
+    return .zero + (base - min(randomOffset.bytesToPages, base / 2))
   }
 
   /// Finds the highest gap of `count` pages below the mapping base.
@@ -139,7 +140,7 @@ extension AddressSpace {
   private func lowestEnd(below index: Int) -> PageNumber {
     let start = areas[index].start
     guard areas[index].flags.contains(.growsDown) else { return start }
-    return start > AddressSpace.guardPages ? start - AddressSpace.guardPages : 0
+    return start.lowered(by: AddressSpace.guardPages)
   }
 
   // MARK: limits
@@ -149,14 +150,14 @@ extension AddressSpace {
     guard limits.addressSpace != .max || limits.data != .max else { return }
     var total = areas.pages + area.count
     if let range { for part in areaParts(in: range) { total -= part.count } }
-    guard total <= limits.addressSpace >> 12 else { throw .noMemory }
+    guard total <= limits.addressSpace.bytesToPages else { throw .noMemory }
     if limits.data != .max && area.isData { try checkDataLimit(adding: area.count) }
   }
 
   /// RLIMIT_DATA (getrlimit(2)).
   func checkDataLimit(adding count: UInt64) throws(Errno) {
     guard limits.data != .max else { return }
-    guard dataPages + count <= limits.data >> 12 else { throw .noMemory }
+    guard dataPages + count <= limits.data.bytesToPages else { throw .noMemory }
   }
 
   var dataPages: UInt64 { areas.elements.reduce(0) { $0 + ($1.isData ? $1.count : 0) } }
@@ -168,7 +169,7 @@ extension AddressSpace {
 
   func insert(_ area: VirtualArea) {
     areas.insert(area)
-    peakTotalBytes = max(peakTotalBytes, areas.pages << 12)
+    peakTotalBytes = max(peakTotalBytes, areas.pages.pagesToBytes)
     if case .frames(let store) = area.object?.backing { store.addMapper(self) }
   }
 
@@ -192,7 +193,7 @@ extension AddressSpace {
   }
 
   /// munmap(2).
-  package func unmap(_ address: UInt64, length: UInt64) throws(Errno) {
+  package func unmap(_ address: GuestAddress, length: UInt64) throws(Errno) {
     let range = try pages(address, length, emptyIsError: true)
     guard range.upperBound <= AddressSpace.endPage else { throw .invalidArgument }
     guard !areas.isFree(range) else { return }
@@ -229,12 +230,11 @@ extension AddressSpace {
 
   /// The pages that a system call names, checked.
   /// - Throws: `EINVAL` where the address isn't aligned or the range wraps around.
-  func pages(_ address: UInt64, _ length: UInt64, emptyIsError: Bool = false) throws(Errno) -> Range<PageNumber> {
-    guard address & Layout.pageMask == 0, let bytes = length.pageUp else { throw .invalidArgument }
+  func pages(_ address: GuestAddress, _ length: UInt64, emptyIsError: Bool = false) throws(Errno) -> Range<PageNumber> {
+    guard address.isPageAligned, let bytes = length.pageUp else { throw .invalidArgument }
     if emptyIsError && bytes == 0 { throw .invalidArgument }
-    let (end, overflow) = address.addingReportingOverflow(bytes)
-    guard !overflow else { throw .invalidArgument }
-    return PageNumber(holding: address)..<PageNumber(holding: end)
+    guard let end = address.advanced(by: bytes) else { throw .invalidArgument }
+    return Range(pagesOf: address..<end)
   }
 }
 

@@ -36,7 +36,7 @@ package enum MappingSource {
 /// A request to `AddressSpace.map`, as mmap(2) describes it.
 package struct MapRequest {
   /// The address wanted; 0 lets the kernel choose.
-  package var address: UInt64
+  package var address: GuestAddress
   package var length: UInt64
   package var protection: MemoryProtection
   package var flags: MapFlags
@@ -44,7 +44,7 @@ package struct MapRequest {
   /// What mprotect(2) may ever allow: without `.write` for a shared mapping of a file that is not open for writing.
   package var maximumProtection: MemoryProtection
   package init(
-    address: UInt64, length: UInt64, protection: MemoryProtection, flags: MapFlags, source: MappingSource,
+    address: GuestAddress, length: UInt64, protection: MemoryProtection, flags: MapFlags, source: MappingSource,
     maximumProtection: MemoryProtection = MemoryProtection(rawValue: 7)
   ) {
     self.address = address
@@ -59,15 +59,15 @@ package struct MapRequest {
 /// One page of memory as a futex or a robust list names it: the same for all who share it (futex(2)).
 package enum FutexKey: Hashable, Sendable {
   /// Private memory: the address space and the address.
-  case privateAddress(space: ObjectIdentifier, address: UInt64)
+  case privateAddress(space: ObjectIdentifier, address: GuestAddress)
   /// Shared memory: the physical address, or file identity and offset.
   case shared(object: ObjectIdentifier, offset: UInt64)
 }
 
 /// A VMA as `/proc/PID/maps` shows it.
 package struct MappingDescription: Sendable {
-  package var start: UInt64
-  package var end: UInt64
+  package var start: GuestAddress
+  package var end: GuestAddress
   package var protection: MemoryProtection
   package var isShared: Bool
   package var offset: UInt64

@@ -42,19 +42,19 @@ import LinuxABI
   /// Bytes in use.
   package var usedBytes: UInt64 {
     measure()
-    return UInt64(measuredPages) << 12
+    return UInt64(measuredPages).pagesToBytes
   }
   /// The most that was seen in use.
-  package var peakBytes: UInt64 { UInt64(max(peakPages, measuredPages)) << 12 }
+  package var peakBytes: UInt64 { UInt64(max(peakPages, measuredPages)).pagesToBytes }
   /// Frames that have references, in bytes. Zero once every address space and store is gone and confirmed.
-  package var referencedBytes: UInt64 { UInt64(handedPages) << 12 }
+  package var referencedBytes: UInt64 { UInt64(handedPages).pagesToBytes }
 
   /// Makes the memory file and maps it in Apus.
   ///
   /// - Parameter isPrivate: makes no file, for kernels whose guest code runs nowhere (tests).
   package init(size limit: UInt64, isPrivate: Bool = false) throws(Errno) {
     let most: UInt64 = 4 << 40
-    let limit = min(max(limit.pageDown, 64 << 12), most)
+    let limit = min(max(limit.pageDown, UInt64(64).pagesToBytes), most)
     let span = min(max(limit * 16, 64 << 30), 16 << 40)
     self.limit = limit
     self.span = span
@@ -63,7 +63,7 @@ import LinuxABI
     do throws(Errno) {
       if !isPrivate { try MemoryFile.resize(file, to: span) }
       unsafe base = try isPrivate ? MemoryFile.mapZeros(length: Int(span)) : MemoryFile.map(file, length: Int(span))
-      frameCount = Int(min(span >> 12, UInt64(Frame.max - 1)))
+      frameCount = Int(min(span.bytesToPages, UInt64(Frame.max - 1)))
       unsafe references = try MemoryFile.mapZeros(length: frameCount * 4).assumingMemoryBound(to: UInt32.self)
       unsafe zeros = try MemoryFile.mapZeros(length: PhysicalMemory.zeroBytes)
     } catch {
@@ -72,7 +72,7 @@ import LinuxABI
     }
     descriptor = file
     unsafe scratch = .allocate(capacity: PhysicalMemory.scratchPages)
-    limitPages = Int(limit >> 12)
+    limitPages = Int(limit.bytesToPages)
     dirtyLimit = min(limitPages / 8, 64 << 8)
     pool = FramePool(frames: Frame(frameCount), step: limitPages * 2)
   }
@@ -91,10 +91,10 @@ import LinuxABI
   // MARK: access
 
   /// Where Apus sees a frame. The pages of a run follow each other.
-  @inline(__always) func pointer(to frame: Frame) -> UnsafeMutableRawPointer { unsafe base + Int(frame) << 12 }
+  @inline(__always) func pointer(to frame: Frame) -> UnsafeMutableRawPointer { unsafe base + Int(frame).pagesToBytes }
 
   /// Offset of a frame in the memory file.
-  @inline(__always) static func offset(of frame: Frame) -> UInt64 { UInt64(frame) << 12 }
+  @inline(__always) static func offset(of frame: Frame) -> UInt64 { UInt64(frame).pagesToBytes }
 
   @inline(__always) func references(to frame: Frame) -> UInt32 { unsafe references[Int(frame)] }
 
@@ -164,7 +164,7 @@ import LinuxABI
   private func measure() {
     // What is handed out counts as touched where no file tells.
     measuredPages =
-      isPrivate ? handedPages + pool.dirtyPages : Int(MemoryFile.allocatedBytes(descriptor) >> 12)
+      isPrivate ? handedPages + pool.dirtyPages : Int(MemoryFile.allocatedBytes(descriptor).bytesToPages)
     peakPages = max(peakPages, measuredPages)
     handedSinceMeasure = 0
   }
@@ -193,9 +193,9 @@ import LinuxABI
     do throws(Errno) {
       if isPrivate { throw .notSupported }
       try MemoryFile.punchHole(
-        descriptor, offset: PhysicalMemory.offset(of: run.start), length: UInt64(run.count) << 12)
+        descriptor, offset: PhysicalMemory.offset(of: run.start), length: UInt64(run.byteCount))
     } catch {
-      unsafe pointer(to: run.start).initializeMemory(as: UInt8.self, repeating: 0, count: run.count << 12)
+      unsafe pointer(to: run.start).initializeMemory(as: UInt8.self, repeating: 0, count: run.byteCount)
     }
     pool.addClean(run)
   }
@@ -290,7 +290,7 @@ import LinuxABI
   private func residency(of start: Frame, _ count: Int) -> UnsafeMutablePointer<UInt8> {
     do throws(Errno) {
       if isPrivate { throw .notSupported }
-      unsafe try MemoryFile.residency(of: pointer(to: start), length: count << 12, into: scratch)
+      unsafe try MemoryFile.residency(of: pointer(to: start), length: count.pagesToBytes, into: scratch)
     } catch {
       unsafe scratch.update(repeating: 1, count: count)
       return unsafe scratch
@@ -302,7 +302,9 @@ import LinuxABI
         continue
       }
       let page = UInt64(start) + UInt64(index)
-      let next = MemoryFile.nextData(descriptor, from: page << 12).map { Int(clamping: ($0 >> 12) &- UInt64(start)) }
+      let next = MemoryFile.nextData(descriptor, from: page.pagesToBytes).map {
+        Int(clamping: $0.bytesToPages &- UInt64(start))
+      }
       let data = min(next ?? count, count)
       while index < data {
         unsafe scratch[index] = 0
@@ -353,20 +355,20 @@ import LinuxABI
   }
 
   func zero(_ start: Frame, _ count: Int) {
-    unsafe pointer(to: start).initializeMemory(as: UInt8.self, repeating: 0, count: count << 12)
+    unsafe pointer(to: start).initializeMemory(as: UInt8.self, repeating: 0, count: count.pagesToBytes)
   }
 
   /// Copies the contents of frames.
   func copy(from source: Frame, to run: FrameRun, _ count: Int) {
     let target = unsafe pointer(to: run.start)
-    if !run.isResident && count >= 4 { unsafe MemoryFile.populate(target, length: count << 12) }
-    unsafe target.copyMemory(from: pointer(to: source), byteCount: count << 12)
+    if !run.isResident && count >= 4 { unsafe MemoryFile.populate(target, length: count.pagesToBytes) }
+    unsafe target.copyMemory(from: pointer(to: source), byteCount: count.pagesToBytes)
   }
 
   /// Fills frames with what a file holds from `offset` on, and zeros past its end.
   func fill(_ run: FrameRun, from file: FileDescriptor, at offset: UInt64) throws(Errno) {
     let target = unsafe pointer(to: run.start)
-    let count = run.count << 12
+    let count = run.byteCount
     let got = unsafe try MemoryFile.read(file, at: offset, into: target, count: count)
     if got < count && run.isResident {
       unsafe (target + got).initializeMemory(as: UInt8.self, repeating: 0, count: count - got)

@@ -4,16 +4,15 @@ import Platform
 
 extension AddressSpace {
   /// mprotect(2).
-  package func protect(_ address: UInt64, length: UInt64, _ protection: MemoryProtection) throws(Errno) {
+  package func protect(_ address: GuestAddress, length: UInt64, _ protection: MemoryProtection) throws(Errno) {
     let grows = protection.intersection([.growsDown, .growsUp])
     guard protection.isSubset(of: [.read, .write, .execute, .growsDown, .growsUp]), grows != [.growsDown, .growsUp]
     else { throw .invalidArgument }
-    guard address & Layout.pageMask == 0 else { throw .invalidArgument }
+    guard address.isPageAligned else { throw .invalidArgument }
     if length == 0 { return }
     guard let bytes = length.pageUp else { throw .noMemory }
-    let (last, overflow) = address.addingReportingOverflow(bytes)
-    guard !overflow, last <= Layout.stubBase else { throw .noMemory }
-    var range = PageNumber(holding: address)..<PageNumber(holding: last)
+    guard let end = address.advanced(by: bytes), end <= Layout.stubBase else { throw .noMemory }
+    var range = Range(pagesOf: address..<end)
     if !grows.isEmpty {
       // PROT_GROWSUP exists only where stacks grow up.
       guard grows == .growsDown, let index = areas.index(of: range.lowerBound),
@@ -32,7 +31,7 @@ extension AddressSpace {
       let part = position..<min(area.end, range.upperBound)
       if area.protection != wanted {
         guard wanted.isSubset(of: area.maximum) else { throw .permissionDenied }
-        if wanted.contains(.write), !area.isData, !area.isShared { try checkDataLimit(adding: UInt64(part.count)) }
+        if wanted.contains(.write), !area.isData, !area.isShared { try checkDataLimit(adding: part.pageCount) }
         if wanted.contains(.execute), let object = area.object, case .hostFile(_, let descriptor) = object.backing {
           try object.object.checkHostMapping(descriptor, isShared: area.isShared, isExecutable: true)
         }
@@ -76,11 +75,11 @@ extension AddressSpace {
         showFile(area, in: part)
       } else {
         extents.forEachGap(in: part) { gap in
-          let length = (gap.upperBound - gap.lowerBound) << 12
           if after.isEmpty {
             hide(gap)
           } else {
-            process.queue(.protect(address: gap.lowerBound.address, length: length, protection: after))
+            process.queue(
+              .protect(address: gap.lowerBound.address, length: gap.byteCount, protection: after))
           }
         }
       }
@@ -93,8 +92,7 @@ extension AddressSpace {
 
   private func protectOnHost(_ extent: Extent) {
     process.queue(
-      .protect(
-        address: extent.start.address, length: (extent.end - extent.start) << 12, protection: extent.installed))
+      .protect(address: extent.start.address, length: extent.byteCount, protection: extent.installed))
   }
 
   /// Changes the copy-on-write state of present frames, and the host's protection with it.

@@ -4,17 +4,17 @@ import Platform
 extension AddressSpace {
   /// mremap(2). `MREMAP_DONTUNMAP` is not supported (`EINVAL`).
   package func remap(
-    _ old: UInt64, oldLength: UInt64, newLength: UInt64, flags: RemapFlags, newAddress: UInt64
-  ) throws(Errno) -> UInt64 {
+    _ old: GuestAddress, oldLength: UInt64, newLength: UInt64, flags: RemapFlags, newAddress: GuestAddress
+  ) throws(Errno) -> GuestAddress {
     guard flags.isSubset(of: [.mayMove, .fixed]), !flags.contains(.fixed) || flags.contains(.mayMove) else {
       throw .invalidArgument
     }
-    guard old & Layout.pageMask == 0, let oldBytes = oldLength.pageUp, let newBytes = newLength.pageUp, newBytes > 0
+    guard old.isPageAligned, let oldBytes = oldLength.pageUp, let newBytes = newLength.pageUp, newBytes > 0
     else { throw .invalidArgument }
     let from = PageNumber(holding: old)
-    let oldCount = oldBytes >> 12
-    let newCount = newBytes >> 12
-    guard newCount <= AddressSpace.endPage else { throw .noMemory }
+    let oldCount = oldBytes.bytesToPages
+    let newCount = newBytes.bytesToPages
+    guard newCount <= AddressSpace.endPage - .zero else { throw .noMemory }
     guard from < AddressSpace.endPage, oldCount <= AddressSpace.endPage - from, let index = areas.index(of: from)
     else { throw .badAddress }
     let area = areas[index]
@@ -52,10 +52,10 @@ extension AddressSpace {
   }
 
   private func fixedTarget(
-    _ address: UInt64, _ count: UInt64, _ source: Range<PageNumber>
+    _ address: GuestAddress, _ count: UInt64, _ source: Range<PageNumber>
   ) throws(Errno) -> Range<PageNumber> {
     let page = PageNumber(holding: address)
-    guard address & Layout.pageMask == 0, page < AddressSpace.endPage, count <= AddressSpace.endPage - page else {
+    guard address.isPageAligned, page < AddressSpace.endPage, count <= AddressSpace.endPage - page else {
       throw .invalidArgument
     }
     guard address >= Layout.minimumAddress else { throw .notPermitted }
@@ -66,11 +66,11 @@ extension AddressSpace {
 
   private func checkGrowth(_ area: VirtualArea, by count: UInt64) throws(Errno) {
     var more = area
-    more.start = 0
-    more.end = count
+    more.start = .zero
+    more.end = .zero + count
     try checkLimits(adding: more)
     // The last page of a file mapping must have an offset that the host can map.
-    guard area.object == nil || area.count + count <= UInt64(Int64.max) >> 12 - area.offset else {
+    guard area.object == nil || area.count + count <= PageNumber(holding: UInt64(Int64.max)) - area.offset else {
       throw .invalidArgument
     }
   }
@@ -79,27 +79,27 @@ extension AddressSpace {
     let next = areas.lowerBound(range.lowerBound)
     guard next < areas.count else { return true }
     let gap = areas[next].flags.contains(.growsDown) ? AddressSpace.guardPages : 0
-    return areas[next].start >= gap && areas[next].start - gap >= range.upperBound
+    return areas[next].start >= range.upperBound + gap
   }
 
   /// Moves pages with their frames; the target is free.
-  private func move(_ area: VirtualArea, _ source: Range<PageNumber>, to target: Range<PageNumber>) -> UInt64 {
-    let carried = source.lowerBound..<min(source.upperBound, source.lowerBound + UInt64(target.count))
+  private func move(_ area: VirtualArea, _ source: Range<PageNumber>, to target: Range<PageNumber>) -> GuestAddress {
+    let carried = source.lowerBound..<min(source.upperBound, source.lowerBound + target.pageCount)
     if source.upperBound > carried.upperBound { remove(carried.upperBound..<source.upperBound, hides: true) }
     var moved = area
     moved.offset = area.index(of: source.lowerBound)
     moved.start = target.lowerBound
     moved.end = target.upperBound
     moved.streak = 0
-    moved.copyEnd = 0
+    moved.copyEnd = .zero
 
     let parts = extents.parts(in: carried)
     extents.remove(carried)
     if !carried.isEmpty { areas.remove(carried) }
     insert(moved)
     for var extent in parts {
-      extent.start = extent.start - carried.lowerBound + target.lowerBound
-      extent.end = extent.end - carried.lowerBound + target.lowerBound
+      extent.start = target.lowerBound + (extent.start - carried.lowerBound)
+      extent.end = target.lowerBound + (extent.end - carried.lowerBound)
       extents.insert(extent)
       show(extent)
     }

@@ -42,7 +42,7 @@ struct VirtualArea: PageRangeElement {
   /// What is mapped; nil for private anonymous memory.
   var object: MappedObject?
   /// First page of the object.
-  var offset: PageNumber = 0
+  var offset = PageNumber.zero
   /// `[heap]`, `[stack]`, or a name given by prctl(2).
   var name = ""
   /// Chunks given in a row to touches that followed each other.
@@ -50,10 +50,11 @@ struct VirtualArea: PageRangeElement {
   /// Pages to copy at the next write to shared frames, as a power of two.
   var copyOrder: UInt8 = 2
   /// Where the last copied chunk ended.
-  var copyEnd: PageNumber = 0
+  var copyEnd = PageNumber.zero
 
   var range: Range<PageNumber> { start..<end }
   var count: UInt64 { end - start }
+  var byteCount: UInt64 { count.pagesToBytes }
   var isShared: Bool { flags.contains(.shared) }
   var hostProtection: HostProtection { HostProtection(protection) }
 

@@ -5,8 +5,8 @@ import Synchronization
 extension AddressSpace {
   /// What a futex at an address is known by (futex(2)).
   /// - Throws: `EINVAL` for a misaligned address, `EFAULT` for a shared one that isn't mapped or can't be read.
-  package func futexKey(_ address: UInt64, isPrivate: Bool) throws(Errno) -> FutexKey {
-    guard address & 3 == 0 else { throw .invalidArgument }
+  package func futexKey(_ address: GuestAddress, isPrivate: Bool) throws(Errno) -> FutexKey {
+    guard address.isAligned(to: 4) else { throw .invalidArgument }
     guard address < Layout.stubBase else { throw .badAddress }
     if !isPrivate {
       let page = PageNumber(holding: address)
@@ -14,7 +14,7 @@ extension AddressSpace {
       let area = areas[index]
       guard area.protection.allows(.read) else { throw .badAddress }
       if area.isShared, let object = area.object {
-        let offset = area.index(of: page) << 12 | address & Layout.pageMask
+        let offset = area.index(of: page).offset | address.offsetInPage
         if case .frames(let store) = object.backing {
           return .shared(object: ObjectIdentifier(store), offset: offset)
         }
@@ -25,14 +25,14 @@ extension AddressSpace {
   }
 
   /// Reads a futex word.
-  package func loadWord(_ address: UInt64) throws(Errno) -> UInt32 {
-    guard address & 3 == 0 else { throw .invalidArgument }
+  package func loadWord(_ address: GuestAddress) throws(Errno) -> UInt32 {
+    guard address.isAligned(to: 4) else { throw .invalidArgument }
     return try readValue(address, as: UInt32.self)
   }
 
   /// Compares a futex word and exchanges it where it is as expected, in one step.
   package func compareExchangeWord(
-    _ address: UInt64, expected: UInt32, desired: UInt32
+    _ address: GuestAddress, expected: UInt32, desired: UInt32
   ) throws(Errno) -> (exchanged: Bool, original: UInt32) {
     switch try word(address) {
     case .memory(let word):
@@ -47,7 +47,7 @@ extension AddressSpace {
   }
 
   /// Replaces a word atomically by what `operation` makes of it; returns the old value.
-  package func updateWord(_ address: UInt64, _ operation: (UInt32) -> UInt32) throws(Errno) -> UInt32 {
+  package func updateWord(_ address: GuestAddress, _ operation: (UInt32) -> UInt32) throws(Errno) -> UInt32 {
     var old = try loadWord(address)
     switch try word(address) {
     case .memory(let word):
@@ -75,11 +75,11 @@ extension AddressSpace {
     case file(FileDescriptor, UInt64)
   }
 
-  private func word(_ address: UInt64) throws(Errno) -> Word {
-    guard address & 3 == 0 else { throw .invalidArgument }
+  private func word(_ address: GuestAddress) throws(Errno) -> Word {
+    guard address.isAligned(to: 4) else { throw .invalidArgument }
     guard address < Layout.stubBase else { throw .badAddress }
     let page = PageNumber(holding: address)
-    let inPage = Int(address & Layout.pageMask)
+    let inPage = Int(address.offsetInPage)
     let outcome = resolve(page, .write, wanted: 1)
     guard outcome == .resolved else { throw outcome == .outOfMemory ? .noMemory : .badAddress }
     if let index = extents.index(of: page) {
@@ -89,6 +89,6 @@ extension AddressSpace {
     guard let index = areas.index(of: page), case .hostFile(_, let file)? = areas[index].object?.backing else {
       throw .badAddress
     }
-    return .file(file, areas[index].index(of: page) << 12 + UInt64(inPage))
+    return .file(file, areas[index].index(of: page).offset + UInt64(inPage))
   }
 }

@@ -146,8 +146,9 @@ package final class PairSocket: Socket {
 
   package override func control(_ request: UInt32, argument: UInt64, memory: AddressSpace) throws(Errno) -> Int {
     switch request {
-    case Ioctl.readable: try memory.writeValue(argument, Int32(clamping: messages.available))
-    case Ioctl.outputQueue: try memory.writeValue(argument, Int32(clamping: peer?.messages.byteCount ?? 0))
+    case Ioctl.readable: try memory.writeValue(GuestAddress(argument), Int32(clamping: messages.available))
+    case Ioctl.outputQueue:
+      try memory.writeValue(GuestAddress(argument), Int32(clamping: peer?.messages.byteCount ?? 0))
     default: throw .inappropriateIOCTLForDevice
     }
     return 0

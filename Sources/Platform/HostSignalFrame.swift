@@ -123,7 +123,7 @@ struct HostSignalFrame: Sendable {
       return .fault(
         Fault(
           signal: signal, code: code,
-          address: trapNumber == 14 ? context.load(offset + Field.cr2) : address, trapNumber: trapNumber,
+          address: GuestAddress(trapNumber == 14 ? context.load(offset + Field.cr2) : address), trapNumber: trapNumber,
           errorCode: context.load(offset + Field.error)))
     default:
       return .preempted

@@ -45,12 +45,12 @@ struct OperationList {
 
 extension MemoryOperation {
   /// The pages it changes.
-  var range: Range<UInt64> {
+  var range: Range<GuestAddress> {
     switch self {
     case .mapPhysical(let address, let length, _, _, _), .mapFile(let address, let length, _, _, _),
       .mapFileShared(let address, let length, _, _, _), .unmap(let address, let length),
       .protect(let address, let length, _):
-      return address..<(address > UInt64.max - length ? UInt64.max : address + length)
+      return address..<(address.advanced(by: length) ?? GuestAddress(.max))
     }
   }
 
@@ -105,18 +105,18 @@ extension MemoryOperation {
       return nil
     case (.unmap, .unmap):
       guard let union = union(with: next) else { return nil }
-      return .unmap(address: union.lowerBound, length: union.upperBound - union.lowerBound)
+      return .unmap(address: union.lowerBound, length: union.byteCount)
     case (.protect(_, _, let protection), .protect(_, _, let nextProtection)):
       guard protection == nextProtection, let union = union(with: next) else { return nil }
       return .protect(
-        address: union.lowerBound, length: union.upperBound - union.lowerBound, protection: protection)
+        address: union.lowerBound, length: union.byteCount, protection: protection)
     default:
       return nil
     }
   }
 
   /// The pages of both, if there is no gap between them.
-  private func union(with next: MemoryOperation) -> Range<UInt64>? {
+  private func union(with next: MemoryOperation) -> Range<GuestAddress>? {
     let (a, b) = (range, next.range)
     guard a.lowerBound <= b.upperBound, b.lowerBound <= a.upperBound else { return nil }
     return min(a.lowerBound, b.lowerBound)..<max(a.upperBound, b.upperBound)

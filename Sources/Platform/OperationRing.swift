@@ -94,7 +94,7 @@ import LinuxABI
   /// - Returns: false if the agent is too far behind for that.
   mutating func empty(in process: StubProcess) -> Bool {
     pending.removeAll()
-    pending.append(.unmap(address: 0, length: Stub.base))
+    pending.append(.unmap(address: .null, length: Stub.base))
     _ = requestConfirmation()
     isBatchRunning = false
     clearBatch()
@@ -313,15 +313,22 @@ extension MemoryOperation {
     case .mapPhysical(let address, let length, let offset, let protection, let populate):
       // MAP_SHARED | MAP_FIXED, MAP_POPULATE
       (
-        .mmap, address, length, UInt64(protection.rawValue), populate ? 0x8011 : 0x11, UInt64(STUB_FD_PHYSICAL), offset
+        .mmap, address.rawValue, length, UInt64(protection.rawValue), populate ? 0x8011 : 0x11,
+        UInt64(STUB_FD_PHYSICAL), offset
       )
     case .mapFile(let address, let length, let file, let offset, let protection):
-      (.mmap, address, length, UInt64(protection.rawValue), 0x12, UInt64(UInt32(bitPattern: file.number)), offset)
+      (
+        .mmap, address.rawValue, length, UInt64(protection.rawValue), 0x12, UInt64(UInt32(bitPattern: file.number)),
+        offset
+      )
     case .mapFileShared(let address, let length, let file, let offset, let protection):
-      (.mmap, address, length, UInt64(protection.rawValue), 0x11, UInt64(UInt32(bitPattern: file.number)), offset)
-    case .unmap(let address, let length): (.munmap, address, length, 0, 0, 0, 0)
+      (
+        .mmap, address.rawValue, length, UInt64(protection.rawValue), 0x11, UInt64(UInt32(bitPattern: file.number)),
+        offset
+      )
+    case .unmap(let address, let length): (.munmap, address.rawValue, length, 0, 0, 0, 0)
     case .protect(let address, let length, let protection):
-      (.mprotect, address, length, UInt64(protection.rawValue), 0, 0, 0)
+      (.mprotect, address.rawValue, length, UInt64(protection.rawValue), 0, 0, 0)
     }
   }
 }

@@ -35,12 +35,12 @@ package struct Fault: Sendable, Equatable {
   /// `si_code`.
   package var code: Int32
   /// `si_addr`; for page faults the faulting address (`cr2`).
-  package var address: UInt64
+  package var address: GuestAddress
   /// The x86 exception number (14: page fault).
   package var trapNumber: UInt64
   /// The x86 page-fault error code: bit 0 present, bit 1 write, bit 4 instruction fetch.
   package var errorCode: UInt64
-  package init(signal: Int32, code: Int32, address: UInt64, trapNumber: UInt64, errorCode: UInt64) {
+  package init(signal: Int32, code: Int32, address: GuestAddress, trapNumber: UInt64, errorCode: UInt64) {
     self.signal = signal
     self.code = code
     self.address = address
@@ -68,13 +68,14 @@ package struct MappableFile: Hashable, Sendable, BitwiseCopyable {
 /// One change to the host address space of a guest process. Addresses and lengths are in bytes, page-aligned.
 package enum MemoryOperation: Sendable, Equatable {
   /// Maps `length` bytes of physical memory from `offset` (shared mapping of the physical memory file).
-  case mapPhysical(address: UInt64, length: UInt64, offset: UInt64, protection: HostProtection, populate: Bool)
+  case mapPhysical(address: GuestAddress, length: UInt64, offset: UInt64, protection: HostProtection, populate: Bool)
   /// Maps part of a host file privately.
-  case mapFile(address: UInt64, length: UInt64, file: MappableFile, offset: UInt64, protection: HostProtection)
+  case mapFile(address: GuestAddress, length: UInt64, file: MappableFile, offset: UInt64, protection: HostProtection)
   /// Maps part of a host file shared (writes reach the host file, where the descriptor allows).
-  case mapFileShared(address: UInt64, length: UInt64, file: MappableFile, offset: UInt64, protection: HostProtection)
-  case unmap(address: UInt64, length: UInt64)
-  case protect(address: UInt64, length: UInt64, protection: HostProtection)
+  case mapFileShared(
+    address: GuestAddress, length: UInt64, file: MappableFile, offset: UInt64, protection: HostProtection)
+  case unmap(address: GuestAddress, length: UInt64)
+  case protect(address: GuestAddress, length: UInt64, protection: HostProtection)
 }
 
 /// Runs guest code. One object for each sandbox; the kernel and memory layers see only this protocol.
@@ -121,7 +122,7 @@ package struct PlatformStatistics: Sendable {
 /// The vDSO's code: the same bytes in guest processes and in Apus.
 @safe package struct VDSOImage: @unchecked Sendable {
   /// Address in guest processes.
-  package let address: UInt64
+  package let address: GuestAddress
   /// The bytes in Apus, which are never unmapped.
   package let bytes: UnsafeRawBufferPointer
 }

@@ -138,7 +138,8 @@ import Synchronization
       }
     }
     return Fault(
-      signal: signal, code: info.code, address: info.address, trapNumber: trapNumber, errorCode: errorCode)
+      signal: signal, code: info.code, address: GuestAddress(info.address), trapNumber: trapNumber,
+      errorCode: errorCode)
   }
 
   // MARK: Attaching

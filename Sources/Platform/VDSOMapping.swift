@@ -11,7 +11,7 @@ struct VDSOMapping {
 
   var image: VDSOImage {
     unsafe VDSOImage(
-      address: final,
+      address: GuestAddress(final),
       bytes: UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: UInt(from)), count: Int(length)))
   }
 

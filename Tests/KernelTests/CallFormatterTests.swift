@@ -11,7 +11,7 @@ import Testing
 
   init() throws {
     machine = try TestMachine()
-    try machine.first.memory.write(path, Array("/etc/motd\0".utf8))
+    try machine.first.memory.write(GuestAddress(path), Array("/etc/motd\0".utf8))
   }
 
   private func shown(_ number: SyscallNumber, _ arguments: UInt64..., result: Int? = 0) -> String {
@@ -51,10 +51,10 @@ import Testing
     var stat = Stat()
     stat.mode = 0o100644
     stat.size = 12
-    try machine.first.memory.writeValue(structure, stat)
+    try machine.first.memory.writeValue(GuestAddress(structure), stat)
     #expect(shown(.stat, path, structure) == #"stat("/etc/motd", {st_mode=S_IFREG|0644, st_size=12, ...})"#)
     #expect(shown(.stat, path, structure, result: -2) == #"stat("/etc/motd", 0x100100)"#)
-    try machine.first.memory.write(structure, Array("target".utf8))
+    try machine.first.memory.write(GuestAddress(structure), Array("target".utf8))
     #expect(shown(.readlink, path, structure, 64, result: 6) == #"readlink("/etc/motd", "target", 64)"#)
     #expect(shown(.readlink, path, structure, 64, result: -22) == #"readlink("/etc/motd", 0x100100, 64)"#)
   }
@@ -90,7 +90,7 @@ import Testing
   }
 
   @Test func statusesAreShownWhereAChildWasFound() throws {
-    try machine.first.memory.writeValue(structure, Int32(0x100))
+    try machine.first.memory.writeValue(GuestAddress(structure), Int32(0x100))
     #expect(
       shown(.wait4, .max, structure, 1, 0, result: 7)
         == "wait4(-1, [{WIFEXITED(s) && WEXITSTATUS(s) == 1}], WNOHANG, NULL)")

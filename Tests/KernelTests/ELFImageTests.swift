@@ -75,7 +75,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
     Refusal("an end of memory past the end") { $0.segments[0].memorySize = .max },
     Refusal("an end of file past the end") { $0.segments[0].offset = .max - 0xfff },
     Refusal("an address of the kernel") { $0.segments[0].address = 0xffff_8000_0000_0000 },
-    Refusal("the place of the stub") { $0.segments[0].address = Layout.stubBase },
+    Refusal("the place of the stub") { $0.segments[0].address = Layout.stubBase.rawValue },
     Refusal("an address that is not congruent to the offset") { $0.segments[0].address = 0x40_0010 },
     Refusal("segments in the wrong order") { $0.segments.append(TestProgram.Segment(address: 0x30_0000)) },
     Refusal("a segment of nothing") { ($0.segments[0].fileSize, $0.segments[0].memorySize) = (0, 0) },
@@ -165,7 +165,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
     #expect(throws: Errno.badAddress) { try memory.read(0x40_5000, count: 1) }
     #expect(throws: Errno.badAddress) { try memory.writeValue(0x40_0000, UInt8(1)) }
     try memory.writeValue(0x40_4000, UInt8(1))
-    let rows = memory.mappings.filter { (0x40_0000..<0x40_6000).contains($0.start) }
+    let rows = memory.mappings.filter { (0x40_0000..<0x40_6000 as Range<GuestAddress>).contains($0.start) }
     #expect(rows.map(\.protection) == [[.read, .execute], [.read, .write], [.read, .write]])
     #expect(rows.map(\.name) == ["/program", "/program", ""])
   }
@@ -184,7 +184,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
     #expect(throws: Errno.fileExists) { try image.map(into: memory, preferredBase: 0x5555_5555_4000) }
     let bias = try image.map(into: memory, preferredBase: 0)
     #expect(bias != 0x5555_5555_3000)
-    #expect(try memory.readValue(bias + 0x1000, as: UInt8.self) == 5)
+    #expect(try memory.readValue(GuestAddress(bias) &+ 0x1000, as: UInt8.self) == 5)
   }
 }
 

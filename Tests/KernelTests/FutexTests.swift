@@ -25,7 +25,7 @@ import Testing
   }
 
   @Test func waitLooksAtTheWord() throws {
-    try task.memory.writeValue(word, UInt32(5))
+    try task.memory.writeValue(GuestAddress(word), UInt32(5))
     #expect(try futex(task, word, 0, 4) == again)
     #expect(try futex(task, word + 2, 0, 4) == -Int(Errno.invalidArgument.rawValue))
     #expect(try futex(task, 0x7000_0000, 0, 4) == -Int(Errno.badAddress.rawValue))
@@ -103,7 +103,7 @@ import Testing
   }
 
   @Test func aRequeuedWaiterStillTimesOut() throws {
-    try task.memory.writeValue(other + 8, Timespec(nanoseconds: 3_000_000))
+    try task.memory.writeValue(GuestAddress(other + 8), Timespec(nanoseconds: 3_000_000))
     let thread = try machine.thread(of: task)
     #expect(try futex(thread, word, 0, 0, other + 8) == nil)
     #expect(try futex(task, word, 3, 0, 1, other) == 1)
@@ -118,32 +118,32 @@ import Testing
     // *other += 3; wake there too if it was equal to 0.
     let operation: UInt64 = 1 << 28 | 0 << 24 | 3 << 12 | 0
     #expect(try futex(task, word, 5, 1, 1, other, operation) == 2)
-    #expect(try task.memory.readValue(other, as: UInt32.self) == 3)
+    #expect(try task.memory.readValue(GuestAddress(other), as: UInt32.self) == 3)
     #expect(machine.finish(first) == 0)
     #expect(machine.finish(second) == 0)
     // *other |= 1 << 5; the comparison with −1 (signed) fails.
     let shifted: UInt64 = 10 << 28 | 0 << 24 | 5 << 12 | 0xfff
     #expect(try futex(task, word, 5, 1, 1, other, shifted) == 0)
-    #expect(try task.memory.readValue(other, as: UInt32.self) == 35)
+    #expect(try task.memory.readValue(GuestAddress(other), as: UInt32.self) == 35)
   }
 
   @Test func waitTimesOut() throws {
-    try task.memory.writeValue(other, Timespec(nanoseconds: 2_000_000))
+    try task.memory.writeValue(GuestAddress(other), Timespec(nanoseconds: 2_000_000))
     #expect(try futex(task, word, 0, 0, other) == nil)
     try machine.wait { task.state == .runnable }
     #expect(machine.finish(task) == -Int(Errno.timedOut.rawValue))
     #expect(machine.kernel.futexes.isEmpty)
     // An absolute time that is past, on either clock.
-    try task.memory.writeValue(other, Timespec(nanoseconds: 1))
+    try task.memory.writeValue(GuestAddress(other), Timespec(nanoseconds: 1))
     for operation: UInt64 in [9, 9 | 256] {
       #expect(try futex(task, word, operation, 0, other, 0, 1) == -Int(Errno.timedOut.rawValue))
     }
-    try task.memory.writeValue(other, Timespec(seconds: 0, nanoseconds: -1))
+    try task.memory.writeValue(GuestAddress(other), Timespec(seconds: 0, nanoseconds: -1))
     #expect(try futex(task, word, 0, 0, other) == -Int(Errno.invalidArgument.rawValue))
   }
 
   @Test func timedWaitGoesOnWithItsDeadlineAfterAnIgnoredSignal() throws {
-    try task.memory.writeValue(other, Timespec(nanoseconds: 20_000_000))
+    try task.memory.writeValue(GuestAddress(other), Timespec(nanoseconds: 20_000_000))
     #expect(try futex(task, word, 0, 0, other) == nil)
     let deadline = try #require(task.retry.deadline)
     task.signals.pending.add(SignalInfo(signal: Signal.winch, code: 0))
@@ -180,17 +180,17 @@ import Testing
   @Test func locksAreHandedOver() throws {
     let thread = try machine.thread(of: task)
     #expect(try futex(task, word, 6) == 0)
-    #expect(try task.memory.readValue(word, as: UInt32.self) == UInt32(task.id))
+    #expect(try task.memory.readValue(GuestAddress(word), as: UInt32.self) == UInt32(task.id))
     #expect(try futex(task, word, 6) == -Int(Errno.deadlock.rawValue))
     #expect(try futex(thread, word, 8) == again)
     #expect(try futex(thread, word, 7) == -Int(Errno.notPermitted.rawValue))
     #expect(try futex(thread, word, 6) == nil)
-    #expect(try task.memory.readValue(word, as: UInt32.self) == UInt32(task.id) | FutexWord.waiters)
+    #expect(try task.memory.readValue(GuestAddress(word), as: UInt32.self) == UInt32(task.id) | FutexWord.waiters)
     #expect(try futex(task, word, 7) == 0)
     #expect(machine.finish(thread) == 0)
-    #expect(try task.memory.readValue(word, as: UInt32.self) & FutexWord.ownerMask == UInt32(thread.id))
+    #expect(try task.memory.readValue(GuestAddress(word), as: UInt32.self) & FutexWord.ownerMask == UInt32(thread.id))
     #expect(try futex(thread, word, 7) == 0)
-    #expect(try task.memory.readValue(word, as: UInt32.self) == 0)
+    #expect(try task.memory.readValue(GuestAddress(word), as: UInt32.self) == 0)
   }
 
   @Test func locksGoToThoseWhoWaitInTheirOrder() throws {
@@ -207,11 +207,11 @@ import Testing
       #expect(machine.finish(next) == 0)
       // Nobody takes the lock from the one whose turn it is.
       #expect(try futex(task, word, 8) == again)
-      #expect(try task.memory.readValue(word, as: UInt32.self) & FutexWord.ownerMask == UInt32(next.id))
+      #expect(try task.memory.readValue(GuestAddress(word), as: UInt32.self) & FutexWord.ownerMask == UInt32(next.id))
       owner = next
     }
     #expect(try futex(owner, word, 7) == 0)
-    #expect(try task.memory.readValue(word, as: UInt32.self) == 0)
+    #expect(try task.memory.readValue(GuestAddress(word), as: UInt32.self) == 0)
     #expect(machine.kernel.futexes.isEmpty)
   }
 
@@ -220,7 +220,7 @@ import Testing
     #expect(try futex(task, word, 6) == 0)
     // FUTEX_LOCK_PI takes an absolute time of CLOCK_REALTIME.
     let limit = machine.services.realTime + 5_000_000
-    try task.memory.writeValue(other, Timespec(nanoseconds: Int64(limit)))
+    try task.memory.writeValue(GuestAddress(other), Timespec(nanoseconds: Int64(limit)))
     #expect(try futex(threads[0], word, 6, 0, other) == nil)
     #expect(try futex(threads[1], word, 6) == nil)
     try machine.wait { threads[0].state == .runnable }
@@ -237,7 +237,7 @@ import Testing
     try machine.call(thread, .exit, 0)
     #expect(machine.finish(task) == 0)
     let expected = UInt32(task.id) | FutexWord.ownerDied | FutexWord.waiters
-    #expect(try task.memory.readValue(word, as: UInt32.self) == expected)
+    #expect(try task.memory.readValue(GuestAddress(word), as: UInt32.self) == expected)
   }
 
   // MARK: Robust lists
@@ -247,15 +247,15 @@ import Testing
     let head = TestMachine.data + 0x100
     let entry = TestMachine.data + 0x200
     // The list holds one entry whose futex lies 16 bytes behind it.
-    try task.memory.writeArray(head, [entry, 16, 0])
-    try task.memory.writeValue(entry, head)
-    try task.memory.writeValue(entry + 16, UInt32(thread.id) | FutexWord.waiters)
+    try task.memory.writeArray(GuestAddress(head), [entry, 16, 0])
+    try task.memory.writeValue(GuestAddress(entry), head)
+    try task.memory.writeValue(GuestAddress(entry + 16), UInt32(thread.id) | FutexWord.waiters)
     #expect(try machine.call(thread, .set_robust_list, head, 24) == 0)
     #expect(try machine.call(thread, .set_robust_list, head, 23) == -Int(Errno.invalidArgument.rawValue))
     #expect(try futex(task, entry + 16, 0, UInt64(UInt32(thread.id) | FutexWord.waiters)) == nil)
     try machine.call(thread, .exit, 0)
     #expect(machine.finish(task) == 0)
-    let value = try task.memory.readValue(entry + 16, as: UInt32.self)
+    let value = try task.memory.readValue(GuestAddress(entry + 16), as: UInt32.self)
     #expect(value == FutexWord.ownerDied | FutexWord.waiters)
   }
 
@@ -263,13 +263,13 @@ import Testing
     let thread = try machine.thread(of: task)
     let head = TestMachine.data + 0x100
     let entry = TestMachine.data + 0x200
-    try task.memory.writeArray(head, [entry, 16, 0x8])
-    try task.memory.writeValue(entry, entry)
+    try task.memory.writeArray(GuestAddress(head), [entry, 16, 0x8])
+    try task.memory.writeValue(GuestAddress(entry), entry)
     #expect(try machine.call(thread, .set_robust_list, head, 24) == 0)
     try machine.call(thread, .exit, 0)
     #expect(thread.state == .dead)
     let second = try machine.thread(of: task)
-    try task.memory.writeArray(head, [UInt64.max, UInt64.max, UInt64.max])
+    try task.memory.writeArray(GuestAddress(head), [UInt64.max, UInt64.max, UInt64.max])
     #expect(try machine.call(second, .set_robust_list, head, 24) == 0)
     try machine.call(second, .exit, 0)
     #expect(second.state == .dead)

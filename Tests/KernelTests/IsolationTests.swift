@@ -17,7 +17,7 @@ import Testing
       #expect(throws: Errno.tooManyOpenFiles) { try unsafe FileDescriptor.open("/dev/null", .readOnly) }
       let machine = try TestMachine(hostCPUs: [nil, nil])
       _ = try machine.fork(machine.first)
-      try machine.first.memory.writeValue(TestMachine.data, Timespec(seconds: 3600, nanoseconds: 0))
+      try machine.first.memory.writeValue(GuestAddress(TestMachine.data), Timespec(seconds: 3600, nanoseconds: 0))
       let simulation = Simulation(machine) { task in
         task === machine.first ? .call(.nanosleep, TestMachine.data, 0) : .call(.sched_yield, after: 1_000_000_000)
       }

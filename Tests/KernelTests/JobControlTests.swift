@@ -19,7 +19,7 @@ import Testing
     // WNOHANG, WUNTRACED and WCONTINUED
     let result = try machine.call(parent, .wait4, UInt64.max, TestMachine.data, 11, 0)
     guard result == Int(child.id) else { return nil }
-    return try parent.memory.readValue(TestMachine.data, as: Int32.self)
+    return try parent.memory.readValue(GuestAddress(TestMachine.data), as: Int32.self)
   }
 
   @Test func stopAndContinueAreReportedOnce() throws {

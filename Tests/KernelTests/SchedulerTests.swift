@@ -91,7 +91,7 @@ import Testing
     let machine = try TestMachine(hostCPUs: [nil, nil])
     let hog = machine.first
     let sleeper = try machine.fork(hog)
-    try sleeper.memory.writeValue(TestMachine.data, Timespec(nanoseconds: 20_000_000))
+    try sleeper.memory.writeValue(GuestAddress(TestMachine.data), Timespec(nanoseconds: 20_000_000))
     var wakes: [UInt64] = []
     let simulation = Simulation(machine) { [services = machine.services] task in
       if task === hog { return .forever }
@@ -109,7 +109,7 @@ import Testing
     let machine = try TestMachine()
     let hog = machine.first
     let sleeper = try machine.fork(hog)
-    try sleeper.memory.writeValue(TestMachine.data, Timespec(nanoseconds: 20_000_000))
+    try sleeper.memory.writeValue(GuestAddress(TestMachine.data), Timespec(nanoseconds: 20_000_000))
     var wakes: [UInt64] = []
     let simulation = Simulation(machine) { [services = machine.services] task in
       if task === hog { return .forever }
@@ -126,18 +126,18 @@ import Testing
     let machine = try TestMachine(hostCPUs: [nil, nil, nil])
     let task = machine.first
     #expect(try machine.call(task, .sched_getaffinity, 0, 8, TestMachine.data) == 8)
-    #expect(try task.memory.readValue(TestMachine.data, as: UInt64.self) == 0b111)
-    try task.memory.writeValue(TestMachine.data, UInt64(0xff06))
+    #expect(try task.memory.readValue(GuestAddress(TestMachine.data), as: UInt64.self) == 0b111)
+    try task.memory.writeValue(GuestAddress(TestMachine.data), UInt64(0xff06))
     #expect(try machine.call(task, .sched_setaffinity, 0, 8, TestMachine.data) == 0)
     #expect(try machine.call(task, .sched_getaffinity, 0, 8, TestMachine.data) == 8)
-    #expect(try task.memory.readValue(TestMachine.data, as: UInt64.self) == 0b110)
-    try task.memory.writeValue(TestMachine.data, UInt64(0xff00))
+    #expect(try task.memory.readValue(GuestAddress(TestMachine.data), as: UInt64.self) == 0b110)
+    try task.memory.writeValue(GuestAddress(TestMachine.data), UInt64(0xff00))
     let invalid = -Int(Errno.invalidArgument.rawValue)
     #expect(try machine.call(task, .sched_setaffinity, 0, 8, TestMachine.data) == invalid)
     // Children inherit it.
     let child = try machine.fork(task)
     #expect(try machine.call(child, .sched_getaffinity, 0, 8, TestMachine.data) == 8)
-    #expect(try child.memory.readValue(TestMachine.data, as: UInt64.self) == 0b110)
+    #expect(try child.memory.readValue(GuestAddress(TestMachine.data), as: UInt64.self) == 0b110)
   }
 
   // MARK: Random runs
@@ -147,7 +147,7 @@ import Testing
     let machine = try TestMachine(hostCPUs: [Int?](repeating: nil, count: cpus), seed: seed)
     var random = SeededGenerator(seed: seed)
     let (time, word) = (TestMachine.data, TestMachine.data + 64)
-    try machine.first.memory.writeValue(time, Timespec(nanoseconds: 2_000_000))
+    try machine.first.memory.writeValue(GuestAddress(time), Timespec(nanoseconds: 2_000_000))
     let simulation = Simulation(machine) { task in
       let duration = UInt64.random(in: 1000..<400_000, using: &random)
       let futex = word + 4 * UInt64.random(in: 0..<3, using: &random)

@@ -80,7 +80,7 @@ import Testing
     registers.rflags = .max
     frame.context.machine = MachineContext(registers)
     frame.context.mask = SignalSet(rawValue: .max)
-    try task.memory.writeValue(task.thread.registers.rsp, frame)
+    try task.memory.writeValue(GuestAddress(task.thread.registers.rsp), frame)
     let thread = try #require(task.thread as? FakeThread)
     thread.state[9] = 9
     try machine.returnFromHandler(task)
@@ -102,7 +102,7 @@ import Testing
   @Test func stackWithoutRoomIsASegmentationFault() throws {
     try machine.handle(task, Signal.usr1)
     try machine.handle(task, Signal.segv, flags: SignalAction.onStack)
-    try task.memory.writeValue(TestMachine.data, stack(TestMachine.data + 0x4000, 0x4000))
+    try task.memory.writeValue(GuestAddress(TestMachine.data), stack(TestMachine.data + 0x4000, 0x4000))
     #expect(try machine.call(task, .sigaltstack, TestMachine.data, 0) == 0)
     task.thread.registers.rsp = 0x5000
     machine.send(Signal.usr1, to: task)
@@ -140,7 +140,7 @@ import Testing
   @Test func alternateStackIsUsedAndCannotBeChangedMeanwhile() throws {
     let base = TestMachine.data + 0x4000
     try machine.handle(task, Signal.usr1, flags: SignalAction.onStack)
-    try task.memory.writeValue(TestMachine.data, stack(base, 0x4000))
+    try task.memory.writeValue(GuestAddress(TestMachine.data), stack(base, 0x4000))
     #expect(try machine.call(task, .sigaltstack, TestMachine.data, 0) == 0)
     machine.send(Signal.usr1, to: task)
     machine.trap(task, .preempted)
@@ -148,7 +148,9 @@ import Testing
     #expect((base..<base + 0x4000).contains(handlerStack))
     #expect(try machine.call(task, .sigaltstack, TestMachine.data, 0) == -Int(Errno.notPermitted.rawValue))
     #expect(try machine.call(task, .sigaltstack, 0, TestMachine.data + 64) == 0)
-    #expect(try task.memory.readValue(TestMachine.data + 64, as: AlternateStack.self).flags == AlternateStack.onStack)
+    #expect(
+      try task.memory.readValue(GuestAddress(TestMachine.data + 64), as: AlternateStack.self).flags
+        == AlternateStack.onStack)
     task.thread.registers.rsp = handlerStack
     try machine.returnFromHandler(task)
     #expect(task.thread.registers.rsp == TestMachine.stackPointer)
@@ -167,7 +169,7 @@ import Testing
     let base = TestMachine.data + 0x4000
     try machine.handle(task, Signal.usr1, flags: SignalAction.onStack)
     let armed = stack(base, 0x4000, flags: AlternateStack.autoDisarm)
-    try task.memory.writeValue(TestMachine.data, armed)
+    try task.memory.writeValue(GuestAddress(TestMachine.data), armed)
     #expect(try machine.call(task, .sigaltstack, TestMachine.data, 0) == 0)
     machine.send(Signal.usr1, to: task)
     machine.trap(task, .preempted)
@@ -177,9 +179,9 @@ import Testing
   }
 
   @Test func alternateStackArgumentsAreChecked() throws {
-    try task.memory.writeValue(TestMachine.data, stack(0x1000, 2047))
+    try task.memory.writeValue(GuestAddress(TestMachine.data), stack(0x1000, 2047))
     #expect(try machine.call(task, .sigaltstack, TestMachine.data, 0) == -Int(Errno.noMemory.rawValue))
-    try task.memory.writeValue(TestMachine.data, stack(0x1000, 4096, flags: 8))
+    try task.memory.writeValue(GuestAddress(TestMachine.data), stack(0x1000, 4096, flags: 8))
     #expect(try machine.call(task, .sigaltstack, TestMachine.data, 0) == -Int(Errno.invalidArgument.rawValue))
   }
 }

@@ -38,11 +38,13 @@ import Testing
       info.value = UInt64(value)
       machine.kernel.send(info, to: task.group)
     }
-    try task.memory.writeValue(TestMachine.data, SignalSet(34))
+    try task.memory.writeValue(GuestAddress(TestMachine.data), SignalSet(34))
     for value in 1...3 {
       let result = try machine.call(task, .rt_sigtimedwait, TestMachine.data, TestMachine.data + 64, 0, 8)
       #expect(result == 34)
-      #expect(try task.memory.readValue(TestMachine.data + 64, as: SignalInformation.self).info.value == UInt64(value))
+      #expect(
+        try task.memory.readValue(GuestAddress(TestMachine.data + 64), as: SignalInformation.self).info.value
+          == UInt64(value))
     }
   }
 
@@ -51,7 +53,7 @@ import Testing
     task.group.limits[.pendingSignals].current = 2
     var info = SignalInformation()
     (info.signal, info.code) = (34, SignalInfo.siQueue)
-    try task.memory.writeValue(TestMachine.data, info)
+    try task.memory.writeValue(GuestAddress(TestMachine.data), info)
     let results = try (0..<3).map { _ in
       try machine.call(task, .rt_sigqueueinfo, UInt64(task.group.id), 34, TestMachine.data)
     }
@@ -159,7 +161,7 @@ import Testing
     let child = try machine.fork(task)
     var info = SignalInformation()
     info.code = SignalInfo.siUser
-    try task.memory.writeValue(TestMachine.data, info)
+    try task.memory.writeValue(GuestAddress(TestMachine.data), info)
     #expect(
       try machine.call(task, .rt_sigqueueinfo, UInt64(child.id), 10, TestMachine.data)
         == -Int(Errno.notPermitted.rawValue))
@@ -213,7 +215,7 @@ import Testing
   @Test func sigsuspendHasItsOwnMask() throws {
     try machine.handle(task, Signal.usr1)
     try machine.block(task, SignalSet(Signal.usr1))
-    try task.memory.writeValue(TestMachine.data, SignalSet(Signal.usr2))
+    try task.memory.writeValue(GuestAddress(TestMachine.data), SignalSet(Signal.usr2))
     #expect(try machine.call(task, .rt_sigsuspend, TestMachine.data, 8) == nil)
     #expect(task.signalMask == SignalSet(Signal.usr2))
     machine.send(Signal.usr1, to: task)
@@ -227,8 +229,8 @@ import Testing
   }
 
   @Test func sigtimedwaitTimesOutAndIsInterrupted() throws {
-    try task.memory.writeValue(TestMachine.data, SignalSet(Signal.usr2))
-    try task.memory.writeValue(TestMachine.data + 64, Timespec(nanoseconds: 2_000_000))
+    try task.memory.writeValue(GuestAddress(TestMachine.data), SignalSet(Signal.usr2))
+    try task.memory.writeValue(GuestAddress(TestMachine.data + 64), Timespec(nanoseconds: 2_000_000))
     let timeout = TestMachine.data + 64
     #expect(try machine.call(task, .rt_sigtimedwait, TestMachine.data, 0, timeout, 8) == nil)
     try machine.wait { task.state == .runnable }

@@ -20,46 +20,46 @@ import Testing
       path: Array("/bin/program".utf8), auxiliary: [(.pageSize, 4096), (.entry, 0x40_0100)], randomBytes: random)
   }
 
-  private func string(at address: UInt64) throws -> String {
+  private func string(at address: GuestAddress) throws -> String {
     var bytes: [UInt8] = []
     while true {
-      let byte = try memory.readValue(address + UInt64(bytes.count), as: UInt8.self)
+      let byte = try memory.readValue(GuestAddress(address &+ bytes.count), as: UInt8.self)
       if byte == 0 { return String(decoding: bytes, as: UTF8.self) }
       bytes.append(byte)
     }
   }
 
   /// The strings that pointers lead to, up to a null pointer; moves past it.
-  private func strings(_ address: inout UInt64) throws -> [String] {
+  private func strings(_ address: inout GuestAddress) throws -> [String] {
     var result: [String] = []
     while true {
-      let pointer = try memory.readValue(address, as: UInt64.self)
-      address += 8
-      if pointer == 0 { return result }
+      let pointer = try memory.readValue(GuestAddress(address), as: GuestAddress.self)
+      address = address &+ 8
+      if pointer.isNull { return result }
       result.append(try string(at: pointer))
     }
   }
 
   @Test func aProgramFindsWhatThePsABIPromises() throws {
     let block = try build(["program", "", "-x"], ["A=1", "B="])
-    #expect(block.stackPointer % 16 == 0)
+    #expect(block.stackPointer.isAligned(to: 16))
     #expect(try memory.readValue(block.stackPointer, as: UInt64.self) == 3)
-    var position = block.stackPointer + 8
+    var position = block.stackPointer &+ 8
     #expect(try strings(&position) == ["program", "", "-x"])
     #expect(try strings(&position) == ["A=1", "B="])
     var vector: [UInt64: UInt64] = [:]
     var keys: [UInt64] = []
     repeat {
-      let pair = try memory.readArray(position, count: 2, as: UInt64.self)
+      let pair = try memory.readArray(GuestAddress(position), count: 2, as: UInt64.self)
       keys.append(pair[0])
       vector[pair[0]] = pair[1]
-      position += 16
+      position = position &+ 16
     } while keys.last != AuxiliaryKey.null.rawValue
     #expect(vector[AuxiliaryKey.pageSize.rawValue] == 4096)
     #expect(vector[AuxiliaryKey.entry.rawValue] == 0x40_0100)
-    #expect(try string(at: try #require(vector[AuxiliaryKey.platform.rawValue])) == "x86_64")
-    #expect(try string(at: try #require(vector[AuxiliaryKey.executableName.rawValue])) == "/bin/program")
-    #expect(try memory.read(try #require(vector[AuxiliaryKey.random.rawValue]), count: 16) == random)
+    #expect(try string(at: GuestAddress(try #require(vector[AuxiliaryKey.platform.rawValue]))) == "x86_64")
+    #expect(try string(at: GuestAddress(try #require(vector[AuxiliaryKey.executableName.rawValue]))) == "/bin/program")
+    #expect(try memory.read(GuestAddress(try #require(vector[AuxiliaryKey.random.rawValue])), count: 16) == random)
     // `/proc/PID/auxv` shows the same.
     #expect(block.auxiliary.count == keys.count * 2)
     // The strings are above all that points to them.
@@ -68,8 +68,8 @@ import Testing
 
   @Test func stringsLieOneAfterTheOther() throws {
     let block = try build(["program", "-x"], ["A=1", "BC=23"])
-    func text(_ range: Range<UInt64>) throws -> String {
-      String(decoding: try memory.read(range.lowerBound, count: range.count), as: UTF8.self)
+    func text(_ range: Range<GuestAddress>) throws -> String {
+      String(decoding: try memory.read(GuestAddress(range.lowerBound), count: Int(range.byteCount)), as: UTF8.self)
     }
     #expect(try text(block.arguments) == "program\0-x\0")
     #expect(try text(block.environment) == "A=1\0BC=23\0")
@@ -81,7 +81,7 @@ import Testing
     let stack = try #require(memory.mappings.first { $0.name == "[stack]" })
     #expect(stack.protection == [.read, .write])
     #expect(stack.end < Layout.stubBase)
-    #expect(stack.end - stack.start == 132 << 10)
+    #expect(stack.end.distance(from: stack.start) == 132 << 10)
     let other = try TestMachine()
     var builder = try StackBuilder(other.first.memory, isExecutable: true, limit: 8 << 20)
     _ = try builder.build(arguments: [], environment: [], path: [], auxiliary: [], randomBytes: random)
@@ -91,7 +91,7 @@ import Testing
 
   @Test func noArgumentsAreArgumentsToo() throws {
     let block = try build([])
-    #expect(block.stackPointer % 16 == 0)
+    #expect(block.stackPointer.isAligned(to: 16))
     #expect(try memory.readArray(block.stackPointer, count: 3, as: UInt64.self) == [0, 0, 0])
     #expect(block.arguments.isEmpty && block.environment.isEmpty)
   }

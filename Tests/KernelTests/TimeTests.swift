@@ -14,30 +14,30 @@ import Testing
   init() throws { machine = try TestMachine() }
 
   @Test func nanosleepSleeps() throws {
-    try task.memory.writeValue(address, Timespec(nanoseconds: 3_000_000))
+    try task.memory.writeValue(GuestAddress(address), Timespec(nanoseconds: 3_000_000))
     let begin = machine.services.monotonicTime
     #expect(try machine.call(task, .nanosleep, address, 0) == nil)
     try machine.wait { task.state == .runnable }
     #expect(machine.finish(task) == 0)
     #expect(machine.services.monotonicTime - begin == 3_000_000)
-    try task.memory.writeValue(address, Timespec(seconds: 0, nanoseconds: 1_000_000_000))
+    try task.memory.writeValue(GuestAddress(address), Timespec(seconds: 0, nanoseconds: 1_000_000_000))
     #expect(try machine.call(task, .nanosleep, address, 0) == invalid)
   }
 
   @Test func interruptedSleepTellsWhatIsLeft() throws {
     try machine.handle(task, Signal.usr1, flags: SignalAction.restart)
-    try task.memory.writeValue(address, Timespec(seconds: 1000, nanoseconds: 0))
+    try task.memory.writeValue(GuestAddress(address), Timespec(seconds: 1000, nanoseconds: 0))
     #expect(try machine.call(task, .nanosleep, address, result) == nil)
     machine.services.advance(by: 3_250_000_000)
     machine.send(Signal.usr1, to: task)
     machine.enter(task)
     #expect(Int64(bitPattern: try machine.frame(of: task).context.machine.registers.rax) == -4)
-    let left = try task.memory.readValue(result, as: Timespec.self)
+    let left = try task.memory.readValue(GuestAddress(result), as: Timespec.self)
     #expect(left == Timespec(seconds: 996, nanoseconds: 750_000_000))
   }
 
   @Test func stoppedSleepKeepsItsDeadline() throws {
-    try task.memory.writeValue(address, Timespec(seconds: 1000, nanoseconds: 0))
+    try task.memory.writeValue(GuestAddress(address), Timespec(seconds: 1000, nanoseconds: 0))
     #expect(try machine.call(task, .nanosleep, address, 0) == nil)
     let deadline = task.retry.deadline
     machine.send(Signal.stop, to: task)
@@ -51,7 +51,7 @@ import Testing
 
   @Test func handlerBeforeASleepGoesOnEndsIt() throws {
     try machine.handle(task, Signal.usr1)
-    try task.memory.writeValue(address, Timespec(seconds: 1000, nanoseconds: 0))
+    try task.memory.writeValue(GuestAddress(address), Timespec(seconds: 1000, nanoseconds: 0))
     #expect(try machine.call(task, .nanosleep, address, 0) == nil)
     machine.send(Signal.stop, to: task)
     machine.enter(task)
@@ -66,7 +66,7 @@ import Testing
   }
 
   @Test func absoluteSleepInThePastReturnsAtOnce() throws {
-    try task.memory.writeValue(address, Timespec(nanoseconds: 5))
+    try task.memory.writeValue(GuestAddress(address), Timespec(nanoseconds: 5))
     for clock: UInt64 in [0, 1, 7, 11] {
       #expect(try machine.call(task, .clock_nanosleep, clock, 1, address, 0) == 0)
     }
@@ -79,7 +79,7 @@ import Testing
   @Test func clocksAgreeWithTheHost() throws {
     for clock: UInt64 in [0, 1, 4, 5, 6, 7, 11] {
       #expect(try machine.call(task, .clock_gettime, clock, address) == 0)
-      let shown = try task.memory.readValue(address, as: Timespec.self).totalNanoseconds
+      let shown = try task.memory.readValue(GuestAddress(address), as: Timespec.self).totalNanoseconds
       let real = try machine.services.time(ofClock: Int32(clock)).totalNanoseconds
       #expect(real == shown)
       #expect(try machine.call(task, .clock_getres, clock, address) == 0)
@@ -103,11 +103,11 @@ import Testing
     ]
     for clock in own {
       #expect(try machine.call(task, .clock_gettime, clock, address) == 0)
-      #expect(try task.memory.readValue(address, as: Timespec.self).totalNanoseconds >= 2_000_000)
+      #expect(try task.memory.readValue(GuestAddress(address), as: Timespec.self).totalNanoseconds >= 2_000_000)
     }
     #expect(try machine.call(task, .clock_gettime, UInt64(bitPattern: Int64(~Int32(999) << 3 | 2)), address) == invalid)
     #expect(try machine.call(task, .getrusage, 1, address) == 0)
-    #expect(try task.memory.readValue(address, as: Rusage.self).userTime.microseconds >= 2000)
+    #expect(try task.memory.readValue(GuestAddress(address), as: Rusage.self).userTime.microseconds >= 2000)
     #expect(try machine.call(task, .getrusage, 7, address) == invalid)
   }
 
@@ -132,7 +132,7 @@ import Testing
 
   @Test func realTimerFiresAgainAndAgain() throws {
     try machine.handle(task, Signal.alrm)
-    try task.memory.writeValue(address, setting(1_000_000, interval: 1_000_000))
+    try task.memory.writeValue(GuestAddress(address), setting(1_000_000, interval: 1_000_000))
     #expect(try machine.call(task, .setitimer, 0, address, 0) == 0)
     for _ in 0..<2 {
       try machine.wait { task.pendingSignals.contains(signal: Signal.alrm) }
@@ -140,9 +140,9 @@ import Testing
       #expect(task.thread.registers.rip == TestMachine.handler)
       try machine.returnFromHandler(task)
     }
-    try task.memory.writeValue(address, setting(0))
+    try task.memory.writeValue(GuestAddress(address), setting(0))
     #expect(try machine.call(task, .setitimer, 0, address, result) == 0)
-    let old = try task.memory.readValue(result, as: IntervalSetting.self)
+    let old = try task.memory.readValue(GuestAddress(result), as: IntervalSetting.self)
     #expect(old.interval.microseconds == 1000)
     #expect((1...1000).contains(old.value.microseconds))
   }
@@ -151,14 +151,14 @@ import Testing
     #expect(try machine.call(task, .alarm, 100) == 0)
     #expect(try machine.call(task, .alarm, 0) == 100)
     #expect(try machine.call(task, .alarm, 0) == 0)
-    try task.memory.writeValue(address, setting(0))
-    try task.memory.writeValue(address + 24, Int64(1_000_000))
+    try task.memory.writeValue(GuestAddress(address), setting(0))
+    try task.memory.writeValue(GuestAddress(address + 24), Int64(1_000_000))
     #expect(try machine.call(task, .setitimer, 0, address, 0) == invalid)
   }
 
   @Test func virtualTimerCountsUserTimeAlone() throws {
     try machine.handle(task, Signal.vtalrm)
-    try task.memory.writeValue(address, setting(2_000_000))
+    try task.memory.writeValue(GuestAddress(address), setting(2_000_000))
     #expect(try machine.call(task, .setitimer, 1, address, 0) == 0)
     #expect(try machine.call(task, .pause) == nil)
     machine.services.advance(by: 4_000_000)
@@ -182,14 +182,15 @@ import Testing
   // MARK: POSIX timers
 
   private func create(_ event: SignalEvent) throws -> UInt64 {
-    try task.memory.writeValue(address, event)
+    try task.memory.writeValue(GuestAddress(address), event)
     #expect(try machine.call(task, .timer_create, 1, address, result) == 0)
-    return UInt64(try task.memory.readValue(result, as: Int32.self))
+    return UInt64(try task.memory.readValue(GuestAddress(result), as: Int32.self))
   }
 
   private func arm(_ timer: UInt64, _ value: Int64, interval: Int64) throws {
     try task.memory.writeValue(
-      address, TimerSetting(interval: Timespec(nanoseconds: interval), value: Timespec(nanoseconds: value)))
+      GuestAddress(address),
+      TimerSetting(interval: Timespec(nanoseconds: interval), value: Timespec(nanoseconds: value)))
     #expect(try machine.call(task, .timer_settime, timer, 0, address, 0) == 0)
   }
 
@@ -227,7 +228,7 @@ import Testing
     try machine.wait { thread.signals.pendingSet.contains(signal: Signal.usr1) }
     #expect(task.signals.pendingSet == [])
     event.thread = 999
-    try task.memory.writeValue(address, event)
+    try task.memory.writeValue(GuestAddress(address), event)
     #expect(try machine.call(task, .timer_create, 1, address, result) == invalid)
   }
 

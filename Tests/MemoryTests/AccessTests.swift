@@ -8,12 +8,12 @@ import Testing
     let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 1 << 20)
-    try machine.poke(space, start + 8192, 0)
-    try space.writeValue(start + 4093, UInt64(0x1122_3344_5566_7788))
-    #expect(try space.readValue(start + 4093, as: UInt64.self) == 0x1122_3344_5566_7788)
-    #expect(try machine.peek(space, start + 4096) == 0x55)
-    try space.writeArray(start + 100_000, (0..<5000).map { UInt32($0) })
-    #expect(try space.readArray(start + 100_000, count: 5000, as: UInt32.self) == (0..<5000).map { UInt32($0) })
+    try machine.poke(space, start &+ 8192, 0)
+    try space.writeValue(start &+ 4093, UInt64(0x1122_3344_5566_7788))
+    #expect(try space.readValue(start &+ 4093, as: UInt64.self) == 0x1122_3344_5566_7788)
+    #expect(try machine.peek(space, start &+ 4096) == 0x55)
+    try space.writeArray(start &+ 100_000, (0..<5000).map { UInt32($0) })
+    #expect(try space.readArray(start &+ 100_000, count: 5000, as: UInt32.self) == (0..<5000).map { UInt32($0) })
     try machine.verify(space)
     try machine.end([space])
   }
@@ -22,7 +22,7 @@ import Testing
     let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 1 << 20)
-    #expect(try space.read(start + 5, count: 300_000) == [UInt8](repeating: 0, count: 300_000))
+    #expect(try space.read(start &+ 5, count: 300_000) == [UInt8](repeating: 0, count: 300_000))
     #expect(machine.physical.referencedBytes == 0)
     try machine.end([space])
   }
@@ -31,8 +31,9 @@ import Testing
     let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 2 * 4096, at: 0x10_0000)
-    try space.protect(start + 4096, length: 4096, .read)
-    for address: UInt64 in [0, 1, 0xfff, Layout.stubBase - 1, Layout.stubBase, .max, .max - 3, 1 << 63] {
+    try space.protect(start &+ 4096, length: 4096, .read)
+    let last = GuestAddress(.max)
+    for address in [0, 1, 0xfff, Layout.stubBase &- 1, Layout.stubBase, last, last &- 3, 0x8000_0000_0000_0000] {
       #expect(throws: Errno.badAddress) { try space.readValue(address, as: UInt64.self) }
       #expect(throws: Errno.badAddress) { try space.writeValue(address, UInt64(1)) }
       #expect(throws: Errno.badAddress) { try space.read(address, count: .max) }
@@ -41,18 +42,18 @@ import Testing
       #expect(throws: Errno.badAddress) { try space.buffer(address, count: .max, for: .read) }
       #expect(throws: Errno.badAddress) { try space.buffer([(address, 8)], for: .write) }
       #expect(space.fault(at: address, access: .write) == .signal(number: 11, code: 1))
-      _ = try? space.advise(address & ~4095, length: .max - 4096, advice: .dontNeed)
-      _ = try? space.protect(address & ~4095, length: .max - 4096, .read)
-      _ = try? space.unmap(address & ~4095, length: .max - 4096)
-      _ = try? space.sync(address & ~4095, length: .max - 4096, flags: .sync)
-      _ = try? space.isResident(address & ~4095, length: .max - 4096)
-      _ = try? space.remap(address & ~4095, oldLength: 0, newLength: .max - 5000, flags: .mayMove, newAddress: address)
+      _ = try? space.advise(address.pageDown, length: .max - 4096, advice: .dontNeed)
+      _ = try? space.protect(address.pageDown, length: .max - 4096, .read)
+      _ = try? space.unmap(address.pageDown, length: .max - 4096)
+      _ = try? space.sync(address.pageDown, length: .max - 4096, flags: .sync)
+      _ = try? space.isResident(address.pageDown, length: .max - 4096)
+      _ = try? space.remap(address.pageDown, oldLength: 0, newLength: .max - 5000, flags: .mayMove, newAddress: address)
       space.setName(start: address, length: .max - 4096, name: "x")
-      _ = try? machine.mapAnonymous(space, .max - 8192, at: address & ~4095, .read, [.private, .anonymous, .fixed])
+      _ = try? machine.mapAnonymous(space, .max - 8192, at: address.pageDown, .read, [.private, .anonymous, .fixed])
     }
-    #expect(throws: Errno.badAddress) { try space.writeValue(start + 4092, UInt64(1)) }
-    #expect(throws: Errno.badAddress) { try space.updateWord(start + 4096) { $0 } }
-    #expect(throws: Errno.invalidArgument) { try space.loadWord(start + 2) }
+    #expect(throws: Errno.badAddress) { try space.writeValue(start &+ 4092, UInt64(1)) }
+    #expect(throws: Errno.badAddress) { try space.updateWord(start &+ 4096) { $0 } }
+    #expect(throws: Errno.invalidArgument) { try space.loadWord(start &+ 2) }
     try machine.end([space])
   }
 
@@ -60,11 +61,11 @@ import Testing
     let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 2 * 4096, at: 0x10_0000)
-    var buffer = try space.buffer(start + 4096, count: 10_000, for: .write)
+    var buffer = try space.buffer(start &+ 4096, count: 10_000, for: .write)
     #expect(buffer.remaining == 4096)
     #expect(buffer.write([UInt8](repeating: 3, count: 5000)) == 4096)
-    #expect(try machine.peek(space, start + 8191) == 3)
-    var vectors = try space.buffer([(start, 2), (start + 8190, 2), (start + 8192, 1), (start, 9)], for: .read)
+    #expect(try machine.peek(space, start &+ 8191) == 3)
+    var vectors = try space.buffer([(start, 2), (start &+ 8190, 2), (start &+ 8192, 1), (start, 9)], for: .read)
     #expect(vectors.remaining == 4)
     #expect(vectors.read(9) == [0, 0, 3, 3])
     #expect(try space.buffer(0, count: 0, for: .read).remaining == 0)
@@ -75,11 +76,11 @@ import Testing
     let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 2 * 4096, at: 0x10_0000)
-    try space.write(start + 8190, Array("ab".utf8))
-    #expect(throws: Errno.badAddress) { try space.readCString(start + 8190, limit: 100) }
-    #expect(throws: Errno.fileNameTooLong) { try space.readCString(start + 8190, limit: 2) }
-    try space.write(start + 4000, Array(repeating: 65, count: 200) + [0])
-    #expect(try space.readCString(start + 4000, limit: 4096) == Array(repeating: 65, count: 200))
+    try space.write(start &+ 8190, Array("ab".utf8))
+    #expect(throws: Errno.badAddress) { try space.readCString(start &+ 8190, limit: 100) }
+    #expect(throws: Errno.fileNameTooLong) { try space.readCString(start &+ 8190, limit: 2) }
+    try space.write(start &+ 4000, Array(repeating: 65, count: 200) + [0])
+    #expect(try space.readCString(start &+ 4000, limit: 4096) == Array(repeating: 65, count: 200))
     try machine.end([space])
   }
 
@@ -102,11 +103,11 @@ import Testing
     let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 4096)
-    #expect(try space.updateWord(start + 4) { $0 + 5 } == 0)
-    #expect(try space.loadWord(start + 4) == 5)
-    #expect(try space.compareExchangeWord(start + 4, expected: 4, desired: 9) == (false, 5))
-    #expect(try space.compareExchangeWord(start + 4, expected: 5, desired: 9) == (true, 5))
-    #expect(try space.loadWord(start + 4) == 9)
+    #expect(try space.updateWord(start &+ 4) { $0 + 5 } == 0)
+    #expect(try space.loadWord(start &+ 4) == 5)
+    #expect(try space.compareExchangeWord(start &+ 4, expected: 4, desired: 9) == (false, 5))
+    #expect(try space.compareExchangeWord(start &+ 4, expected: 5, desired: 9) == (true, 5))
+    #expect(try space.loadWord(start &+ 4) == 9)
     try machine.end([space])
   }
 }

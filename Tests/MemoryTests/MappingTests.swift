@@ -11,10 +11,10 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
     let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 8 << 20)
-    #expect(try machine.peek(space, start + 5 << 12) == 0)
-    for page in 0..<UInt64(2048) { try machine.poke(space, start + page * 4096 + 7, UInt8(page & 255)) }
+    #expect(try machine.peek(space, start &+ 5 << 12) == 0)
+    for page in 0..<UInt64(2048) { try machine.poke(space, start &+ page * 4096 &+ 7, UInt8(page & 255)) }
     for page in 0..<UInt64(2048) {
-      if try machine.peek(space, start + page * 4096 + 7) != UInt8(page & 255) { Issue.record("page \(page)") }
+      if try machine.peek(space, start &+ page * 4096 &+ 7) != UInt8(page & 255) { Issue.record("page \(page)") }
     }
     #expect(machine.faults < 20)
     try machine.verify(space)
@@ -25,7 +25,7 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
     let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 16 * 4096)
-    for page in 0..<UInt64(16) { #expect(try machine.poke(space, start + page * 4096, 1) == nil) }
+    for page in 0..<UInt64(16) { #expect(try machine.poke(space, start &+ page * 4096, 1) == nil) }
     #expect(machine.faults == 0)
     try machine.end([space])
   }
@@ -34,7 +34,7 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
     let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 4 << 20)
-    for page in (0..<UInt64(1024)).reversed() { try machine.poke(space, start + page * 4096, 3) }
+    for page in (0..<UInt64(1024)).reversed() { try machine.poke(space, start &+ page * 4096, 3) }
     #expect(machine.faults < 16)
     try machine.verify(space)
     try machine.end([space])
@@ -44,13 +44,13 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
     let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 3 * 4096)
-    try machine.poke(space, start + 4096, 9)
-    try space.unmap(start + 4096, length: 4096)
-    #expect(try machine.poke(space, start + 4096, 9) == unmapped)
-    #expect(try machine.poke(space, start + 8192, 9) == nil)
+    try machine.poke(space, start &+ 4096, 9)
+    try space.unmap(start &+ 4096, length: 4096)
+    #expect(try machine.poke(space, start &+ 4096, 9) == unmapped)
+    #expect(try machine.poke(space, start &+ 8192, 9) == nil)
     #expect(space.mappings.count == 2)
     try machine.verify(space)
-    #expect(throws: Errno.invalidArgument) { try space.unmap(start + 1, length: 4096) }
+    #expect(throws: Errno.invalidArgument) { try space.unmap(start &+ 1, length: 4096) }
     #expect(throws: Errno.invalidArgument) { try space.unmap(start, length: 0) }
     #expect(throws: Errno.invalidArgument) { try space.unmap(0x1000, length: .max) }
     try machine.end([space])
@@ -60,16 +60,16 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
     let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 4 * 4096)
-    try machine.poke(space, start + 4096, 5)
-    try space.protect(start + 4096, length: 4096, .read)
+    try machine.poke(space, start &+ 4096, 5)
+    try space.protect(start &+ 4096, length: 4096, .read)
     #expect(space.mappings.count == 3)
-    #expect(try machine.poke(space, start + 4096, 6) == forbidden)
-    #expect(try machine.peek(space, start + 4096) == 5)
-    try space.protect(start + 4096, length: 4096, [])
-    #expect(try machine.peek(space, start + 4096) == nil)
-    try space.protect(start + 4096, length: 4096, [.read, .write])
+    #expect(try machine.poke(space, start &+ 4096, 6) == forbidden)
+    #expect(try machine.peek(space, start &+ 4096) == 5)
+    try space.protect(start &+ 4096, length: 4096, [])
+    #expect(try machine.peek(space, start &+ 4096) == nil)
+    try space.protect(start &+ 4096, length: 4096, [.read, .write])
     #expect(space.mappings.count == 1)
-    #expect(try machine.poke(space, start + 4096, 6) == nil)
+    #expect(try machine.poke(space, start &+ 4096, 6) == nil)
     #expect(throws: Errno.noMemory) { try space.protect(start, length: 1 << 20, .read) }
     try machine.verify(space)
     try machine.end([space])
@@ -80,9 +80,9 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
     let space = machine.makeSpace()
     let fixed: MapFlags = [.private, .anonymous, .fixed]
     let start = try machine.mapAnonymous(space, 4 * 4096)
-    try machine.poke(space, start + 4096, 5)
-    let again = try machine.mapAnonymous(space, 4096, at: start + 4096, [.read, .write], fixed)
-    #expect(again == start + 4096)
+    try machine.poke(space, start &+ 4096, 5)
+    let again = try machine.mapAnonymous(space, 4096, at: start &+ 4096, [.read, .write], fixed)
+    #expect(again == start &+ 4096)
     #expect(try machine.peek(space, again) == 0)
     #expect(throws: Errno.fileExists) {
       try machine.mapAnonymous(space, 4096, at: start, .read, [.private, .anonymous, .fixedNoReplace])
@@ -101,9 +101,9 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
     let all = try (0..<50).map { _ in try machine.mapAnonymous(space, 2 * 4096) }
     #expect(all == all.sorted(by: >) && Set(all).count == 50)
     try space.unmap(all[20], length: 8192)
-    #expect(try machine.mapAnonymous(space, 4096) == all[20] + 4096)
+    #expect(try machine.mapAnonymous(space, 4096) == all[20] &+ 4096)
     #expect(try machine.mapAnonymous(space, 4096) == all[20])
-    #expect(try machine.mapAnonymous(space, 4096) == all[49] - 4096)
+    #expect(try machine.mapAnonymous(space, 4096) == all[49] &- 4096)
     try machine.end([space])
   }
 
@@ -129,12 +129,12 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
     let machine = try TestMemory()
     let space = machine.makeSpace()
     space.limits.stack = 1 << 20
-    let top: UInt64 = 0x7000_0000_0000
+    let top: GuestAddress = 0x7000_0000_0000
     let flags: MapFlags = [.private, .anonymous, .fixed, .growsDown]
-    _ = try machine.mapAnonymous(space, 0x4000, at: top - 0x4000, [.read, .write], flags)
-    #expect(try machine.poke(space, top - 0x8000, 1) == nil)
-    #expect(try machine.poke(space, top - 0x10_0000, 1) == nil)
-    #expect(try machine.poke(space, top - 0x10_0001, 1) == unmapped)
+    _ = try machine.mapAnonymous(space, 0x4000, at: top &- 0x4000, [.read, .write], flags)
+    #expect(try machine.poke(space, top &- 0x8000, 1) == nil)
+    #expect(try machine.poke(space, top &- 0x10_0000, 1) == nil)
+    #expect(try machine.poke(space, top &- 0x10_0001, 1) == unmapped)
     #expect(space.stackBytes == 1 << 20)
     try machine.verify(space)
     try machine.end([space])
@@ -143,13 +143,13 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
   @Test func stackKeepsItsGuardGap() throws {
     let machine = try TestMemory()
     let space = machine.makeSpace()
-    let top: UInt64 = 0x7000_0000_0000
-    let below = top - 0x20_0000
+    let top: GuestAddress = 0x7000_0000_0000
+    let below = top &- 0x20_0000
     _ = try machine.mapAnonymous(space, 4096, at: below, [.read, .write], [.private, .anonymous, .fixed])
     _ = try machine.mapAnonymous(
-      space, 0x4000, at: top - 0x4000, [.read, .write], [.private, .anonymous, .fixed, .growsDown])
-    #expect(try machine.poke(space, below + 4096 + (256 << 12), 1) == nil)
-    #expect(try machine.poke(space, below + 4096 + (256 << 12) - 1, 1) == unmapped)
+      space, 0x4000, at: top &- 0x4000, [.read, .write], [.private, .anonymous, .fixed, .growsDown])
+    #expect(try machine.poke(space, below &+ 4096 &+ (256 << 12), 1) == nil)
+    #expect(try machine.poke(space, below &+ 4096 &+ (256 << 12) &- 1, 1) == unmapped)
     try machine.end([space])
   }
 
@@ -170,19 +170,19 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
     let machine = try TestMemory()
     let space = machine.makeSpace()
     let upper = try machine.mapAnonymous(space, 4 * 4096)
-    for page in 0..<UInt64(4) { try machine.poke(space, upper + page * 4096, UInt8(page + 1)) }
-    _ = try machine.mapAnonymous(space, 4096, at: upper + 4 * 4096, .read, [.private, .anonymous, .fixed])
+    for page in 0..<UInt64(4) { try machine.poke(space, upper &+ page * 4096, UInt8(page + 1)) }
+    _ = try machine.mapAnonymous(space, 4096, at: upper &+ 4 * 4096, .read, [.private, .anonymous, .fixed])
     #expect(throws: Errno.noMemory) {
       try space.remap(upper, oldLength: 4 * 4096, newLength: 64 * 4096, flags: [], newAddress: 0)
     }
     let moved = try space.remap(upper, oldLength: 4 * 4096, newLength: 64 * 4096, flags: .mayMove, newAddress: 0)
     #expect(moved != upper)
-    for page in 0..<UInt64(4) { #expect(try machine.peek(space, moved + page * 4096) == UInt8(page + 1)) }
-    #expect(try machine.poke(space, moved + 63 * 4096, 8) == nil)
+    for page in 0..<UInt64(4) { #expect(try machine.peek(space, moved &+ page * 4096) == UInt8(page + 1)) }
+    #expect(try machine.poke(space, moved &+ 63 * 4096, 8) == nil)
     #expect(try space.remap(moved, oldLength: 64 * 4096, newLength: 4096, flags: [], newAddress: 0) == moved)
-    #expect(try machine.peek(space, moved + 4096) == nil)
+    #expect(try machine.peek(space, moved &+ 4096) == nil)
     #expect(try space.remap(moved, oldLength: 4096, newLength: 3 * 4096, flags: [], newAddress: 0) == moved)
-    #expect(try machine.peek(space, moved + 4096) == 0)
+    #expect(try machine.peek(space, moved &+ 4096) == 0)
     let fixed = try space.remap(
       moved, oldLength: 3 * 4096, newLength: 2 * 4096, flags: [.mayMove, .fixed], newAddress: 0x7000_0000)
     #expect(fixed == 0x7000_0000)
@@ -191,7 +191,7 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
       try space.remap(moved, oldLength: 4096, newLength: 8192, flags: .mayMove, newAddress: 0)
     }
     #expect(throws: Errno.invalidArgument) {
-      try space.remap(fixed, oldLength: 8192, newLength: 8192, flags: [.mayMove, .fixed], newAddress: fixed + 4096)
+      try space.remap(fixed, oldLength: 8192, newLength: 8192, flags: [.mayMove, .fixed], newAddress: fixed &+ 4096)
     }
     try machine.verify(space)
     try machine.end([space])
@@ -201,13 +201,13 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
     let machine = try TestMemory()
     let space = machine.makeSpace()
     let start = try machine.mapAnonymous(space, 1 << 20)
-    for page in 0..<UInt64(256) { try machine.poke(space, start + page * 4096, 7) }
+    for page in 0..<UInt64(256) { try machine.poke(space, start &+ page * 4096, 7) }
     try space.advise(start, length: 8192, advice: .dontNeed)
     #expect(try machine.peek(space, start) == 0)
-    #expect(try machine.peek(space, start + 8192) == 7)
+    #expect(try machine.peek(space, start &+ 8192) == 7)
     try space.advise(start, length: 1 << 20, advice: .dontNeed)
-    #expect(try machine.peek(space, start + 8192) == 0)
-    #expect(try space.isResident(start + 8192, length: 4096) == [1])
+    #expect(try machine.peek(space, start &+ 8192) == 0)
+    #expect(try space.isResident(start &+ 8192, length: 4096) == [1])
     #expect(throws: Errno.noMemory) { try space.advise(start, length: 2 << 20, advice: .dontNeed) }
     #expect(throws: Errno.invalidArgument) { try space.advise(start, length: 4096, advice: .remove) }
     try machine.verify(space)
@@ -221,7 +221,7 @@ private let forbidden = FaultOutcome.signal(number: 11, code: 2)
     let start = try machine.mapAnonymous(space, 1 << 30)
     var refused = false
     for index in 0..<UInt64(2000) where !refused {
-      do throws(Errno) { try space.protect(start + index * 8192, length: 4096, .read) } catch {
+      do throws(Errno) { try space.protect(start &+ index * 8192, length: 4096, .read) } catch {
         #expect(error == .noMemory)
         refused = true
       }

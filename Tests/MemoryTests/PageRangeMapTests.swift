@@ -3,6 +3,10 @@ import Testing
 
 @testable import Memory
 
+extension PageNumber: ExpressibleByIntegerLiteral {
+  public init(integerLiteral value: UInt64) { self.init(value) }
+}
+
 /// Pages with consecutive values: like an extent, without what else belongs to one.
 private struct Piece: PageRangeElement, Equatable {
   var start: PageNumber
@@ -62,34 +66,34 @@ private struct Piece: PageRangeElement, Equatable {
   /// Random changes, against one value a page.
   @Test(arguments: 1...8)
   func agreesWithModel(seed: Int) {
-    let size: PageNumber = 48
+    let size: UInt64 = 48
     var random = SeededGenerator(seed: UInt64(seed))
     var pieces = PageRangeMap<Piece>()
     var model = [UInt64?](repeating: nil, count: Int(size))
     for step in 0..<400 {
-      let start = UInt64.random(in: 0..<size, using: &random)
-      let end = UInt64.random(in: start + 1...size, using: &random)
+      let start = PageNumber(UInt64.random(in: 0..<size, using: &random))
+      let end = PageNumber(UInt64.random(in: start.rawValue + 1...size, using: &random))
       switch Int.random(in: 0..<4, using: &random) {
       case 0:
         pieces.remove(start..<end)
-        for page in start..<end { model[Int(page)] = nil }
+        for page in start..<end { model[Int(page.rawValue)] = nil }
       case 1:
         pieces.split(at: start)
         pieces.join(around: start..<start)
       default:
         // Few differences between value and page, so that neighbours often continue each other.
-        let value = start + UInt64.random(in: 0..<2, using: &random) * 1000
+        let value = start.rawValue + UInt64.random(in: 0..<2, using: &random) * 1000
         pieces.replace(Piece(start: start, end: end, value: value))
-        for page in start..<end { model[Int(page)] = value + (page - start) }
+        for page in start..<end { model[Int(page.rawValue)] = value + (page - start) }
       }
       check(&pieces, model, "step \(step)")
     }
   }
 
   private func check(_ pieces: inout PageRangeMap<Piece>, _ model: [UInt64?], _ step: String) {
-    for page in 0..<UInt64(model.count) {
+    for page in PageNumber(0)..<PageNumber(UInt64(model.count)) {
       let found = pieces.index(of: page).map { pieces[$0].value + (page - pieces[$0].start) }
-      #expect(found == model[Int(page)], "\(step), page \(page)")
+      #expect(found == model[Int(page.rawValue)], "\(step), page \(page.rawValue)")
     }
     #expect(pieces.pages == UInt64(model.count { $0 != nil }), "\(step)")
     for (one, next) in zip(pieces.elements, pieces.elements.dropFirst()) {
@@ -98,10 +102,10 @@ private struct Piece: PageRangeElement, Equatable {
     let range: Range<PageNumber> = 7..<31
     var gaps = Set<PageNumber>()
     pieces.forEachGap(in: range) { gaps.formUnion($0) }
-    #expect(gaps == Set(range.filter { model[Int($0)] == nil }), "\(step)")
+    #expect(gaps == Set(range.filter { model[Int($0.rawValue)] == nil }), "\(step)")
     #expect(pieces.covers(range) == gaps.isEmpty && pieces.isFree(range) == (gaps.count == range.count), "\(step)")
     let parts = pieces.parts(in: range).flatMap { part in (part.start..<part.end).map { part.value + ($0 - part.start) }
     }
-    #expect(parts == range.compactMap { model[Int($0)] }, "\(step)")
+    #expect(parts == range.compactMap { model[Int($0.rawValue)] }, "\(step)")
   }
 }

@@ -84,12 +84,12 @@ private typealias Model = [UInt64: ModelPage]
       case 4, 5:
         try map(space, &spaces[who].model, range, protection, .file(object, offset: 0), storeModel, &random)
       case 6:
-        try space.unmap(first << 12, length: count << 12)
+        try space.unmap(PageNumber(first).address, length: count << 12)
         for page in range { spaces[who].model[page] = nil }
       case 7, 8:
         let isWhole = range.allSatisfy { spaces[who].model[$0] != nil }
         do throws(Errno) {
-          try space.protect(first << 12, length: count << 12, protection)
+          try space.protect(PageNumber(first).address, length: count << 12, protection)
           #expect(isWhole)
         } catch { #expect(!isWhole && error == .noMemory) }
         for page in range {
@@ -99,7 +99,7 @@ private typealias Model = [UInt64: ModelPage]
       case 9:
         let isWhole = range.allSatisfy { spaces[who].model[$0] != nil }
         do throws(Errno) {
-          try space.advise(first << 12, length: count << 12, advice: .dontNeed)
+          try space.advise(PageNumber(first).address, length: count << 12, advice: .dontNeed)
           #expect(isWhole)
         } catch { #expect(!isWhole && error == .noMemory) }
         for page in range where spaces[who].model[page]?.isShared == false { spaces[who].model[page]?.own = nil }
@@ -160,9 +160,10 @@ private typealias Model = [UInt64: ModelPage]
     let flags: MapFlags = isShared ? [.shared, .fixed] : [.private, .fixed]
     let got = try space.map(
       MapRequest(
-        address: range.lowerBound << 12, length: UInt64(range.count) << 12, protection: protection, flags: flags,
+        address: PageNumber(range.lowerBound).address, length: UInt64(range.count) << 12, protection: protection,
+        flags: flags,
         source: source))
-    #expect(got == range.lowerBound << 12)
+    #expect(got == PageNumber(range.lowerBound).address)
     for page in range {
       model[page] = ModelPage(
         protection: protection, isShared: isShared, object: object, index: index + page - range.lowerBound)
@@ -177,8 +178,9 @@ private typealias Model = [UInt64: ModelPage]
     guard !(target..<target + count).overlaps(range) else { return }
     do throws(Errno) {
       _ = try space.remap(
-        range.lowerBound << 12, oldLength: count << 12, newLength: count << 12, flags: [.mayMove, .fixed],
-        newAddress: target << 12)
+        PageNumber(range.lowerBound).address, oldLength: count << 12, newLength: count << 12,
+        flags: [.mayMove, .fixed],
+        newAddress: PageNumber(target).address)
     } catch {
       #expect(error == .badAddress)
       return
@@ -193,7 +195,7 @@ private typealias Model = [UInt64: ModelPage]
     _ machine: TestMemory, _ space: AddressSpace, _ model: inout Model, _ page: UInt64, _ value: UInt8,
     _ random: inout SeededGenerator
   ) throws {
-    let address = page << 12 + 33
+    let address = PageNumber(page).address &+ 33
     let isWrite = Bool.random(using: &random)
     let byKernel = Bool.random(using: &random)
     if isWrite {
@@ -227,7 +229,7 @@ private typealias Model = [UInt64: ModelPage]
   private func compare(_ machine: TestMemory, _ space: AddressSpace, _ model: Model) throws {
     for (page, what) in model where !what.protection.isEmpty {
       guard let wanted = what.value else { continue }
-      let got = try? space.readValue(page << 12 + 33, as: UInt8.self)
+      let got = try? space.readValue(PageNumber(page).address &+ 33, as: UInt8.self)
       if !what.agrees(with: got) {
         throw Mismatch(description: "page \(page) is \(got.map(String.init) ?? "-"), not \(wanted): \(what)")
       }

@@ -71,35 +71,37 @@ final class TestMemory {
 
   /// Lets a guest touch a page until its page table allows it; gives the file and offset behind the address.
   private func reach(
-    _ space: AddressSpace, _ address: UInt64, _ access: MemoryAccess
+    _ space: AddressSpace, _ address: GuestAddress, _ access: MemoryAccess
   ) throws -> (at: (FileDescriptor, UInt64)?, outcome: FaultOutcome) {
     let process = try process(of: space)
     for _ in 0..<4 {
       process.flush()
-      if let page = process.table[address / 4096], page.protection.contains(access == .write ? .write : .read) {
+      if let page = process.table[FakeProcess.page(of: address)],
+        page.protection.contains(access == .write ? .write : .read)
+      {
         switch page {
-        case .physical(let frame, _): return ((physical.descriptor, frame * 4096 + address % 4096), .resolved)
+        case .physical(let frame, _): return ((physical.descriptor, frame * 4096 + address.offsetInPage), .resolved)
         case .file(let number, let start, _, _):
-          return ((try #require(platform.files[number]), start + address % 4096), .resolved)
+          return ((try #require(platform.files[number]), start + address.offsetInPage), .resolved)
         }
       }
       faults += 1
       let outcome = space.fault(at: address, access: access)
       if outcome != .resolved { return (nil, outcome) }
     }
-    Issue.record("the fault at \(String(address, radix: 16)) is not resolved")
+    Issue.record("the fault at \(address) is not resolved")
     return (nil, .outOfMemory)
   }
 
   /// Reads a byte as guest code would; nil where it gets a signal.
-  func peek(_ space: AddressSpace, _ address: UInt64) throws -> UInt8? {
+  func peek(_ space: AddressSpace, _ address: GuestAddress) throws -> UInt8? {
     guard let (file, offset) = try reach(space, address, .read).at else { return nil }
     return try bytes(of: file, at: offset, count: 1)[0]
   }
 
   /// Writes a byte as guest code would; returns the outcome that stopped it.
   @discardableResult
-  func poke(_ space: AddressSpace, _ address: UInt64, _ value: UInt8) throws -> FaultOutcome? {
+  func poke(_ space: AddressSpace, _ address: GuestAddress, _ value: UInt8) throws -> FaultOutcome? {
     let (place, outcome) = try reach(space, address, .write)
     guard let (file, offset) = place else { return outcome }
     try setBytes(of: file, at: offset, [value])
@@ -107,9 +109,9 @@ final class TestMemory {
   }
 
   func mapAnonymous(
-    _ space: AddressSpace, _ length: UInt64, at address: UInt64 = 0,
+    _ space: AddressSpace, _ length: UInt64, at address: GuestAddress = .null,
     _ protection: MemoryProtection = [.read, .write], _ flags: MapFlags = [.private, .anonymous]
-  ) throws(Errno) -> UInt64 {
+  ) throws(Errno) -> GuestAddress {
     try space.map(
       MapRequest(address: address, length: length, protection: protection, flags: flags, source: .anonymous))
   }
@@ -117,7 +119,7 @@ final class TestMemory {
   func mapFile(
     _ space: AddressSpace, _ file: any MappableObject, _ length: UInt64, offset: UInt64 = 0,
     _ protection: MemoryProtection = [.read, .write], _ flags: MapFlags = .private
-  ) throws(Errno) -> UInt64 {
+  ) throws(Errno) -> GuestAddress {
     try space.map(
       MapRequest(
         address: 0, length: length, protection: protection, flags: flags, source: .file(file, offset: offset)))
@@ -134,15 +136,15 @@ final class TestMemory {
       let protection = area.fileProtection
       if !protection.isEmpty, case .hostFile(let file, _)? = area.object?.backing {
         for page in area.range {
-          expected[page] = .file(
-            number: file.number, offset: area.index(of: page) << 12, isShared: area.isShared, protection)
+          expected[page.rawValue] = .file(
+            number: file.number, offset: area.index(of: page).offset, isShared: area.isShared, protection)
         }
       }
       for extent in space.extents.parts(in: area.range) {
         if extent.protection != area.hostProtection { misowned += 1 }
         for page in extent.start..<extent.end {
           let frame = extent.frame(of: page)
-          expected[page] = .physical(frame: UInt64(frame), extent.installed)
+          expected[page.rawValue] = .physical(frame: UInt64(frame), extent.installed)
           let references = physical.references(to: frame)
           if references == 0 || (!area.isShared && !extent.isCopyOnWrite && references != 1) { misowned += 1 }
         }

@@ -110,7 +110,7 @@ import Testing
     let process = try guest.makeProcess()
     let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
     var addresses = [Stub.base, Stub.constants, Stub.control, Stub.control + 64]
-    if let vdso = guest.platform.vdsoImage { addresses.append(vdso.address) }
+    if let vdso = guest.platform.vdsoImage { addresses.append(vdso.address.rawValue) }
     for address in addresses {
       thread.registers = TestGuest.start
       thread.registers.rdi = address
@@ -118,7 +118,7 @@ import Testing
         Issue.record("written at \(address)")
         return
       }
-      #expect(fault.address == address)
+      #expect(fault.address == GuestAddress(address))
     }
     process.kill()
   }

@@ -63,7 +63,7 @@ private let isMeasuring = unsafe getenv("APUS_MEASURE") != nil
       for round in 0..<50 {
         process.queue(
           .mapPhysical(
-            address: TestGuest.data, length: 4096, offset: 0x8000 + UInt64(round & 1) * 4096,
+            address: GuestAddress(TestGuest.data), length: 4096, offset: 0x8000 + UInt64(round & 1) * 4096,
             protection: [.read, .write], populate: false))
         if thread.run(on: Placement(cpu: cpu)) == .syscall { traps += 1 }
       }

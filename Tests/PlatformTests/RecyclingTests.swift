@@ -26,7 +26,7 @@ import Testing
         Issue.record("the former guest's code ran in round \(round)")
         return
       }
-      #expect(fault.address == TestGuest.code)
+      #expect(fault.address == GuestAddress(TestGuest.code))
       #expect(thread.registers.rdi == TestGuest.data)
       guest.map(into: process)
       #expect(thread.run(on: .anywhere) == .syscall)

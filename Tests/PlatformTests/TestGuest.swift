@@ -82,15 +82,16 @@ struct Setup: Sendable, CustomStringConvertible {
   func map(into process: any GuestProcess) {
     process.queue(
       .mapPhysical(
-        address: TestGuest.code, length: 4096, offset: TestGuest.codeOffset, protection: [.read, .execute],
+        address: GuestAddress(TestGuest.code), length: 4096, offset: TestGuest.codeOffset,
+        protection: [.read, .execute],
         populate: false))
     process.queue(
       .mapPhysical(
-        address: TestGuest.data, length: 4096, offset: TestGuest.dataOffset, protection: [.read, .write],
+        address: GuestAddress(TestGuest.data), length: 4096, offset: TestGuest.dataOffset, protection: [.read, .write],
         populate: false))
     process.queue(
       .mapPhysical(
-        address: TestGuest.stackTop - 4096, length: 4096, offset: TestGuest.stackOffset,
+        address: GuestAddress(TestGuest.stackTop - 4096), length: 4096, offset: TestGuest.stackOffset,
         protection: [.read, .write], populate: false))
   }
 

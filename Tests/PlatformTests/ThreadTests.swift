@@ -66,7 +66,8 @@ final class Traps: Sendable {
     for round in 0..<200 {
       process.queue(
         .mapPhysical(
-          address: TestGuest.data, length: 4096, offset: 0x8000 + UInt64(round & 1) * 4096, protection: .read,
+          address: GuestAddress(TestGuest.data), length: 4096, offset: 0x8000 + UInt64(round & 1) * 4096,
+          protection: .read,
           populate: false))
       thread.registers.rip = TestGuest.code
       // Now and then they come together, which has to work at any trap.
@@ -193,7 +194,7 @@ final class Traps: Sendable {
         let offset = UInt64(0x10_0000 + (page + round) * 8192)
         process.queue(
           .mapPhysical(
-            address: 0x1000_0000 + UInt64(page) * 8192, length: 4096, offset: offset, protection: [.read],
+            address: GuestAddress(0x1000_0000 + UInt64(page) * 8192), length: 4096, offset: offset, protection: [.read],
             populate: false))
         guest.write([UInt8(truncatingIfNeeded: page), UInt8(page >> 8), 0xaa], at: Int(offset))
       }
@@ -213,14 +214,14 @@ final class Traps: Sendable {
     let process = try guest.makeProcess()
     let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
     #expect(thread.run(on: .anywhere) == .syscall)
-    process.queue(.unmap(address: TestGuest.data, length: 4096))
+    process.queue(.unmap(address: GuestAddress(TestGuest.data), length: 4096))
     let ticket = process.releaseTicket()
     #expect(guest.platform.confirmedRelease(of: process) < ticket)
     thread.registers.rip = TestGuest.code
     #expect(thread.run(on: .anywhere) == .syscall)
     #expect(guest.platform.confirmedRelease(of: process) >= ticket)
 
-    process.queue(.unmap(address: TestGuest.stackTop - 4096, length: 4096))
+    process.queue(.unmap(address: GuestAddress(TestGuest.stackTop - 4096), length: 4096))
     let second = process.releaseTicket()
     #expect(second > ticket)
     process.flush()

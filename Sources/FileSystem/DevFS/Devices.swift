@@ -100,7 +100,7 @@ package final class MemoryDevice: OpenFile {
   package override func control(_ request: UInt32, argument: UInt64, memory: AddressSpace) throws(Errno) -> Int {
     // RNDGETENTCNT of random(4): the host's generator is ready when getrandom(2) answers.
     guard kind == .random, request == 0x8004_5200 else { throw .inappropriateIOCTLForDevice }
-    try memory.writeValue(argument, Int32(256))
+    try memory.writeValue(GuestAddress(argument), Int32(256))
     return 0
   }
 

@@ -213,18 +213,18 @@ package final class HostStream: OpenFile {
     case Ioctl.readable:
       var block = [UInt8](repeating: 0, count: 4)
       _ = try Host.Stream.ioctl(descriptor, request, &block)
-      try memory.write(argument, block)
+      try memory.write(GuestAddress(argument), block)
       return 0
     case Ioctl.tcGets, Ioctl.tcGetA, Ioctl.tcGets2, Ioctl.getWindowSize, Ioctl.outputQueue:
       guard kind == .terminal else { throw .inappropriateIOCTLForDevice }
       var block = [UInt8](repeating: 0, count: HostStream.blockSize(request))
       _ = try Host.Stream.ioctl(descriptor, request, &block)
-      try memory.write(argument, block)
+      try memory.write(GuestAddress(argument), block)
       return 0
     case Ioctl.tcSets...Ioctl.tcSetsFlush, Ioctl.tcGetA + 1...Ioctl.tcGetA + 3, Ioctl.setWindowSize, Ioctl.tcSets2,
       Ioctl.tcSets2Wait, Ioctl.tcSets2Flush:
       guard kind == .terminal else { throw .inappropriateIOCTLForDevice }
-      var block = try memory.read(argument, count: HostStream.blockSize(request))
+      var block = try memory.read(GuestAddress(argument), count: HostStream.blockSize(request))
       let (change, flushes) = HostStream.withoutDrain(request)
       if flushes { _ = try Host.Stream.ioctl(descriptor, Ioctl.tcFlush, value: 0) }
       return try Host.Stream.ioctl(descriptor, change, &block)

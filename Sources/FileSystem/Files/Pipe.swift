@@ -204,7 +204,7 @@ package final class PipeEnd: OpenFile {
 
   package override func control(_ request: UInt32, argument: UInt64, memory: AddressSpace) throws(Errno) -> Int {
     guard request == Ioctl.readable else { throw .inappropriateIOCTLForDevice }
-    try memory.writeValue(argument, Int32(clamping: end.count))
+    try memory.writeValue(GuestAddress(argument), Int32(clamping: end.count))
     return 0
   }
 

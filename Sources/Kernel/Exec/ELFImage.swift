@@ -10,12 +10,12 @@ struct ELFImage {
   /// Path of the dynamic linker (`PT_INTERP`).
   let interpreter: String?
   /// Address of the program headers in memory, relative to the load bias.
-  let programHeadersAddress: UInt64
+  let programHeadersAddress: GuestAddress
   /// The stack may be executed (`PT_GNU_STACK`).
   let hasExecutableStack: Bool
 
   /// Address range of all segments, page-aligned.
-  let range: Range<UInt64>
+  let range: Range<GuestAddress>
   var isPositionIndependent: Bool { header.type == ELFHeader.shared }
 
   /// Reads and checks the headers. - Throws: `ENOEXEC` where it is no x86-64 program, `EINVAL` for a broken interpreter.
@@ -35,7 +35,7 @@ struct ELFImage {
     var segments: [ELFProgramHeader] = []
     var interpreter: String?
     var isStackExecutable = false
-    var headersAddress: UInt64?
+    var headersAddress: GuestAddress?
     for index in 0..<Int(header.programHeaderCount) {
       guard let entry = table.value(at: index * entrySize, as: ELFProgramHeader.self) else { throw .execFormatError }
       switch entry.type {
@@ -59,14 +59,14 @@ struct ELFImage {
   }
 
   /// The segments must be in order, page-congruent and inside user space.
-  private static func check(_ segments: [ELFProgramHeader]) throws(Errno) -> Range<UInt64> {
+  private static func check(_ segments: [ELFProgramHeader]) throws(Errno) -> Range<GuestAddress> {
     guard let first = segments.first else { throw .execFormatError }
-    var end: UInt64 = 0
+    var end = GuestAddress.null
     for segment in segments {
-      let (stop, overflow) = segment.virtualAddress.addingReportingOverflow(segment.memorySize)
       let (_, fileOverflow) = segment.offset.addingReportingOverflow(segment.fileSize)
-      guard !overflow, !fileOverflow, segment.fileSize <= segment.memorySize, stop <= Layout.stubBase,
-        segment.virtualAddress & Layout.pageMask == segment.offset & Layout.pageMask,
+      guard let stop = segment.virtualAddress.advanced(by: segment.memorySize), stop <= Layout.stubBase,
+        !fileOverflow, segment.fileSize <= segment.memorySize,
+        segment.virtualAddress.offsetInPage == segment.offset & Layout.pageMask,
         segment.virtualAddress >= first.virtualAddress
       else { throw .execFormatError }
       end = max(end, stop)
@@ -75,11 +75,11 @@ struct ELFImage {
     return first.virtualAddress.pageDown..<last
   }
 
-  private static func headersAddress(_ segments: [ELFProgramHeader], offset: UInt64) -> UInt64 {
+  private static func headersAddress(_ segments: [ELFProgramHeader], offset: UInt64) -> GuestAddress {
     for segment in segments where offset >= segment.offset && offset - segment.offset < segment.fileSize {
       return segment.virtualAddress &+ (offset - segment.offset)
     }
-    return 0
+    return .null
   }
 
   /// Reads up to `count` bytes of a file.
@@ -92,18 +92,18 @@ struct ELFImage {
     return buffer.collected
   }
 
-  /// Maps the segments; returns the load bias.
+  /// Maps the segments; returns the load bias: how far above the addresses in the file.
   ///
-  /// - Parameter preferredBase: where a position-independent program goes; 0 lets the address space choose.
-  func map(into memory: AddressSpace, preferredBase: UInt64) throws(Errno) -> UInt64 {
-    let size = range.upperBound - range.lowerBound
+  /// - Parameter preferredBase: where a position-independent program goes; null lets the address space choose.
+  func map(into memory: AddressSpace, preferredBase: GuestAddress) throws(Errno) -> UInt64 {
+    let size = range.byteCount
     var bias: UInt64 = 0
     if isPositionIndependent {
       // Reserve the whole range at once, so that the segments stay together.
-      let flags: MapFlags = preferredBase == 0 ? [.private, .anonymous] : [.private, .anonymous, .fixedNoReplace]
+      let flags: MapFlags = preferredBase.isNull ? [.private, .anonymous] : [.private, .anonymous, .fixedNoReplace]
       let base = try memory.map(
         MapRequest(address: preferredBase, length: size, protection: [], flags: flags, source: .anonymous))
-      bias = base &- range.lowerBound
+      bias = base.distance(from: range.lowerBound)
       try memory.unmap(base, length: size)
     }
     let object = try file.mappable()
@@ -126,17 +126,17 @@ struct ELFImage {
       guard let mappedEnd = fileEnd.pageUp else { throw .execFormatError }
       _ = try memory.map(
         MapRequest(
-          address: start, length: mappedEnd - start, protection: protection, flags: [.private, .fixed],
+          address: start, length: mappedEnd.distance(from: start), protection: protection, flags: [.private, .fixed],
           source: .file(object, offset: segment.offset.pageDown)))
       anonymousStart = mappedEnd
       if segment.memorySize > segment.fileSize, protection.contains(.write), fileEnd < mappedEnd {
-        try memory.write(fileEnd, [UInt8](repeating: 0, count: Int(mappedEnd - fileEnd)))
+        try memory.write(fileEnd, [UInt8](repeating: 0, count: Int(mappedEnd.distance(from: fileEnd))))
       }
     }
     if anonymousStart < end {
       _ = try memory.map(
         MapRequest(
-          address: anonymousStart, length: end - anonymousStart, protection: protection,
+          address: anonymousStart, length: end.distance(from: anonymousStart), protection: protection,
           flags: [.private, .fixed, .anonymous], source: .anonymous))
     }
   }

@@ -18,15 +18,15 @@ struct LoadedProgram {
   let registers: Registers
   /// Of the task, once it runs the program.
   let credentials: Credentials
-  let argumentRange: Range<UInt64>
-  let environmentRange: Range<UInt64>
+  let argumentRange: Range<GuestAddress>
+  let environmentRange: Range<GuestAddress>
   let auxiliaryVector: [UInt64]
 }
 
 /// execve(2).
 extension Kernel {
   /// Base of position-independent programs, as Linux has it without randomisation.
-  private static let programBase: UInt64 = 0x5555_5555_4000
+  private static let programBase: GuestAddress = 0x5555_5555_4000
   /// Most levels of `#!` (execve(2)).
   private static let interpreterLimit = 5
 
@@ -74,7 +74,7 @@ extension Kernel {
     if loaded.credentials.isElevated { task.parentDeathSignal = 0 }
     let name = request.path.split(separator: UInt8(ascii: "/")).last.map { Array($0) } ?? request.path
     task.name = String(decoding: name.prefix(15), as: UTF8.self)
-    task.robustList = 0
+    task.robustList = .null
     task.unshareFiles()
     task.files.closeOnExec()
     task.credentials = loaded.credentials
@@ -205,29 +205,29 @@ extension Kernel {
     _ program: Program, _ request: ExecRequest, into memory: AddressSpace, for task: Task
   ) throws(Errno) -> LoadedProgram {
     let image = program.image
-    let bias = try image.map(into: memory, preferredBase: image.isPositionIndependent ? Kernel.programBase : 0)
+    let bias = try image.map(into: memory, preferredBase: image.isPositionIndependent ? Kernel.programBase : .null)
     memory.setBreakBase(image.range.upperBound &+ bias)
     var entry = image.header.entry &+ bias
-    var interpreterBase: UInt64 = 0
+    var interpreterBase = GuestAddress.null
     if let interpreter = program.interpreter {
-      let linkerBias = try interpreter.map(into: memory, preferredBase: 0)
-      interpreterBase = linkerBias &+ interpreter.range.lowerBound
+      let linkerBias = try interpreter.map(into: memory, preferredBase: .null)
+      interpreterBase = interpreter.range.lowerBound &+ linkerBias
       entry = interpreter.header.entry &+ linkerBias
     }
     var stack = try StackBuilder(
       memory, isExecutable: image.hasExecutableStack, limit: task.group.limits[.stack].current)
     let credentials = credentials(of: task, executing: program)
     let auxiliary: [(AuxiliaryKey, UInt64)] = [
-      (.vdso, platform.vdsoImage?.address ?? 0),
+      (.vdso, platform.vdsoImage?.address.rawValue ?? 0),
       (.hardwareCapabilities, services.auxiliaryValue(.hardwareCapabilities)),
       (.pageSize, Layout.pageSize),
       (.clockTicks, 100),
-      (.programHeaders, image.programHeadersAddress &+ bias),
+      (.programHeaders, (image.programHeadersAddress &+ bias).rawValue),
       (.programHeaderSize, UInt64(MemoryLayout<ELFProgramHeader>.size)),
       (.programHeaderCount, UInt64(image.header.programHeaderCount)),
-      (.interpreterBase, interpreterBase),
+      (.interpreterBase, interpreterBase.rawValue),
       (.flags, 0),
-      (.entry, image.header.entry &+ bias),
+      (.entry, (image.header.entry &+ bias).rawValue),
       (.uid, UInt64(credentials.uid)),
       (.euid, UInt64(credentials.euid)),
       (.gid, UInt64(credentials.gid)),
@@ -241,8 +241,8 @@ extension Kernel {
       auxiliary: auxiliary.filter { $0.0 != .vdso || $0.1 != 0 },
       randomBytes: services.randomBytes(count: 16))
     var registers = Registers()
-    registers.rip = entry
-    registers.rsp = block.stackPointer
+    registers.rip = entry.rawValue
+    registers.rsp = block.stackPointer.rawValue
     return LoadedProgram(
       memory: memory, registers: registers, credentials: credentials, argumentRange: block.arguments,
       environmentRange: block.environment,

@@ -5,14 +5,14 @@ import Memory
 /// The initial stack of a program: strings, auxiliary vector, environment, arguments (x86-64 psABI 3.4.1).
 struct StackBuilder {
   /// Top of the stack: a little below the stub.
-  private static let top: UInt64 = Layout.stubBase - 16 * Layout.pageSize
+  private static let top = Layout.stubBase &- 16 * Layout.pageSize
   /// What is mapped at first; faults below grow it.
   private static let initialSize: UInt64 = 132 << 10
 
   struct Block {
-    var stackPointer: UInt64
-    var arguments: Range<UInt64>
-    var environment: Range<UInt64>
+    var stackPointer: GuestAddress
+    var arguments: Range<GuestAddress>
+    var environment: Range<GuestAddress>
     var auxiliary: [UInt64]
   }
 
@@ -49,15 +49,15 @@ struct StackBuilder {
     let environmentEnd = UInt64(strings.count)
     let name = append(path)
 
-    let stringsBase = (StackBuilder.top - 8 - UInt64(strings.count)) & ~15
+    let stringsBase = (StackBuilder.top &- 8 &- UInt64(strings.count)).roundedDown(to: 16)
     let vectorWords = 2 * (auxiliary.count + 4)
     let words = 1 + arguments.count + 1 + environment.count + 1 + vectorWords
-    let pointer = (stringsBase - UInt64(words * 8)) & ~15
-    let used = StackBuilder.top - pointer
+    let pointer = (stringsBase &- UInt64(words * 8)).roundedDown(to: 16)
+    let used = StackBuilder.top.distance(from: pointer)
     guard used <= min(limit, ExecRequest.sizeLimit(stackLimit: limit) + (64 << 10)) else { throw .argListTooLong }
 
     let size = (max(used + (64 << 10), min(StackBuilder.initialSize, limit))).pageUp ?? StackBuilder.initialSize
-    let start = StackBuilder.top - size
+    let start = StackBuilder.top &- size
     _ = try memory.map(
       MapRequest(
         address: start, length: size, protection: protection,
@@ -65,20 +65,20 @@ struct StackBuilder {
     memory.setName(start: start, length: size, name: "[stack]")
 
     var vector = auxiliary.flatMap { [$0.0.rawValue, $0.1] }
-    vector += [AuxiliaryKey.random.rawValue, stringsBase + random]
-    vector += [AuxiliaryKey.platform.rawValue, stringsBase + platform]
-    vector += [AuxiliaryKey.executableName.rawValue, stringsBase + name]
+    vector += [AuxiliaryKey.random.rawValue, (stringsBase &+ random).rawValue]
+    vector += [AuxiliaryKey.platform.rawValue, (stringsBase &+ platform).rawValue]
+    vector += [AuxiliaryKey.executableName.rawValue, (stringsBase &+ name).rawValue]
     vector += [AuxiliaryKey.null.rawValue, 0]
     var block: [UInt64] = [UInt64(arguments.count)]
-    block += argumentOffsets.map { stringsBase + $0 }
+    block += argumentOffsets.map { (stringsBase &+ $0).rawValue }
     block.append(0)
-    block += environmentOffsets.map { stringsBase + $0 }
+    block += environmentOffsets.map { (stringsBase &+ $0).rawValue }
     block.append(0)
     block += vector
     try memory.writeArray(pointer, block)
     try memory.write(stringsBase, strings)
     return Block(
-      stackPointer: pointer, arguments: stringsBase + argumentStart..<stringsBase + environmentStart,
-      environment: stringsBase + environmentStart..<stringsBase + environmentEnd, auxiliary: vector)
+      stackPointer: pointer, arguments: stringsBase &+ argumentStart..<stringsBase &+ environmentStart,
+      environment: stringsBase &+ environmentStart..<stringsBase &+ environmentEnd, auxiliary: vector)
   }
 }

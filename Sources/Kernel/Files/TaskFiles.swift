@@ -46,7 +46,7 @@ extension Task {
   }
 
   /// Gives two files descriptors and writes them to guest memory, or leaves neither (pipe(2), socketpair(2)).
-  func addPair(_ first: OpenFile, _ second: OpenFile, closeOnExec: Bool, to address: UInt64) throws(Errno) {
+  func addPair(_ first: OpenFile, _ second: OpenFile, closeOnExec: Bool, to address: GuestAddress) throws(Errno) {
     let one = try addFile(first, closeOnExec: closeOnExec)
     do throws(Errno) {
       let two = try addFile(second, closeOnExec: closeOnExec)
@@ -81,9 +81,9 @@ extension Task {
   /// Runs a call that has a signal mask of its own while it waits (ppoll(2), pselect(2), epoll_pwait(2)). Where a
   /// signal ends the wait, its delivery restores the mask.
   func withTemporaryMask<Result>(
-    _ address: UInt64, size: UInt64, _ body: () throws(Errno) -> Result
+    _ address: GuestAddress, size: UInt64, _ body: () throws(Errno) -> Result
   ) throws(Errno) -> Result {
-    guard address != 0 else { return try body() }
+    guard !address.isNull else { return try body() }
     if maskToRestore == nil {
       guard size == 8 else { throw .invalidArgument }
       setTemporaryMask(try memory.readValue(address, as: SignalSet.self))

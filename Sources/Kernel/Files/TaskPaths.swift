@@ -6,9 +6,9 @@ import Memory
 extension Task {
   /// Reads a path. - Throws: `ENAMETOOLONG` past `PATH_MAX`.
   func path(_ path: GuestPath) throws(Errno) -> String {
-    FileName.string(try memory.readCString(path.address.rawValue, limit: FileName.maximumPathLength))
+    FileName.string(try memory.readCString(path.address, limit: FileName.maximumPathLength))
   }
-  func path(_ address: UInt64) throws(Errno) -> String { try path(GuestPath(register: address)) }
+  func path(_ address: GuestAddress) throws(Errno) -> String { try path(GuestPath(register: address.rawValue)) }
 
   /// Where paths start, relative ones in the working directory.
   var paths: PathContext {
@@ -34,18 +34,18 @@ extension Task {
     return try kernel.vfs.resolve(path, try paths(at: directory, for: path), options)
   }
   func resolve(
-    at descriptor: Int32, _ address: UInt64, _ options: ResolveOptions = []
+    at descriptor: Int32, _ address: GuestAddress, _ options: ResolveOptions = []
   ) throws(Errno) -> PathLocation {
     let directory = DirectoryDescriptor(FileDescriptorNumber(rawValue: descriptor))
-    return try resolve(at: directory, GuestPath(register: address), options)
+    return try resolve(at: directory, GuestPath(register: address.rawValue), options)
   }
 
   /// What a path names, below the working directory.
   func resolve(_ path: GuestPath, _ options: ResolveOptions = []) throws(Errno) -> PathLocation {
     try kernel.vfs.resolve(try self.path(path), paths, options)
   }
-  func resolve(_ address: UInt64, _ options: ResolveOptions = []) throws(Errno) -> PathLocation {
-    try resolve(GuestPath(register: address), options)
+  func resolve(_ address: GuestAddress, _ options: ResolveOptions = []) throws(Errno) -> PathLocation {
+    try resolve(GuestPath(register: address.rawValue), options)
   }
 
   /// What a call with `AT_EMPTY_PATH` works on: a descriptor's own file, or what a path names.
@@ -90,8 +90,8 @@ extension Task {
     if isEmptyAllowed { options.insert(.emptyPath) }
     return .location(try kernel.vfs.resolve(path, try paths(at: directory, for: path), options))
   }
-  func target(at descriptor: Int32, _ address: UInt64, _ flags: AtFlags) throws(Errno) -> PathTarget {
+  func target(at descriptor: Int32, _ address: GuestAddress, _ flags: AtFlags) throws(Errno) -> PathTarget {
     let directory = DirectoryDescriptor(FileDescriptorNumber(rawValue: descriptor))
-    return try target(at: directory, GuestPath(register: address), flags)
+    return try target(at: directory, GuestPath(register: address.rawValue), flags)
   }
 }

@@ -6,7 +6,7 @@ import Memory
 extension Syscalls {
   /// Answers the requests that concern sessions; nil for others.
   static func terminalControl(
-    _ task: Task, _ terminal: Terminal, _ request: UInt32, _ address: UInt64
+    _ task: Task, _ terminal: Terminal, _ request: UInt32, _ address: GuestAddress
   ) throws(Errno) -> Int? {
     let group = task.group
     task.kernel.adopt(terminal)

@@ -15,22 +15,22 @@ extension Task {
 
   /// Where a transfer begins and ends in guest memory.
   enum GuestBuffer {
-    case single(address: UInt64, count: Int)
-    case vector([(address: UInt64, count: UInt64)])
+    case single(address: GuestAddress, count: Int)
+    case vector([(address: GuestAddress, count: UInt64)])
   }
 
   /// Reads an iovec and bounds its total. - Throws: `EINVAL` (readv(2)).
-  func readVector(_ address: UInt64, count: UInt64) throws(Errno) -> GuestBuffer {
+  func readVector(_ address: GuestAddress, count: UInt64) throws(Errno) -> GuestBuffer {
     guard count <= 1024 else { throw .invalidArgument }
     let entries = try memory.readArray(address, count: Int(count), as: IOVector.self)
-    var vectors: [(address: UInt64, count: UInt64)] = []
+    var vectors: [(address: GuestAddress, count: UInt64)] = []
     vectors.reserveCapacity(entries.count)
     var total: UInt64 = 0
     for entry in entries {
       let (sum, overflow) = total.addingReportingOverflow(entry.count)
       guard !overflow, sum <= UInt64(Int64.max) else { throw .invalidArgument }
       let part = min(entry.count, Task.transferLimit - min(total, Task.transferLimit))
-      if part > 0 { vectors.append((entry.base, part)) }
+      if part > 0 { vectors.append((GuestAddress(entry.base), part)) }
       total = sum
     }
     return .vector(vectors)

@@ -3,7 +3,7 @@ import Memory
 
 extension Kernel {
   /// Wakes one waiter of a futex.
-  func wakeFutex(at address: UInt64, in memory: AddressSpace) {
+  func wakeFutex(at address: GuestAddress, in memory: AddressSpace) {
     guard let key = try? memory.futexKey(address, isPrivate: false) else { return }
     _ = try? futexes.wake(key, count: 1, bitset: .max)
   }
@@ -27,7 +27,7 @@ extension Kernel {
   /// (get_robust_list(2)).
   func releaseRobustFutexes(of task: Task) {
     if let waiter = task.retry.object as? FutexWaiter { futexes.remove(waiter) }
-    if task.robustList != 0 { walkRobustList(of: task) }
+    if !task.robustList.isNull { walkRobustList(of: task) }
     guard !futexes.isEmpty else { return }
     for waiter in futexes.lockWaiters { inheritLock(waiter, from: task) }
   }
@@ -50,13 +50,13 @@ extension Kernel {
       guard let next else { return }
       entry = next
     }
-    if pending.address != 0 {
+    if !pending.address.isNull {
       _ = ownerDied(task, pending.address &+ offset, locks: pending.locks, isPending: true)
     }
   }
 
   /// Marks one robust futex of an ending task; false where its address is bad.
-  private func ownerDied(_ task: Task, _ address: UInt64, locks: Bool, isPending: Bool) -> Bool {
+  private func ownerDied(_ task: Task, _ address: GuestAddress, locks: Bool, isPending: Bool) -> Bool {
     guard let value = try? task.memory.loadWord(address) else { return false }
     if isPending, !locks, value == 0 {
       // It was released, but whoever waits may not have been woken.

@@ -6,7 +6,7 @@ import Memory
 /// Apus has no priorities to inherit; what it keeps is the protocol: the kernel hands the lock to the first waiter.
 extension Kernel {
   /// `FUTEX_LOCK_PI` and, with `isTrial`, `FUTEX_TRYLOCK_PI`.
-  func lockFutex(_ task: Task, at address: UInt64, isPrivate: Bool, isTrial: Bool) throws(Errno) {
+  func lockFutex(_ task: Task, at address: GuestAddress, isPrivate: Bool, isTrial: Bool) throws(Errno) {
     if let waiter = task.retry.object as? FutexWaiter, waiter.isQueued || waiter.isWoken {
       return try wait(waiter, task)
     }
@@ -43,7 +43,7 @@ extension Kernel {
   }
 
   /// `FUTEX_UNLOCK_PI`.
-  func unlockFutex(_ task: Task, at address: UInt64, isPrivate: Bool) throws(Errno) {
+  func unlockFutex(_ task: Task, at address: GuestAddress, isPrivate: Bool) throws(Errno) {
     let key = try task.memory.futexKey(address, isPrivate: isPrivate)
     let me = UInt32(bitPattern: task.id)
     let word = try task.memory.loadWord(address)

@@ -4,7 +4,7 @@ import Memory
 /// A task that waits on a futex. It is the `retry.object` of its system call.
 final class FutexWaiter {
   unowned let task: Task
-  let address: UInt64
+  let address: GuestAddress
   /// `FUTEX_WAIT_BITSET`: woken only by wakers that share a bit.
   let bitset: UInt32
   /// Waits for a priority-inheritance futex (`FUTEX_LOCK_PI`): what it is woken with is the lock.
@@ -17,7 +17,7 @@ final class FutexWaiter {
   fileprivate var next: FutexWaiter?
   fileprivate weak var previous: FutexWaiter?
 
-  init(_ task: Task, address: UInt64, key: FutexKey, bitset: UInt32, locks: Bool = false) {
+  init(_ task: Task, address: GuestAddress, key: FutexKey, bitset: UInt32, locks: Bool = false) {
     self.task = task
     self.address = address
     self.key = key

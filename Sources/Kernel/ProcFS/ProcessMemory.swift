@@ -12,7 +12,7 @@ extension ProcessDirectory {
   func sizedMaps() throws(Errno) -> String {
     try inspectable.memory.mappings.map { mapping in
       let sizes = [
-        ("Size:", (mapping.end - mapping.start) >> 10), ("KernelPageSize:", 4), ("MMUPageSize:", 4),
+        ("Size:", mapping.end.distance(from: mapping.start) >> 10), ("KernelPageSize:", 4), ("MMUPageSize:", 4),
         ("Rss:", mapping.residentBytes >> 10), ("Locked:", mapping.isLocked ? mapping.residentBytes >> 10 : 0),
       ]
       return ProcessDirectory.line(mapping) + "\n"
@@ -29,8 +29,8 @@ extension ProcessDirectory {
       Text.hex(UInt64(DeviceNumber.major(mapping.device)), 2) + ":"
       + Text.hex(UInt64(DeviceNumber.minor(mapping.device)), 2)
     let line =
-      "\(Text.hex(mapping.start, 8))-\(Text.hex(mapping.end, 8)) \(rights) \(Text.hex(mapping.offset, 8)) \(device) "
-      + "\(mapping.inode)"
+      "\(Text.hex(mapping.start.rawValue, 8))-\(Text.hex(mapping.end.rawValue, 8)) \(rights) "
+      + "\(Text.hex(mapping.offset, 8)) \(device) \(mapping.inode)"
     return mapping.name.isEmpty ? line + " " : Text.left(line, 72) + " " + mapping.name
   }
 
@@ -39,8 +39,8 @@ extension ProcessDirectory {
     guard task.state != .zombie else { return 0 }
     var total = 0
     while buffer.remaining > 0 {
-      let address = offset &+ UInt64(total)
-      let part = min(buffer.remaining, Int(4096 - address % 4096))
+      let address = GuestAddress(offset) &+ total
+      let part = min(buffer.remaining, Int(Layout.pageSize - address.offsetInPage))
       guard let bytes = try? task.memory.read(address, count: part) else {
         if total == 0 { throw .ioError }
         break
@@ -51,9 +51,9 @@ extension ProcessDirectory {
   }
 
   /// Bytes of a range that the process may have overwritten; what is gone is left out.
-  private func bytes(_ range: Range<UInt64>, of task: Task) -> [UInt8] {
+  private func bytes(_ range: Range<GuestAddress>, of task: Task) -> [UInt8] {
     guard task.state != .zombie, !range.isEmpty else { return [] }
-    let count = Int(min(range.upperBound - range.lowerBound, 1 << 21))
+    let count = Int(min(range.byteCount, 1 << 21))
     return (try? task.memory.read(range.lowerBound, count: count)) ?? []
   }
 

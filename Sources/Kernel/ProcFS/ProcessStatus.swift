@@ -55,8 +55,9 @@ extension ProcessDirectory {
       "0", "0",
       "0",
       // start_data end_data start_brk arg_start arg_end env_start env_end exit_code
-      "0", "0", "\(heap?.start ?? 0)", "\(group.argumentRange.lowerBound)", "\(group.argumentRange.upperBound)",
-      "\(group.environmentRange.lowerBound)", "\(group.environmentRange.upperBound)",
+      "0", "0", "\(heap?.start.rawValue ?? 0)", "\(group.argumentRange.lowerBound.rawValue)",
+      "\(group.argumentRange.upperBound.rawValue)", "\(group.environmentRange.lowerBound.rawValue)",
+      "\(group.environmentRange.upperBound.rawValue)",
       "\(group.exitStatus?.rawValue ?? 0)",
     ]
     return fields.joined(separator: " ") + "\n"

@@ -18,16 +18,16 @@ extension Kernel {
     var registers = task.thread.registers
     let stack = task.signals.alternateStack
     let wasOnStack = stack.isInUse(at: registers.rsp)
-    var pointer = registers.rsp &- Kernel.redZone
+    var pointer = GuestAddress(registers.rsp) &- Kernel.redZone
     var entersStack = false
-    if action.flags & SignalAction.onStack != 0, stack.size != 0, !stack.isInUse(at: pointer) {
-      pointer = stack.address &+ stack.size
+    if action.flags & SignalAction.onStack != 0, stack.size != 0, !stack.isInUse(at: pointer.rawValue) {
+      pointer = GuestAddress(stack.address) &+ stack.size
       entersStack = true
     }
     let state = task.thread.extendedState()
-    let stateAddress = (pointer &- UInt64(state.count)) & ~63
-    let address = ((stateAddress &- SignalFrame.size) & ~15) &- 8
-    if wasOnStack || entersStack, !stack.holds(address) { throw .badAddress }
+    let stateAddress = (pointer &- UInt64(state.count)).roundedDown(to: 64)
+    let address = (stateAddress &- SignalFrame.size).roundedDown(to: 16) &- 8
+    if wasOnStack || entersStack, !stack.holds(address.rawValue) { throw .badAddress }
 
     var frame = SignalFrame()
     frame.restorer = action.restorer
@@ -40,17 +40,17 @@ extension Kernel {
     frame.context.machine.trapNumber = task.signals.fault.trapNumber
     frame.context.machine.faultAddress = task.signals.fault.address
     frame.context.machine.oldMask = mask.rawValue
-    frame.context.machine.extendedState = stateAddress
+    frame.context.machine.extendedState = stateAddress.rawValue
     frame.context.mask = mask
     frame.information = SignalInformation(info)
     try task.memory.write(stateAddress, state)
     try task.memory.writeValue(address, frame)
 
-    registers.rsp = address
+    registers.rsp = address.rawValue
     registers.rip = action.handler
     registers.rdi = UInt64(info.signal)
-    registers.rsi = address &+ SignalFrame.informationOffset
-    registers.rdx = address &+ SignalFrame.contextOffset
+    registers.rsi = (address &+ SignalFrame.informationOffset).rawValue
+    registers.rdx = (address &+ SignalFrame.contextOffset).rawValue
     registers.rax = 0
     registers.rflags &= ~Kernel.clearedFlags
     task.thread.registers = registers
@@ -67,7 +67,7 @@ extension Kernel {
     task.replacedRegisters = true
     let registers = task.thread.registers
     // The handler's return has taken the restorer's address off the stack.
-    let address = registers.rsp &- 8
+    let address = GuestAddress(registers.rsp) &- 8
     do throws(Errno) {
       let frame = try task.memory.readValue(address, as: SignalFrame.self)
       let machine = frame.context.machine
@@ -75,7 +75,7 @@ extension Kernel {
       if machine.extendedState == 0 {
         task.thread.resetExtendedState()
       } else {
-        try task.thread.setExtendedState(readState(at: machine.extendedState, task.memory))
+        try task.thread.setExtendedState(readState(at: GuestAddress(machine.extendedState), task.memory))
       }
       let restored = machine.restored(into: registers)
       task.thread.registers = restored
@@ -86,7 +86,7 @@ extension Kernel {
   }
 
   /// Reads an XSAVE area from a frame: its header in the FXSAVE part tells its size (`struct _fpx_sw_bytes`).
-  private func readState(at address: UInt64, _ memory: AddressSpace) throws(Errno) -> [UInt8] {
+  private func readState(at address: GuestAddress, _ memory: AddressSpace) throws(Errno) -> [UInt8] {
     let legacySize = 512
     let legacy = try memory.read(address, count: legacySize)
     guard legacy.value(at: 464, as: UInt32.self) == 0x4650_5853, let size = legacy.value(at: 468, as: UInt32.self),

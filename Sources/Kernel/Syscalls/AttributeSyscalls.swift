@@ -33,7 +33,7 @@ extension Syscalls {
 
   /// chmod(2).
   static func chmod(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try changeMode(task, .location(try task.resolve(a[0])), a.uint(1))
+    try changeMode(task, .location(try task.resolve(GuestAddress(a[0]))), a.uint(1))
   }
 
   /// fchmod(2).
@@ -43,14 +43,14 @@ extension Syscalls {
 
   /// fchmodat(2) without flags.
   static func fchmodat(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try changeMode(task, .location(try task.resolve(at: a.int(0), a[1])), a.uint(2))
+    try changeMode(task, .location(try task.resolve(at: a.int(0), GuestAddress(a[1]))), a.uint(2))
   }
 
   /// fchmodat2(2).
   static func fchmodat2(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let flags = AtFlags(rawValue: a.uint(3))
     guard flags.isSubset(of: [.symbolicLinkNoFollow, .emptyPath]) else { throw .invalidArgument }
-    return try changeMode(task, try task.target(at: a.int(0), a[1], flags), a.uint(2))
+    return try changeMode(task, try task.target(at: a.int(0), GuestAddress(a[1]), flags), a.uint(2))
   }
 
   // MARK: owners
@@ -67,12 +67,12 @@ extension Syscalls {
 
   /// chown(2).
   static func chown(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try changeOwner(task, .location(try task.resolve(a[0])), a.uint(1), a.uint(2))
+    try changeOwner(task, .location(try task.resolve(GuestAddress(a[0]))), a.uint(1), a.uint(2))
   }
 
   /// lchown(2).
   static func lchown(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try changeOwner(task, .location(try task.resolve(a[0], .noFollow)), a.uint(1), a.uint(2))
+    try changeOwner(task, .location(try task.resolve(GuestAddress(a[0]), .noFollow)), a.uint(1), a.uint(2))
   }
 
   /// fchown(2).
@@ -84,7 +84,7 @@ extension Syscalls {
   static func fchownat(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let flags = AtFlags(rawValue: a.uint(4))
     guard flags.isSubset(of: [.symbolicLinkNoFollow, .emptyPath]) else { throw .invalidArgument }
-    return try changeOwner(task, try task.target(at: a.int(0), a[1], flags), a.uint(2), a.uint(3))
+    return try changeOwner(task, try task.target(at: a.int(0), GuestAddress(a[1]), flags), a.uint(2), a.uint(3))
   }
 
   // MARK: times
@@ -105,25 +105,25 @@ extension Syscalls {
     var access = AttributeChange.TimeChange.now
     var modification = AttributeChange.TimeChange.now
     if a[1] != 0 {
-      let times = try task.memory.readArray(a[1], count: 2, as: Int64.self)
+      let times = try task.memory.readArray(GuestAddress(a[1]), count: 2, as: Int64.self)
       guard times.count == 2 else { throw .badAddress }
       access = .set(Timespec(seconds: times[0], nanoseconds: 0))
       modification = .set(Timespec(seconds: times[1], nanoseconds: 0))
     }
-    return try changeTimes(task, .location(try task.resolve(a[0])), access, modification)
+    return try changeTimes(task, .location(try task.resolve(GuestAddress(a[0]))), access, modification)
   }
 
   /// utimes(2).
   static func utimes(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let (access, modification) = try timevals(task, a[1])
-    return try changeTimes(task, .location(try task.resolve(a[0])), access, modification)
+    return try changeTimes(task, .location(try task.resolve(GuestAddress(a[0]))), access, modification)
   }
 
   /// futimesat(2).
   static func futimesat(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let (access, modification) = try timevals(task, a[2])
     let target: Task.PathTarget =
-      a[1] == 0 ? .file(try task.openFile(a.int(0))) : .location(try task.resolve(at: a.int(0), a[1]))
+      a[1] == 0 ? .file(try task.openFile(a.int(0))) : .location(try task.resolve(at: a.int(0), GuestAddress(a[1])))
     return try changeTimes(task, target, access, modification)
   }
 
@@ -131,7 +131,7 @@ extension Syscalls {
     _ task: Task, _ address: UInt64
   ) throws(Errno) -> (AttributeChange.TimeChange, AttributeChange.TimeChange) {
     guard address != 0 else { return (.now, .now) }
-    let words = try task.memory.readArray(address, count: 4, as: Int64.self)
+    let words = try task.memory.readArray(GuestAddress(address), count: 4, as: Int64.self)
     guard words.count == 4 else { throw .badAddress }
     guard (0..<1_000_000).contains(words[1]), (0..<1_000_000).contains(words[3]) else { throw .invalidArgument }
     return (
@@ -147,7 +147,7 @@ extension Syscalls {
     var access: AttributeChange.TimeChange? = .now
     var modification: AttributeChange.TimeChange? = .now
     if a[2] != 0 {
-      let times = try task.memory.readArray(a[2], count: 2, as: Timespec.self)
+      let times = try task.memory.readArray(GuestAddress(a[2]), count: 2, as: Timespec.self)
       guard times.count == 2 else { throw .badAddress }
       access = try timeChange(times[0])
       modification = try timeChange(times[1])
@@ -160,7 +160,7 @@ extension Syscalls {
       guard flags.isEmpty else { throw .invalidArgument }
       target = .file(try task.openFile(a.int(0)))
     } else {
-      target = try task.target(at: a.int(0), a[1], flags)
+      target = try task.target(at: a.int(0), GuestAddress(a[1]), flags)
     }
     return try changeTimes(task, target, access, modification)
   }

@@ -30,7 +30,7 @@ extension Syscalls {
         values.append(UInt32(truncatingIfNeeded: set.rawValue >> UInt64(32 * word)))
       }
     }
-    try task.memory.writeArray(result.rawValue, values)
+    try task.memory.writeArray(result, values)
     return 0
   }
 
@@ -45,7 +45,7 @@ extension Syscalls {
       throw .invalidArgument
     }
     guard request.processID == 0 || request.processID == task.id else { throw .notPermitted }
-    let values = try task.memory.readArray(sets.rawValue, count: 3 * count, as: UInt32.self)
+    let values = try task.memory.readArray(sets, count: 3 * count, as: UInt32.self)
     func set(_ index: Int) -> CapabilitySet {
       let high = count > 1 ? UInt64(values[3 + index]) << 32 : 0
       return CapabilitySet(rawValue: UInt64(values[index]) | high).intersection(.all)

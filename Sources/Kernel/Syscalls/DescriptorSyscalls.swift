@@ -115,13 +115,13 @@ extension Syscalls {
       file.signalOwner = a.int(2)
     case .getOwner: return Int(file.signalOwner)
     case .setOwnerExtended:
-      let owner = try task.memory.readValue(a[2], as: DescriptorOwner.self)
+      let owner = try task.memory.readValue(GuestAddress(a[2]), as: DescriptorOwner.self)
       guard (0...2).contains(owner.type) else { throw .invalidArgument }
       file.signalOwner = owner.type == 2 ? 0 &- owner.id : owner.id
     case .getOwnerExtended:
       let owner = file.signalOwner
       try task.memory.writeValue(
-        a[2], owner < 0 ? DescriptorOwner(type: 2, id: 0 &- owner) : DescriptorOwner(type: 1, id: owner))
+        GuestAddress(a[2]), owner < 0 ? DescriptorOwner(type: 2, id: 0 &- owner) : DescriptorOwner(type: 1, id: owner))
     case .setSignal:
       guard (0...Signal.maximum).contains(a.int(2)) else { throw .invalidArgument }
       file.ownerSignal = a.int(2)
@@ -155,28 +155,32 @@ extension Syscalls {
       try task.files.setCloseOnExec(descriptor, false)
       return 0
     case Ioctl.nonBlocking:
-      if try task.memory.readValue(a[2], as: Int32.self) != 0 {
+      if try task.memory.readValue(GuestAddress(a[2]), as: Int32.self) != 0 {
         file.flags.insert(.nonBlocking)
       } else {
         file.flags.remove(.nonBlocking)
       }
       return 0
     case Ioctl.async:
-      guard try task.memory.readValue(a[2], as: Int32.self) == 0 else { throw .inappropriateIOCTLForDevice }
+      guard try task.memory.readValue(GuestAddress(a[2]), as: Int32.self) == 0 else {
+        throw .inappropriateIOCTLForDevice
+      }
       return 0
     case Ioctl.readable:
       guard let inode = file.inode, inode.kind == .regular else { break }
       let size = UInt64(clamping: try inode.attributes().size)
       let left = size > file.position ? size - file.position : 0
-      try task.memory.writeValue(a[2], Int32(clamping: left))
+      try task.memory.writeValue(GuestAddress(a[2]), Int32(clamping: left))
       return 0
     case Ioctl.fileSize:
       guard let inode = file.inode, [.regular, .directory, .symbolicLink].contains(inode.kind) else { break }
-      try task.memory.writeValue(a[2], try inode.attributes().size)
+      try task.memory.writeValue(GuestAddress(a[2]), try inode.attributes().size)
       return 0
     default: break
     }
-    if let terminal = file.terminal, let result = try terminalControl(task, terminal, request, a[2]) { return result }
+    if let terminal = file.terminal, let result = try terminalControl(task, terminal, request, GuestAddress(a[2])) {
+      return result
+    }
     return try file.control(request, argument: a[2], memory: task.memory)
   }
 }

@@ -78,7 +78,7 @@ extension Syscalls {
       return true
     }
     if bytes.isEmpty && isFull { throw .invalidArgument }
-    do throws(Errno) { try task.memory.write(address, bytes) } catch {
+    do throws(Errno) { try task.memory.write(GuestAddress(address), bytes) } catch {
       file.position = start
       throw error
     }
@@ -87,26 +87,26 @@ extension Syscalls {
 
   /// mkdir(2).
   static func mkdir(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.kernel.vfs.makeDirectory(try task.path(a[0]), task.paths, mode: a.uint(1))
+    try task.kernel.vfs.makeDirectory(try task.path(GuestAddress(a[0])), task.paths, mode: a.uint(1))
     return 0
   }
 
   /// mkdirat(2).
   static func mkdirat(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let path = try task.path(a[1])
+    let path = try task.path(GuestAddress(a[1]))
     try task.kernel.vfs.makeDirectory(path, try task.paths(at: a.int(0), for: path), mode: a.uint(2))
     return 0
   }
 
   /// rmdir(2).
   static func rmdir(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.kernel.vfs.removeDirectory(try task.path(a[0]), task.paths)
+    try task.kernel.vfs.removeDirectory(try task.path(GuestAddress(a[0])), task.paths)
     return 0
   }
 
   /// chdir(2).
   static func chdir(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let location = try task.resolve(a[0], .directory)
+    let location = try task.resolve(GuestAddress(a[0]), .directory)
     try task.credentials.check(.execute, try location.dentry.inode.permissionAttributes())
     task.fs.workingDirectory = location
     return 0
@@ -130,13 +130,13 @@ extension Syscalls {
     let bytes = FileName.bytes(path) + [0]
     guard bytes.count <= FileName.maximumPathLength else { throw .fileNameTooLong }
     guard UInt64(bytes.count) <= a[1] else { throw .outOfRange }
-    try task.memory.write(a[0], bytes)
+    try task.memory.write(GuestAddress(a[0]), bytes)
     return bytes.count
   }
 
   /// chroot(2).
   static func chroot(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let location = try task.resolve(a[0], .directory)
+    let location = try task.resolve(GuestAddress(a[0]), .directory)
     try task.credentials.check(.execute, try location.dentry.inode.permissionAttributes())
     guard task.credentials.has(.sysChroot) else { throw .notPermitted }
     task.fs.root = location

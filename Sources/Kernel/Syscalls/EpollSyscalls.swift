@@ -29,7 +29,7 @@ extension Syscalls {
   /// epoll_ctl(2).
   static func epollCtl(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let operation = EpollOperation(rawValue: a.int(1))
-    let event = operation == .delete ? EpollEvent() : try task.memory.readValue(a[3], as: EpollEvent.self)
+    let event = operation == .delete ? EpollEvent() : try task.memory.readValue(GuestAddress(a[3]), as: EpollEvent.self)
     let instance = try task.openFile(a.int(0))
     let file = try task.openFile(a.int(2))
     guard file.isPollable else { throw .notPermitted }
@@ -49,7 +49,7 @@ extension Syscalls {
 
   /// epoll_pwait(2).
   static func epollPwait(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.withTemporaryMask(a[4], size: a[5]) { () throws(Errno) in
+    try task.withTemporaryMask(GuestAddress(a[4]), size: a[5]) { () throws(Errno) in
       try waitForEvents(task, a, timeout: milliseconds(a.int(3)))
     }
   }
@@ -57,7 +57,7 @@ extension Syscalls {
   /// epoll_pwait2(2).
   static func epollPwait2(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let timeout = try nanoseconds(task, timespec: a[3])
-    return try task.withTemporaryMask(a[4], size: a[5]) { () throws(Errno) in
+    return try task.withTemporaryMask(GuestAddress(a[4]), size: a[5]) { () throws(Errno) in
       try waitForEvents(task, a, timeout: timeout)
     }
   }
@@ -70,7 +70,7 @@ extension Syscalls {
     guard let epoll = try task.openFile(a.int(0)) as? Epoll else { throw .invalidArgument }
     let events = epoll.collect(limit: min(Int(limit), 4096))
     if !events.isEmpty {
-      try task.memory.writeArray(a[1], events)
+      try task.memory.writeArray(GuestAddress(a[1]), events)
       return events.count
     }
     if timeout == 0 { return 0 }
@@ -86,7 +86,7 @@ extension Syscalls {
   /// A timeout in guest memory as nanoseconds; nil where there is none. - Throws: `EINVAL`.
   static func nanoseconds(_ task: Task, timespec address: UInt64) throws(Errno) -> UInt64? {
     guard address != 0 else { return nil }
-    let value = try task.memory.readValue(address, as: Timespec.self)
+    let value = try task.memory.readValue(GuestAddress(address), as: Timespec.self)
     guard value.isValid else { throw .invalidArgument }
     return UInt64(value.totalNanoseconds)
   }

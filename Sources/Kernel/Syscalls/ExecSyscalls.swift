@@ -18,7 +18,7 @@ extension Syscalls {
       request = kept
     } else {
       request = ExecRequest(
-        path: try task.memory.readCString(path.address.rawValue, limit: 4096),
+        path: try task.memory.readCString(path.address, limit: 4096),
         arguments: try strings(task, arguments.address), environment: try strings(task, environment.address))
       try check(request, task)
     }
@@ -37,7 +37,7 @@ extension Syscalls {
       return 0
     }
     guard flags.isSubset(of: [.emptyPath, .symbolicLinkNoFollow]) else { throw .invalidArgument }
-    let path = try task.memory.readCString(path.address.rawValue, limit: 4096)
+    let path = try task.memory.readCString(path.address, limit: 4096)
     let request = ExecRequest(
       path: path, arguments: try strings(task, arguments.address), environment: try strings(task, environment.address))
     if path.first != UInt8(ascii: "/"), !directory.isWorkingDirectory {
@@ -61,11 +61,11 @@ extension Syscalls {
     let limit = Int(ExecRequest.sizeLimit(stackLimit: task.group.limits[.stack].current))
     var position = address.rawValue
     while true {
-      let pointer = try task.memory.readValue(position, as: UInt64.self)
+      let pointer = try task.memory.readValue(GuestAddress(position), as: UInt64.self)
       if pointer == 0 { return result }
       let string: [UInt8]
       do throws(Errno) {
-        string = try task.memory.readCString(pointer, limit: ExecRequest.stringLimit)
+        string = try task.memory.readCString(GuestAddress(pointer), limit: ExecRequest.stringLimit)
       } catch {
         throw error == .fileNameTooLong ? .argListTooLong : error
       }

@@ -24,8 +24,8 @@ extension Syscalls {
 
   private static func target(_ task: Task, _ a: SyscallArguments, _ form: Form) throws(Errno) -> Task.PathTarget {
     switch form {
-    case .following: .location(try task.resolve(a[0]))
-    case .notFollowing: .location(try task.resolve(a[0], .noFollow))
+    case .following: .location(try task.resolve(GuestAddress(a[0])))
+    case .notFollowing: .location(try task.resolve(GuestAddress(a[0]), .noFollow))
     case .descriptor: .file(try task.openFile(a.int(0)))
     }
   }
@@ -35,7 +35,7 @@ extension Syscalls {
     _ task: Task, _ a: SyscallArguments, _ form: Form, writing: Bool
   ) throws(Errno) -> (inode: FileSystem.Inode, name: String) {
     let bytes: [UInt8]
-    do throws(Errno) { bytes = try task.memory.readCString(a[1], limit: 256) } catch .fileNameTooLong {
+    do throws(Errno) { bytes = try task.memory.readCString(GuestAddress(a[1]), limit: 256) } catch .fileNameTooLong {
       throw .outOfRange
     }
     let name = FileName.string(bytes)
@@ -52,7 +52,7 @@ extension Syscalls {
   ) throws(Errno) -> Int {
     if size == 0 { return bytes.count }
     guard UInt64(bytes.count) <= size else { throw .outOfRange }
-    try task.memory.write(address, bytes)
+    try task.memory.write(GuestAddress(address), bytes)
     return bytes.count
   }
 
@@ -65,7 +65,7 @@ extension Syscalls {
     let flags = ExtendedAttributeFlags(rawValue: a.uint(4))
     guard flags.isSubset(of: [.create, .replace]) else { throw .invalidArgument }
     guard a[3] <= 65536 else { throw .argListTooLong }
-    let value = a[3] == 0 ? [] : try task.memory.read(a[2], count: Int(a[3]))
+    let value = a[3] == 0 ? [] : try task.memory.read(GuestAddress(a[2]), count: Int(a[3]))
     let (inode, name) = try attribute(task, a, form, writing: true)
     try inode.setExtendedAttribute(name, value, flags: flags)
     return 0

@@ -29,7 +29,7 @@ extension Syscalls {
   /// truncate(2).
   static func truncate(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     guard let size = UInt64(exactly: a.long(1)) else { throw .invalidArgument }
-    let location = try task.resolve(a[0])
+    let location = try task.resolve(GuestAddress(a[0]))
     try checkSize(task, size)
     try task.kernel.vfs.truncate(location, to: size, task.credentials)
     return 0
@@ -152,7 +152,7 @@ extension Syscalls {
 
   private static func copyOffset(_ task: Task, _ address: UInt64, _ file: OpenFile) throws(Errno) -> UInt64 {
     guard address != 0 else { return file.position }
-    guard let offset = UInt64(exactly: try task.memory.readValue(address, as: Int64.self)) else {
+    guard let offset = UInt64(exactly: try task.memory.readValue(GuestAddress(address), as: Int64.self)) else {
       throw .invalidArgument
     }
     return offset
@@ -161,7 +161,7 @@ extension Syscalls {
   private static func finishCopy(
     _ task: Task, _ address: UInt64, _ file: OpenFile, _ offset: UInt64
   ) throws(Errno) {
-    if address == 0 { file.position = offset } else { try task.memory.writeValue(address, offset) }
+    if address == 0 { file.position = offset } else { try task.memory.writeValue(GuestAddress(address), offset) }
   }
 
   // MARK: locks

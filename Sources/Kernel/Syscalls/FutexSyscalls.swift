@@ -32,7 +32,7 @@ extension Syscalls {
       return try wait(task, word, value: value, bitset: bitset, isPrivate: isPrivate)
     case .lock, .lockMonotonic:
       try setDeadline(task, timeout, usesRealTime: operation == .lock || usesRealTime, isAbsolute: true)
-      try kernel.lockFutex(task, at: word, isPrivate: isPrivate, isTrial: false)
+      try kernel.lockFutex(task, at: GuestAddress(word), isPrivate: isPrivate, isTrial: false)
       return 0
     default: break
     }
@@ -47,7 +47,7 @@ extension Syscalls {
       guard count >= 0, secondCount >= 0 else { throw .invalidArgument }
       let source = try key(task, word, isPrivate)
       let target = try key(task, secondWord, isPrivate)
-      if operation == .compareRequeue, try task.memory.loadWord(word) != thirdValue {
+      if operation == .compareRequeue, try task.memory.loadWord(GuestAddress(word)) != thirdValue {
         throw .resourceTemporarilyUnavailable
       }
       return try kernel.futexes.requeue(source, to: target, wakes: count, moves: secondCount)
@@ -56,22 +56,22 @@ extension Syscalls {
       let first = try key(task, word, isPrivate)
       let second = try key(task, secondWord, isPrivate)
       guard let change = FutexWakeChange(thirdValue) else { throw .noFunction }
-      let old = try task.memory.updateWord(secondWord, change.changed)
+      let old = try task.memory.updateWord(GuestAddress(secondWord), change.changed)
       var woken = try kernel.futexes.wake(first, count: count, bitset: .max)
       if change.matches(old) { woken += try kernel.futexes.wake(second, count: secondCount, bitset: .max) }
       return woken
     case .tryLock:
-      try kernel.lockFutex(task, at: word, isPrivate: isPrivate, isTrial: true)
+      try kernel.lockFutex(task, at: GuestAddress(word), isPrivate: isPrivate, isTrial: true)
       return 0
     case .unlock:
-      try kernel.unlockFutex(task, at: word, isPrivate: isPrivate)
+      try kernel.unlockFutex(task, at: GuestAddress(word), isPrivate: isPrivate)
       return 0
     case .wait, .waitBitset, .lock, .lockMonotonic, .waitRequeue, .compareRequeueToLock: throw .noFunction
     }
   }
 
   private static func key(_ task: Task, _ address: UInt64, _ isPrivate: Bool) throws(Errno) -> FutexKey {
-    try task.memory.futexKey(address, isPrivate: isPrivate)
+    try task.memory.futexKey(GuestAddress(address), isPrivate: isPrivate)
   }
 
   /// Takes the timeout of a call that waits, on its first run.
@@ -79,7 +79,7 @@ extension Syscalls {
     _ task: Task, _ timeout: GuestAddress, usesRealTime: Bool, isAbsolute: Bool
   ) throws(Errno) {
     guard !timeout.isNull, !task.retry.isRetry else { return }
-    let time = try task.memory.readValue(timeout.rawValue, as: Timespec.self)
+    let time = try task.memory.readValue(timeout, as: Timespec.self)
     guard time.isValid else { throw .invalidArgument }
     task.retry.deadline = task.kernel.deadline(
       time, clock: usesRealTime ? ClockID.realTime : ClockID.monotonic, isAbsolute: isAbsolute)
@@ -95,8 +95,8 @@ extension Syscalls {
     }
     guard bitset != 0 else { throw .invalidArgument }
     let key = try key(task, address, isPrivate)
-    guard try task.memory.loadWord(address) == value else { throw .resourceTemporarilyUnavailable }
-    let waiter = FutexWaiter(task, address: address, key: key, bitset: bitset)
+    guard try task.memory.loadWord(GuestAddress(address)) == value else { throw .resourceTemporarilyUnavailable }
+    let waiter = FutexWaiter(task, address: GuestAddress(address), key: key, bitset: bitset)
     task.retry.object = waiter
     task.kernel.futexes.add(waiter)
     try task.kernel.wait(waiter, task)
@@ -106,7 +106,7 @@ extension Syscalls {
   /// set_robust_list(2).
   static func setRobustList(_ task: Task, _ head: GuestAddress, _ size: UInt64) throws(Errno) -> Int {
     guard size == RobustListHead.size else { throw .invalidArgument }
-    task.robustList = head.rawValue
+    task.robustList = head
     return 0
   }
 
@@ -122,7 +122,7 @@ extension Syscalls {
       throw .notPermitted
     }
     try task.store(RobustListHead.size, to: size)
-    try task.store(target.robustList, to: head)
+    try task.store(target.robustList.rawValue, to: head)
     return 0
   }
 }

@@ -96,9 +96,9 @@ extension Syscalls {
 
   /// getresuid(2).
   static func getresuid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.memory.writeValue(a[0], task.credentials.uid)
-    try task.memory.writeValue(a[1], task.credentials.euid)
-    try task.memory.writeValue(a[2], task.credentials.suid)
+    try task.memory.writeValue(GuestAddress(a[0]), task.credentials.uid)
+    try task.memory.writeValue(GuestAddress(a[1]), task.credentials.euid)
+    try task.memory.writeValue(GuestAddress(a[2]), task.credentials.suid)
     return 0
   }
 
@@ -167,9 +167,9 @@ extension Syscalls {
 
   /// getresgid(2).
   static func getresgid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.memory.writeValue(a[0], task.credentials.gid)
-    try task.memory.writeValue(a[1], task.credentials.egid)
-    try task.memory.writeValue(a[2], task.credentials.sgid)
+    try task.memory.writeValue(GuestAddress(a[0]), task.credentials.gid)
+    try task.memory.writeValue(GuestAddress(a[1]), task.credentials.egid)
+    try task.memory.writeValue(GuestAddress(a[2]), task.credentials.sgid)
     return 0
   }
 
@@ -194,7 +194,7 @@ extension Syscalls {
     guard room >= 0 else { throw .invalidArgument }
     if room > 0 {
       guard groups.count <= Int(room) else { throw .invalidArgument }
-      try task.memory.writeArray(a[1], groups)
+      try task.memory.writeArray(GuestAddress(a[1]), groups)
     }
     return groups.count
   }
@@ -204,7 +204,7 @@ extension Syscalls {
     guard task.credentials.has(.setgid) else { throw .notPermitted }
     let count = a.uint(0)
     guard count <= maximumGroups else { throw .invalidArgument }
-    let groups = try task.memory.readArray(a[1], count: Int(count), as: UInt32.self)
+    let groups = try task.memory.readArray(GuestAddress(a[1]), count: Int(count), as: UInt32.self)
     task.credentials.groups = groups.sorted()
     return 0
   }

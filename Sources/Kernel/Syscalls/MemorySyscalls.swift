@@ -47,7 +47,7 @@ extension Syscalls {
     if type == .sharedValidate, !flags.isSubset(of: knownMapFlags) { throw .notSupported }
     guard !flags.contains(.hugeTLB) else { throw .noMemory }
     // brk's neighbour: a length or an end that cannot be is "no memory", as Linux has it.
-    guard let length = a[1].pageUp, length <= Layout.userEnd else { throw .noMemory }
+    guard let length = a[1].pageUp, length <= Layout.userEnd.rawValue else { throw .noMemory }
     let (_, overflows) = offset.addingReportingOverflow(length)
     guard !overflows else { throw .overflow }
     if task.memory.locksMappings { flags.insert(.locked) }
@@ -56,7 +56,7 @@ extension Syscalls {
     }
     let protection = MemoryProtection(rawValue: a.uint(2)).intersection([.read, .write, .execute])
     var request = MapRequest(
-      address: a[0], length: length, protection: protection, flags: flags, source: .anonymous)
+      address: GuestAddress(a[0]), length: length, protection: protection, flags: flags, source: .anonymous)
     if let file {
       guard !file.flags.contains(.path) else { throw .badFileDescriptor }
       guard file.flags.isReadable else { throw .permissionDenied }
@@ -70,12 +70,12 @@ extension Syscalls {
       }
       request.source = .file(try file.mappable(), offset: offset)
     }
-    return Int(bitPattern: UInt(try task.memory.map(request)))
+    return Int(bitPattern: UInt(try task.memory.map(request).rawValue))
   }
 
   /// munmap(2).
   static func munmap(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.memory.unmap(a[0], length: a[1])
+    try task.memory.unmap(GuestAddress(a[0]), length: a[1])
     return 0
   }
 
@@ -85,7 +85,7 @@ extension Syscalls {
     guard protection.isSubset(of: [.read, .write, .execute, .growsDown, .growsUp]),
       !protection.isSuperset(of: [.growsDown, .growsUp])
     else { throw .invalidArgument }
-    try task.memory.protect(a[0], length: a[1], protection)
+    try task.memory.protect(GuestAddress(a[0]), length: a[1], protection)
     return 0
   }
 
@@ -98,25 +98,26 @@ extension Syscalls {
     }
     if flags.contains(.dontUnmap), a[1] != a[2] { throw .invalidArgument }
     guard a[0] & Layout.pageMask == 0, a[2] != 0 else { throw .invalidArgument }
-    let address = try task.memory.remap(a[0], oldLength: a[1], newLength: a[2], flags: flags, newAddress: a[4])
-    return Int(bitPattern: UInt(address))
+    let address = try task.memory.remap(
+      GuestAddress(a[0]), oldLength: a[1], newLength: a[2], flags: flags, newAddress: GuestAddress(a[4]))
+    return Int(bitPattern: UInt(address.rawValue))
   }
 
   /// brk(2): the raw call returns the break, moved or not.
   static func brk(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    Int(bitPattern: UInt(task.memory.setBreak(a[0])))
+    Int(bitPattern: UInt(task.memory.setBreak(GuestAddress(a[0])).rawValue))
   }
 
   /// madvise(2).
   static func madvise(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     guard let advice = MemoryAdvice(rawValue: a.int(2)) else { throw .invalidArgument }
-    try task.memory.advise(a[0], length: a[1], advice: advice)
+    try task.memory.advise(GuestAddress(a[0]), length: a[1], advice: advice)
     return 0
   }
 
   /// msync(2).
   static func msync(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.memory.sync(a[0], length: a[1], flags: MemorySyncFlags(rawValue: a.uint(2)))
+    try task.memory.sync(GuestAddress(a[0]), length: a[1], flags: MemorySyncFlags(rawValue: a.uint(2)))
     return 0
   }
 
@@ -125,7 +126,7 @@ extension Syscalls {
     guard a[0] & Layout.pageMask == 0 else { throw .invalidArgument }
     guard let length = a[1].pageUp, length <= task.memory.totalBytes else { throw .noMemory }
     if length == 0 { return 0 }
-    try task.memory.write(a[2], try task.memory.isResident(a[0], length: length))
+    try task.memory.write(GuestAddress(a[2]), try task.memory.isResident(GuestAddress(a[0]), length: length))
     return 0
   }
 
@@ -153,8 +154,9 @@ extension Syscalls {
     _ task: Task, _ address: UInt64, _ length: UInt64, fills: Bool
   ) throws(Errno) -> Int {
     let range = try lockedPages(task, address, length)
-    try checkLockLimit(task, try task.memory.lockedBytes(adding: range.start, length: range.length), .noMemory)
-    try task.memory.setLocked(true, range.start, length: range.length, fills: fills)
+    try checkLockLimit(
+      task, try task.memory.lockedBytes(adding: GuestAddress(range.start), length: range.length), .noMemory)
+    try task.memory.setLocked(true, GuestAddress(range.start), length: range.length, fills: fills)
     return 0
   }
 
@@ -173,7 +175,7 @@ extension Syscalls {
   /// munlock(2).
   static func munlock(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let range = try lockedPages(task, a[0], a[1])
-    try task.memory.setLocked(false, range.start, length: range.length, fills: false)
+    try task.memory.setLocked(false, GuestAddress(range.start), length: range.length, fills: false)
     return 0
   }
 
@@ -225,7 +227,7 @@ extension Syscalls {
       let from = isWrite ? local.address : remote.address
       let to = isWrite ? remote.address : local.address
       do throws(Errno) {
-        try target.write(to, try source.read(from, count: count))
+        try target.write(GuestAddress(to), try source.read(GuestAddress(from), count: count))
       } catch {
         if done > 0 { return done }
         throw error
@@ -239,7 +241,7 @@ extension Syscalls {
 
   private static func vectorCursor(_ task: Task, _ address: UInt64, count: UInt64) throws(Errno) -> VectorCursor {
     guard count <= maximumVectors else { throw .invalidArgument }
-    let words = try task.memory.readArray(address, count: Int(count) * 2, as: UInt64.self)
+    let words = try task.memory.readArray(GuestAddress(address), count: Int(count) * 2, as: UInt64.self)
     for index in stride(from: 1, to: words.count, by: 2) where words[index] > UInt64(Int64.max) {
       throw .invalidArgument
     }

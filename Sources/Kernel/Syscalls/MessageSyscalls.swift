@@ -22,14 +22,14 @@ extension Syscalls {
     if a[4] != 0, a.int(5) != 0 {
       message.destination = (try task.socketAddress(a[4], size: a.int(5)), task.socketCaller)
     }
-    let source = Task.GuestBuffer.single(address: a[1], count: try Task.transferCount(a[2]))
+    let source = Task.GuestBuffer.single(address: GuestAddress(a[1]), count: try Task.transferCount(a[2]))
     return try send(task, socket, source, message)
   }
 
   /// sendmsg(2).
   static func sendmsg(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let socket = try task.socket(a.int(0))
-    let header = try task.memory.readValue(a[1], as: MessageHeader.self)
+    let header = try task.memory.readValue(GuestAddress(a[1]), as: MessageHeader.self)
     var message = OutgoingMessage(sender: task.socketCredentials)
     message.flags = MessageFlags(rawValue: a.uint(2))
     if header.name != 0, header.nameLength != 0 {
@@ -37,7 +37,7 @@ extension Syscalls {
       message.destination = (try task.socketAddress(header.name, size: size), task.socketCaller)
     }
     try task.readControl(header, into: &message)
-    return try send(task, socket, try task.readVector(header.vectors, count: header.vectorCount), message)
+    return try send(task, socket, try task.readVector(GuestAddress(header.vectors), count: header.vectorCount), message)
   }
 
   private static func send(
@@ -72,7 +72,7 @@ extension Syscalls {
   /// recvfrom(2).
   static func recvfrom(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let socket = try task.socket(a.int(0))
-    let target = Task.GuestBuffer.single(address: a[1], count: try Task.transferCount(a[2]))
+    let target = Task.GuestBuffer.single(address: GuestAddress(a[1]), count: try Task.transferCount(a[2]))
     let received = try receive(task, socket, target, MessageFlags(rawValue: a.uint(3)))
     PassedFiles.drop(received.files)
     if a[4] != 0 { try task.write(received.source, to: a[4], sizeAt: a[5]) }
@@ -83,24 +83,24 @@ extension Syscalls {
   static func recvmsg(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let socket = try task.socket(a.int(0))
     let flags = MessageFlags(rawValue: a.uint(2))
-    var header = try task.memory.readValue(a[1], as: MessageHeader.self)
-    let target = try task.readVector(header.vectors, count: header.vectorCount)
+    var header = try task.memory.readValue(GuestAddress(a[1]), as: MessageHeader.self)
+    let target = try task.readVector(GuestAddress(header.vectors), count: header.vectorCount)
     let received = try receive(task, socket, target, flags)
     defer { PassedFiles.drop(received.files) }
     if header.name != 0 {
       let name = received.source?.bytes ?? []
-      try task.memory.write(header.name, Array(name.prefix(Int(header.nameLength))))
+      try task.memory.write(GuestAddress(header.name), Array(name.prefix(Int(header.nameLength))))
       header.nameLength = UInt32(name.count)
     }
     let control = task.control(
       of: received, capacity: header.control == 0 ? 0 : Int(clamping: header.controlLength),
       closeOnExec: flags.contains(.closeOnExec))
-    try task.memory.write(header.control, control.bytes)
+    try task.memory.write(GuestAddress(header.control), control.bytes)
     header.controlLength = UInt64(control.bytes.count)
     var shown = received.flags.union(flags.intersection(.closeOnExec))
     if control.isTruncated { shown.insert(.controlTruncated) }
     header.flags = shown.rawValue
-    try task.memory.writeValue(a[1], header)
+    try task.memory.writeValue(GuestAddress(a[1]), header)
     return received.count
   }
 
@@ -142,7 +142,7 @@ extension Task {
   fileprivate func readControl(_ header: MessageHeader, into message: inout OutgoingMessage) throws(Errno) {
     guard header.control != 0, header.controlLength > 0 else { return }
     guard header.controlLength <= Task.maximumControlSize else { throw .noBufferSpace }
-    let bytes = try memory.readArray(header.control, count: Int(header.controlLength), as: UInt8.self)
+    let bytes = try memory.readArray(GuestAddress(header.control), count: Int(header.controlLength), as: UInt8.self)
     for entry in try ControlMessage.decode(bytes) {
       switch entry {
       case .rights(let descriptors):

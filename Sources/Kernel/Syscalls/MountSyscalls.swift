@@ -15,22 +15,22 @@ extension Syscalls {
     guard task.credentials.has(.sysAdmin) else { throw .notPermitted }
     let flags = MountFlags(rawValue: a[3])
     let vfs = task.kernel.vfs
-    let point = try task.resolve(a[1])
+    let point = try task.resolve(GuestAddress(a[1]))
     let isReadOnly = flags.contains(.readOnly)
     if flags.contains(.remount) {
       guard point.dentry === point.mount.root else { throw .invalidArgument }
       vfs.remount(point.mount, isReadOnly: isReadOnly)
     } else if flags.contains(.bind) {
-      try vfs.bind(try task.resolve(a[0]), at: point, isReadOnly: isReadOnly)
+      try vfs.bind(try task.resolve(GuestAddress(a[0])), at: point, isReadOnly: isReadOnly)
     } else if !flags.isDisjoint(with: .propagation) {
       guard point.dentry === point.mount.root else { throw .invalidArgument }
     } else if flags.contains(.move) {
       throw .notPermitted
     } else {
-      let type = FileName.string(try task.memory.readCString(a[2], limit: 4096))
+      let type = FileName.string(try task.memory.readCString(GuestAddress(a[2]), limit: 4096))
       guard type == "tmpfs" || type == "ramfs" else { throw .operationNotSupportedByDevice }
-      let source = a[0] == 0 ? "none" : FileName.string(try task.memory.readCString(a[0], limit: 4096))
-      let data = a[4] == 0 ? "" : FileName.string(try task.memory.readCString(a[4], limit: 4096))
+      let source = a[0] == 0 ? "none" : FileName.string(try task.memory.readCString(GuestAddress(a[0]), limit: 4096))
+      let data = a[4] == 0 ? "" : FileName.string(try task.memory.readCString(GuestAddress(a[4]), limit: 4096))
       let options = try TmpFileSystemOptions(data, memory: task.kernel.physicalMemory.limit)
       let fileSystem = TmpFileSystem(
         source: source, size: options.size, nodeLimit: options.nodeLimit, context: vfs.context)
@@ -45,7 +45,7 @@ extension Syscalls {
     let flags = UnmountFlags(rawValue: a.uint(1))
     guard flags.isSubset(of: .all) else { throw .invalidArgument }
     guard task.credentials.has(.sysAdmin) else { throw .notPermitted }
-    let location = try task.resolve(a[0], flags.contains(.noFollow) ? .noFollow : [])
+    let location = try task.resolve(GuestAddress(a[0]), flags.contains(.noFollow) ? .noFollow : [])
     // MNT_EXPIRE marks first; nothing expires here.
     if flags.contains(.expire) { throw .resourceTemporarilyUnavailable }
     try task.kernel.vfs.unmount(location, detach: flags.contains(.detach))

@@ -31,7 +31,7 @@ extension Syscalls {
   private static func makeNode(
     _ task: Task, at descriptor: Int32, _ address: UInt64, _ mode: UInt32, _ device: UInt32
   ) throws(Errno) -> Int {
-    let path = try task.path(address)
+    let path = try task.path(GuestAddress(address))
     try task.kernel.vfs.makeNode(
       path, try task.paths(at: descriptor, for: path), mode: FileMode(rawValue: mode), device: UInt64(device))
     return 0
@@ -39,7 +39,7 @@ extension Syscalls {
 
   /// unlink(2).
   static func unlink(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.kernel.vfs.unlink(try task.path(a[0]), task.paths)
+    try task.kernel.vfs.unlink(try task.path(GuestAddress(a[0])), task.paths)
     return 0
   }
 
@@ -47,7 +47,7 @@ extension Syscalls {
   static func unlinkat(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let flags = AtFlags(rawValue: a.uint(2))
     guard flags.isSubset(of: .removeDirectory) else { throw .invalidArgument }
-    let path = try task.path(a[1])
+    let path = try task.path(GuestAddress(a[1]))
     let context = try task.paths(at: a.int(0), for: path)
     if flags.contains(.removeDirectory) {
       try task.kernel.vfs.removeDirectory(path, context)
@@ -76,8 +76,8 @@ extension Syscalls {
     _ task: Task, _ oldDescriptor: Int32, _ oldAddress: UInt64, _ newDescriptor: Int32, _ newAddress: UInt64,
     _ flags: RenameFlags
   ) throws(Errno) -> Int {
-    let old = try task.path(oldAddress)
-    let new = try task.path(newAddress)
+    let old = try task.path(GuestAddress(oldAddress))
+    let new = try task.path(GuestAddress(newAddress))
     try task.kernel.vfs.rename(
       old, try task.paths(at: oldDescriptor, for: old), to: new, try task.paths(at: newDescriptor, for: new),
       flags: flags)
@@ -86,8 +86,8 @@ extension Syscalls {
 
   /// link(2).
   static func link(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let source = try task.resolve(a[0], .noFollow)
-    try task.kernel.vfs.link(source, try task.path(a[1]), task.paths)
+    let source = try task.resolve(GuestAddress(a[0]), .noFollow)
+    try task.kernel.vfs.link(source, try task.path(GuestAddress(a[1])), task.paths)
     return 0
   }
 
@@ -98,23 +98,24 @@ extension Syscalls {
     if flags.contains(.emptyPath) && !task.credentials.has(.dacReadSearch) { throw .noSuchFileOrDirectory }
     var options: ResolveOptions = flags.contains(.symbolicLinkFollow) ? [] : .noFollow
     if flags.contains(.emptyPath) { options.insert(.emptyPath) }
-    let source = try task.resolve(at: a.int(0), a[1], options)
-    let path = try task.path(a[3])
+    let source = try task.resolve(at: a.int(0), GuestAddress(a[1]), options)
+    let path = try task.path(GuestAddress(a[3]))
     try task.kernel.vfs.link(source, path, try task.paths(at: a.int(2), for: path))
     return 0
   }
 
   /// symlink(2).
   static func symlink(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.kernel.vfs.makeSymbolicLink(try task.path(a[1]), task.paths, target: try task.path(a[0]))
+    try task.kernel.vfs.makeSymbolicLink(
+      try task.path(GuestAddress(a[1])), task.paths, target: try task.path(GuestAddress(a[0])))
     return 0
   }
 
   /// symlinkat(2).
   static func symlinkat(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let path = try task.path(a[2])
+    let path = try task.path(GuestAddress(a[2]))
     try task.kernel.vfs.makeSymbolicLink(
-      path, try task.paths(at: a.int(1), for: path), target: try task.path(a[0]))
+      path, try task.paths(at: a.int(1), for: path), target: try task.path(GuestAddress(a[0])))
     return 0
   }
 }

@@ -40,9 +40,9 @@ extension Syscalls {
     guard size >= OpenHow.size else { throw .invalidArgument }
     guard size <= 4096 else { throw .argListTooLong }
     let how = try task.load(request)
-    let rest = (request.address &+ OpenHow.size).rawValue
     if size > OpenHow.size,
-      try task.memory.read(rest, count: Int(size - OpenHow.size)).contains(where: { $0 != 0 })
+      try task.memory.read(request.address &+ OpenHow.size, count: Int(size - OpenHow.size)).contains(where: { $0 != 0 }
+      )
     {
       throw .argListTooLong
     }
@@ -117,7 +117,7 @@ extension Syscalls {
       !flags.isSuperset(of: [.noExecuteSeal, .execute])
     else { throw .invalidArgument }
     let bytes: [UInt8]
-    do throws(Errno) { bytes = try task.memory.readCString(name.address.rawValue, limit: 250) } catch .fileNameTooLong {
+    do throws(Errno) { bytes = try task.memory.readCString(name.address, limit: 250) } catch .fileNameTooLong {
       throw .invalidArgument
     }
     let file = try task.kernel.vfs.memoryFiles.makeMemoryFile(

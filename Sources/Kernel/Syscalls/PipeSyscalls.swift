@@ -26,7 +26,7 @@ extension Syscalls {
 
   private static func makePipe(_ task: Task, _ address: UInt64, _ flags: OpenFlags) throws(Errno) -> Int {
     let (reader, writer) = Pipe.make(flags: flags, owner: task.credentials, time: task.kernel.realTime)
-    try task.addPair(reader, writer, closeOnExec: flags.contains(.closeOnExec), to: address)
+    try task.addPair(reader, writer, closeOnExec: flags.contains(.closeOnExec), to: GuestAddress(address))
     return 0
   }
 
@@ -65,15 +65,15 @@ extension Syscalls {
     let file = try timerFile(task, a.int(0))
     let flags = TimerFlags(rawValue: a.uint(1))
     guard flags.isSubset(of: [.absolute, .cancelOnSet]) else { throw .invalidArgument }
-    let setting = try task.memory.readValue(a[2], as: TimerSetting.self)
+    let setting = try task.memory.readValue(GuestAddress(a[2]), as: TimerSetting.self)
     let old = try file.set(setting, isAbsolute: flags.contains(.absolute))
-    if a[3] != 0 { try task.memory.writeValue(a[3], old) }
+    if a[3] != 0 { try task.memory.writeValue(GuestAddress(a[3]), old) }
     return 0
   }
 
   /// timerfd_gettime(2).
   static func timerfdGettime(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.memory.writeValue(a[1], try timerFile(task, a.int(0)).current)
+    try task.memory.writeValue(GuestAddress(a[1]), try timerFile(task, a.int(0)).current)
     return 0
   }
 
@@ -91,7 +91,7 @@ extension Syscalls {
   static func signalfd4(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     guard a[2] == 8 else { throw .invalidArgument }
     let flags = try descriptorFlags(a.uint(3))
-    let mask = try task.memory.readValue(a[1], as: SignalSet.self).subtracting(.unblockable)
+    let mask = try task.memory.readValue(GuestAddress(a[1]), as: SignalSet.self).subtracting(.unblockable)
     if a.int(0) != -1 {
       guard let file = try task.openFile(a.int(0)) as? SignalFile else { throw .invalidArgument }
       file.mask = mask

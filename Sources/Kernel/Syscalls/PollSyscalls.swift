@@ -19,7 +19,7 @@ extension Syscalls {
   /// ppoll(2). Like Linux, it writes the time that is left back.
   static func ppoll(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let timeout = task.retry.isRetry ? 0 : try nanoseconds(task, timespec: a[2])
-    return try task.withTemporaryMask(a[3], size: a[4]) { () throws(Errno) in
+    return try task.withTemporaryMask(GuestAddress(a[3]), size: a[4]) { () throws(Errno) in
       try returningTimeLeft(task, a[2], isTimeval: false) { () throws(Errno) in
         try poll(
           task, a[0], count: a.uint(1), timeout: task.retry.isRetry && a[2] == 0 ? nil : timeout,
@@ -32,7 +32,7 @@ extension Syscalls {
     _ task: Task, _ address: UInt64, count: UInt32, timeout: UInt64?, interrupted: Errno
   ) throws(Errno) -> Int {
     guard UInt64(count) <= task.descriptorLimit else { throw .invalidArgument }
-    var entries = try task.memory.readArray(address, count: Int(count), as: PollDescriptor.self)
+    var entries = try task.memory.readArray(GuestAddress(address), count: Int(count), as: PollDescriptor.self)
     var wait = PollWait()
     var ready = 0
     for index in entries.indices {
@@ -53,7 +53,7 @@ extension Syscalls {
       if try wait.isOver(task, timeout: timeout) {} else { throw wait.park(task, interrupted: interrupted) }
     }
     // Only `revents` changes, but the entries lie side by side.
-    if !entries.isEmpty { try task.memory.writeArray(address, entries) }
+    if !entries.isEmpty { try task.memory.writeArray(GuestAddress(address), entries) }
     return ready
   }
 
@@ -64,7 +64,7 @@ extension Syscalls {
       if task.retry.isRetry {
         timeout = 0
       } else {
-        let value = try task.memory.readValue(a[4], as: Timespec.self)
+        let value = try task.memory.readValue(GuestAddress(a[4]), as: Timespec.self)
         guard value.seconds >= 0, value.nanoseconds >= 0 else { throw .invalidArgument }
         let (micro, overflow) = value.nanoseconds.multipliedReportingOverflow(by: 1000)
         let total = Timespec(seconds: value.seconds, nanoseconds: overflow ? .max : micro).totalNanoseconds
@@ -83,10 +83,10 @@ extension Syscalls {
     var mask: UInt64 = 0
     var size: UInt64 = 0
     if a[5] != 0 {
-      let words = try task.memory.readArray(a[5], count: 2, as: UInt64.self)
+      let words = try task.memory.readArray(GuestAddress(a[5]), count: 2, as: UInt64.self)
       (mask, size) = (words[0], words[1])
     }
-    return try task.withTemporaryMask(mask, size: size) { () throws(Errno) in
+    return try task.withTemporaryMask(GuestAddress(mask), size: size) { () throws(Errno) in
       try returningTimeLeft(task, a[4], isTimeval: false) { () throws(Errno) in
         try select(task, a, timeout: timeout)
       }
@@ -104,7 +104,7 @@ extension Syscalls {
     var sets: [[UInt64]] = []
     for index in 0..<3 {
       let address = a[1 + index]
-      sets.append(address == 0 ? [] : try task.memory.readArray(address, count: words, as: UInt64.self))
+      sets.append(address == 0 ? [] : try task.memory.readArray(GuestAddress(address), count: words, as: UInt64.self))
     }
     var results = sets.map { [UInt64](repeating: 0, count: $0.count) }
     var wait = PollWait()
@@ -128,7 +128,7 @@ extension Syscalls {
       if try wait.isOver(task, timeout: timeout) {} else { throw wait.park(task, interrupted: .restartNoHand) }
     }
     for index in 0..<3 where a[1 + index] != 0 && words > 0 {
-      try task.memory.writeArray(a[1 + index], results[index])
+      try task.memory.writeArray(GuestAddress(a[1 + index]), results[index])
     }
     return ready
   }
@@ -143,7 +143,7 @@ extension Syscalls {
       let now = task.kernel.monotonicTime
       var left = Timespec(nanoseconds: Int64(clamping: deadline > now ? deadline - now : 0))
       if isTimeval { left.nanoseconds /= 1000 }
-      try? task.memory.writeValue(address, left)
+      try? task.memory.writeValue(GuestAddress(address), left)
     }
     do throws(Errno) {
       let result = try body()

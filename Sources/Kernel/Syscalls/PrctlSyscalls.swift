@@ -33,7 +33,7 @@ extension Syscalls {
     case .setParentDeathSignal:
       guard (0...UInt64(Signal.maximum)).contains(a.second) else { throw .invalidArgument }
       task.parentDeathSignal = Int32(a.second)
-    case .getParentDeathSignal: try task.memory.writeValue(a.second, task.parentDeathSignal)
+    case .getParentDeathSignal: try task.memory.writeValue(GuestAddress(a.second), task.parentDeathSignal)
     case .getDumpable: return task.group.isDumpable ? 1 : 0
     case .setDumpable:
       guard a.second <= 1 else { throw .invalidArgument }
@@ -42,9 +42,9 @@ extension Syscalls {
       task.name = try commandName(task, a.second)
     case .getName:
       let name = Array(task.name.utf8.prefix(15))
-      try task.memory.write(a.second, name + [UInt8](repeating: 0, count: 16 - name.count))
+      try task.memory.write(GuestAddress(a.second), name + [UInt8](repeating: 0, count: 16 - name.count))
     case .getSeccomp: return 0  // No guest has a filter.
-    case .getTimestampCounter: try task.memory.writeValue(a.second, PrctlValue.timestampCounterEnabled)
+    case .getTimestampCounter: try task.memory.writeValue(GuestAddress(a.second), PrctlValue.timestampCounterEnabled)
     case .setTimestampCounter:
       guard a.second == UInt64(PrctlValue.timestampCounterEnabled) else { throw .invalidArgument }
     case .setTimerSlack:
@@ -52,8 +52,8 @@ extension Syscalls {
     case .getTimerSlack: return Int(clamping: task.attributes.timerSlack)
     case .setChildSubreaper:
       task.group.isSubreaper = a.second != 0
-    case .getChildSubreaper: try task.memory.writeValue(a.second, Int32(task.group.isSubreaper ? 1 : 0))
-    case .getTIDAddress: try task.memory.writeValue(a.second, task.clearChildTID)
+    case .getChildSubreaper: try task.memory.writeValue(GuestAddress(a.second), Int32(task.group.isSubreaper ? 1 : 0))
+    case .getTIDAddress: try task.memory.writeValue(GuestAddress(a.second), task.clearChildTID)
     case .setHugePagesDisabled:
       try requireZeros(a.third, a.fourth, a.fifth)
       task.attributes.disablesHugePages = a.second != 0
@@ -69,7 +69,7 @@ extension Syscalls {
     case .getAuxiliaryVector:
       try requireZeros(a.fourth, a.fifth)
       let bytes = task.group.auxiliaryVector
-      try task.memory.writeArray(a.second, Array(bytes.prefix(Int(min(a.third, 4096) / 8))))
+      try task.memory.writeArray(GuestAddress(a.second), Array(bytes.prefix(Int(min(a.third, 4096) / 8))))
       return bytes.count * 8
     default: return nil
     }
@@ -80,7 +80,7 @@ extension Syscalls {
   private static func commandName(_ task: Task, _ address: UInt64) throws(Errno) -> String {
     var bytes: [UInt8] = []
     while bytes.count < 15 {
-      let byte = try task.memory.readValue(address &+ UInt64(bytes.count), as: UInt8.self)
+      let byte = try task.memory.readValue(GuestAddress(address &+ UInt64(bytes.count)), as: UInt8.self)
       if byte == 0 { break }
       bytes.append(byte)
     }
@@ -94,14 +94,15 @@ extension Syscalls {
       throw .invalidArgument
     }
     if length == 0 { return }
-    if a.fifth == 0 { return task.memory.setName(start: a.third, length: length, name: "") }
+    if a.fifth == 0 { return task.memory.setName(start: GuestAddress(a.third), length: length, name: "") }
     let name: [UInt8]
     do throws(Errno) {
-      name = try task.memory.readCString(a.fifth, limit: 80)
+      name = try task.memory.readCString(GuestAddress(a.fifth), limit: 80)
     } catch { throw error == .fileNameTooLong ? .invalidArgument : error }
     let isClean = name.allSatisfy { (0x20...0x7e).contains($0) && !"\\`$[]".utf8.contains($0) }
     guard isClean else { throw .invalidArgument }
-    task.memory.setName(start: a.third, length: length, name: "[anon:\(String(decoding: name, as: UTF8.self))]")
+    task.memory.setName(
+      start: GuestAddress(a.third), length: length, name: "[anon:\(String(decoding: name, as: UTF8.self))]")
   }
 
   /// The options that deal with capabilities and privileges.

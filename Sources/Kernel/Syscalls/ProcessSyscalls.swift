@@ -37,7 +37,7 @@ extension Syscalls {
   static func clone3(_ task: Task, _ request: InPointer<CloneArguments>, _ size: UInt64) throws(Errno) -> Int {
     guard size >= 64 else { throw .invalidArgument }
     guard size <= 4096 else { throw .argListTooLong }
-    var bytes = try task.memory.read(request.address.rawValue, count: Int(size))
+    var bytes = try task.memory.read(request.address, count: Int(size))
     let known = MemoryLayout<CloneArguments>.size
     guard bytes.dropFirst(known).allSatisfy({ $0 == 0 }) else { throw .argListTooLong }
     bytes += [UInt8](repeating: 0, count: max(0, known - bytes.count))
@@ -81,7 +81,7 @@ extension Syscalls {
     let descriptor = try task.files.add(
       ProcessFile(process: task.group, flags: []), closeOnExec: true, limit: limit)
     do throws(Errno) {
-      try task.memory.writeValue(arguments.pidfd, descriptor)
+      try task.memory.writeValue(GuestAddress(arguments.pidfd), descriptor)
       let child = try task.kernel.clone(task, arguments)
       if child.files !== task.files { try child.files.close(descriptor) }
       try task.files.set(
@@ -128,7 +128,7 @@ extension Syscalls {
     selector.all = options.contains(.all)
     selector.clonesOnly = options.contains(.clone)
     guard let report = try change(of: task, selector, options) else { return 0 }
-    if !status.address.isNull { try task.memory.writeValue(status.address.rawValue, report.status) }
+    if !status.address.isNull { try task.memory.writeValue(status.address, report.status) }
     if !usage.isNull { try task.store(Rusage(report.usage), to: usage) }
     return Int(report.group)
   }
@@ -163,7 +163,7 @@ extension Syscalls {
     selector.clonesOnly = options.contains(.clone)
     let report = try change(of: task, selector, isNonBlocking ? options.union(.noHang) : options)
     if isNonBlocking, report == nil, !options.contains(.noHang) { throw .resourceTemporarilyUnavailable }
-    if !information.isNull { try task.memory.write(information.rawValue, childInformation(report)) }
+    if !information.isNull { try task.memory.write(information, childInformation(report)) }
     if let report, !usage.isNull { try task.store(Rusage(report.usage), to: usage) }
     return 0
   }

@@ -21,53 +21,53 @@ extension Syscalls {
   /// read(2).
   static func read(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let file = try task.readableFile(a.int(0))
-    return try task.read(file, .single(address: a[1], count: try Task.transferCount(a[2])))
+    return try task.read(file, .single(address: GuestAddress(a[1]), count: try Task.transferCount(a[2])))
   }
 
   /// write(2).
   static func write(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let file = try task.writableFile(a.int(0))
-    return try task.write(file, .single(address: a[1], count: try Task.transferCount(a[2])))
+    return try task.write(file, .single(address: GuestAddress(a[1]), count: try Task.transferCount(a[2])))
   }
 
   /// readv(2).
   static func readv(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let file = try task.readableFile(a.int(0))
-    return try task.read(file, try task.readVector(a[1], count: a[2]))
+    return try task.read(file, try task.readVector(GuestAddress(a[1]), count: a[2]))
   }
 
   /// writev(2).
   static func writev(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let file = try task.writableFile(a.int(0))
-    return try task.write(file, try task.readVector(a[1], count: a[2]))
+    return try task.write(file, try task.readVector(GuestAddress(a[1]), count: a[2]))
   }
 
   /// pread(2).
   static func pread64(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let offset = try fileOffset(a.long(3))
     let file = try task.readableFile(a.int(0))
-    return try task.read(file, .single(address: a[1], count: try Task.transferCount(a[2])), at: offset)
+    return try task.read(file, .single(address: GuestAddress(a[1]), count: try Task.transferCount(a[2])), at: offset)
   }
 
   /// pwrite(2). As in Linux, a file opened with `O_APPEND` is written at its end.
   static func pwrite64(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let offset = try fileOffset(a.long(3))
     let file = try task.writableFile(a.int(0))
-    return try task.write(file, .single(address: a[1], count: try Task.transferCount(a[2])), at: offset)
+    return try task.write(file, .single(address: GuestAddress(a[1]), count: try Task.transferCount(a[2])), at: offset)
   }
 
   /// preadv(2); the high half of the offset is unused on 64-bit Linux.
   static func preadv(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let offset = try fileOffset(a.long(3))
     let file = try task.readableFile(a.int(0))
-    return try task.read(file, try task.readVector(a[1], count: a[2]), at: offset)
+    return try task.read(file, try task.readVector(GuestAddress(a[1]), count: a[2]), at: offset)
   }
 
   /// pwritev(2).
   static func pwritev(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let offset = try fileOffset(a.long(3))
     let file = try task.writableFile(a.int(0))
-    return try task.write(file, try task.readVector(a[1], count: a[2]), at: offset)
+    return try task.write(file, try task.readVector(GuestAddress(a[1]), count: a[2]), at: offset)
   }
 
   /// preadv2(2): `RWF_HIPRI` has no effect, `RWF_NOWAIT` does not wait.
@@ -77,7 +77,7 @@ extension Syscalls {
     let offset = a.long(3) == -1 ? nil : try fileOffset(a.long(3))
     let file = try task.readableFile(a.int(0))
     return try task.read(
-      file, try task.readVector(a[1], count: a[2]), at: offset, noWait: flags.contains(.noWait))
+      file, try task.readVector(GuestAddress(a[1]), count: a[2]), at: offset, noWait: flags.contains(.noWait))
   }
 
   /// pwritev2(2): `RWF_HIPRI` has no effect; `RWF_DSYNC`, `RWF_SYNC`, `RWF_APPEND` and `RWF_NOAPPEND` do as they say.
@@ -88,7 +88,7 @@ extension Syscalls {
     guard !flags.isSuperset(of: [.append, .noAppend]) else { throw .invalidArgument }
     var offset = a.long(3) == -1 ? nil : try fileOffset(a.long(3))
     let file = try task.writableFile(a.int(0))
-    let source = try task.readVector(a[1], count: a[2])
+    let source = try task.readVector(GuestAddress(a[1]), count: a[2])
     let (oldFlags, oldPosition) = (file.flags, file.position)
     let appends = flags.contains(.append) && file.inode != nil
     let keepsPosition = appends && offset != nil

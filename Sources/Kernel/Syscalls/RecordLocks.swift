@@ -7,7 +7,7 @@ extension Syscalls {
   static func recordLock(
     _ task: Task, _ file: OpenFile, _ command: FcntlCommand, _ address: UInt64
   ) throws(Errno) -> Int {
-    var request = try task.memory.readValue(address, as: RecordLock.self)
+    var request = try task.memory.readValue(GuestAddress(address), as: RecordLock.self)
     let isDescription = [.getDescriptionLock, .setDescriptionLock, .setDescriptionLockWait].contains(command)
     if isDescription, request.processID != 0 { throw .invalidArgument }
     let range = try lockedRange(request, file)
@@ -28,7 +28,7 @@ extension Syscalls {
       } else {
         request.type = RecordLock.unlocked
       }
-      try task.memory.writeValue(address, request)
+      try task.memory.writeValue(GuestAddress(address), request)
       return 0
     }
 

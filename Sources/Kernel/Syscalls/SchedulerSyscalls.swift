@@ -48,7 +48,7 @@ extension Syscalls {
     guard size >= 8, size % 8 == 0 else { throw .invalidArgument }
     guard id >= 0 else { throw .noSuchProcess }
     let mask = try target(id, task).affinity & onlineCPUs(task)
-    try task.memory.writeValue(result.rawValue, mask)
+    try task.memory.writeValue(result, mask)
     return 8
   }
 
@@ -56,7 +56,7 @@ extension Syscalls {
   static func schedSetaffinity(
     _ task: Task, _ id: Int32, _ size: UInt32, _ mask: GuestAddress
   ) throws(Errno) -> Int {
-    let bytes = try task.memory.read(mask.rawValue, count: Int(min(size, 8)))
+    let bytes = try task.memory.read(mask, count: Int(min(size, 8)))
     let mask = bytes.reversed().reduce(0 as UInt64) { $0 << 8 | UInt64($1) } & onlineCPUs(task)
     guard id >= 0 else { throw .noSuchProcess }
     let target = try target(id, task)
@@ -157,9 +157,9 @@ extension Syscalls {
     _ task: Task, _ id: Int32, _ request: InPointer<SchedulingAttributes>, _ flags: UInt32
   ) throws(Errno) -> Int {
     guard !request.isNull, flags == 0 else { throw .invalidArgument }
-    let size = try task.memory.readValue(request.address.rawValue, as: UInt32.self)
+    let size = try task.memory.readValue(request.address, as: UInt32.self)
     guard size == 0 || (SchedulingAttributes.size...4096).contains(size) else {
-      try task.memory.writeValue(request.address.rawValue, SchedulingAttributes.size)
+      try task.memory.writeValue(request.address, SchedulingAttributes.size)
       throw .argListTooLong
     }
     let new = try task.load(request)

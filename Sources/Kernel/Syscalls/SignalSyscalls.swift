@@ -40,14 +40,14 @@ extension Syscalls {
     let handlers = task.group.signals.handlers
     let old = handlers[signal]
     if a[1] != 0 {
-      var new = try task.memory.readValue(a[1], as: SignalAction.self)
+      var new = try task.memory.readValue(GuestAddress(a[1]), as: SignalAction.self)
       guard !SignalSet.unblockable.contains(signal: signal) else { throw .invalidArgument }
       new.flags &= SignalAction.knownFlags
       new.mask.subtract(.unblockable)
       handlers[signal] = new
       if handlers.ignores(signal) { task.kernel.discard(SignalSet(signal), of: task.group) }
     }
-    if a[2] != 0 { try task.memory.writeValue(a[2], old) }
+    if a[2] != 0 { try task.memory.writeValue(GuestAddress(a[2]), old) }
     return 0
   }
 
@@ -56,7 +56,7 @@ extension Syscalls {
     guard a[3] == signalSetSize else { throw .invalidArgument }
     let old = task.signalMask
     if a[1] != 0 {
-      let set = try task.memory.readValue(a[1], as: SignalSet.self)
+      let set = try task.memory.readValue(GuestAddress(a[1]), as: SignalSet.self)
       switch a.int(0) {
       case 0: task.setSignalMask(old.union(set))
       case 1: task.setSignalMask(old.subtracting(set))
@@ -64,7 +64,7 @@ extension Syscalls {
       default: throw .invalidArgument
       }
     }
-    if a[2] != 0 { try task.memory.writeValue(a[2], old) }
+    if a[2] != 0 { try task.memory.writeValue(GuestAddress(a[2]), old) }
     return 0
   }
 
@@ -79,18 +79,18 @@ extension Syscalls {
     guard a[1] <= signalSetSize else { throw .invalidArgument }
     let set = task.pendingSignals.intersection(task.signalMask)
     let bytes = (0..<Int(a[1])).map { UInt8(truncatingIfNeeded: set.rawValue >> UInt64(8 * $0)) }
-    try task.memory.write(a[0], bytes)
+    try task.memory.write(GuestAddress(a[0]), bytes)
     return 0
   }
 
   /// sigaltstack(2).
   static func sigaltstack(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let stackPointer = task.syscallRegisters.rsp
-    let new = a[0] == 0 ? nil : try task.memory.readValue(a[0], as: AlternateStack.self)
+    let new = a[0] == 0 ? nil : try task.memory.readValue(GuestAddress(a[0]), as: AlternateStack.self)
     var old = task.signals.alternateStack
     old.flags = old.reportedFlags(at: stackPointer)
     if let new { try task.setAlternateStack(new, at: stackPointer) }
-    if a[1] != 0 { try task.memory.writeValue(a[1], old) }
+    if a[1] != 0 { try task.memory.writeValue(GuestAddress(a[1]), old) }
     return 0
   }
 
@@ -99,7 +99,7 @@ extension Syscalls {
   /// sigsuspend(2).
   static func rtSigsuspend(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     guard a[1] == signalSetSize else { throw .invalidArgument }
-    if !task.retry.isRetry { task.setTemporaryMask(try task.memory.readValue(a[0], as: SignalSet.self)) }
+    if !task.retry.isRetry { task.setTemporaryMask(try task.memory.readValue(GuestAddress(a[0]), as: SignalSet.self)) }
     throw task.wait(on: [], interrupted: .restartNoHand)
   }
 
@@ -111,14 +111,14 @@ extension Syscalls {
   /// sigtimedwait(2) and sigwaitinfo(2).
   static func rtSigtimedwait(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     guard a[3] == signalSetSize else { throw .invalidArgument }
-    let set = try task.memory.readValue(a[0], as: SignalSet.self)
+    let set = try task.memory.readValue(GuestAddress(a[0]), as: SignalSet.self)
     if a[2] != 0, !task.retry.isRetry {
-      let timeout = try task.memory.readValue(a[2], as: Timespec.self)
+      let timeout = try task.memory.readValue(GuestAddress(a[2]), as: Timespec.self)
       guard timeout.isValid else { throw .invalidArgument }
       task.retry.deadline = task.kernel.deadline(timeout, clock: .monotonic, isAbsolute: false)
     }
     if let info = task.takePending(set) {
-      if a[1] != 0 { try task.memory.writeValue(a[1], SignalInformation(info)) }
+      if a[1] != 0 { try task.memory.writeValue(GuestAddress(a[1]), SignalInformation(info)) }
       return Int(info.signal)
     }
     if let deadline = task.retry.deadline, deadline <= task.kernel.monotonicTime {
@@ -204,7 +204,7 @@ extension Syscalls {
   private static func information(
     at address: UInt64, _ signal: Int32, from task: Task, to target: Int32
   ) throws(Errno) -> SignalInfo {
-    var info = try task.memory.readValue(address, as: SignalInformation.self).info
+    var info = try task.memory.readValue(GuestAddress(address), as: SignalInformation.self).info
     info.signal = signal
     if info.code >= 0 || info.code == SignalInfo.siTkill, target != task.group.id, target != task.id {
       throw .notPermitted
@@ -278,7 +278,7 @@ extension Syscalls {
     guard task.kernel.groups[group.id] === group else { throw .noSuchProcess }
     var info = information(signal, SignalInfo.siUser, from: task)
     if a[2] != 0 {
-      let given = try task.memory.readValue(a[2], as: SignalInformation.self)
+      let given = try task.memory.readValue(GuestAddress(a[2]), as: SignalInformation.self)
       guard given.signal == signal else { throw .invalidArgument }
       info = try information(at: a[2], signal, from: task, to: group.id)
     }

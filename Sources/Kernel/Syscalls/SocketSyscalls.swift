@@ -35,7 +35,7 @@ extension Syscalls {
     let (family, type, flags) = try socketArguments(a)
     let (first, second) = try task.kernel.network.makePair(
       family, type: type, protocolNumber: a.int(2), flags: flags, owner: task.socketCredentials)
-    try task.addPair(first, second, closeOnExec: flags.contains(.closeOnExec), to: a[3])
+    try task.addPair(first, second, closeOnExec: flags.contains(.closeOnExec), to: GuestAddress(a[3]))
     return 0
   }
 
@@ -136,12 +136,12 @@ extension Syscalls {
   /// getsockopt(2).
   static func getsockopt(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let socket = try task.socket(a.int(0))
-    let room = try task.memory.readValue(a[4], as: Int32.self)
+    let room = try task.memory.readValue(GuestAddress(a[4]), as: Int32.self)
     guard room >= 0 else { throw .invalidArgument }
     let value = try socket.option(SocketOption(SocketLevel(rawValue: a.int(1)), a.int(2)))
     let shown = value.bytes.prefix(Int(room))
-    try task.memory.write(a[3], Array(shown))
-    try task.memory.writeValue(a[4], Int32(shown.count))
+    try task.memory.write(GuestAddress(a[3]), Array(shown))
+    try task.memory.writeValue(GuestAddress(a[4]), Int32(shown.count))
     return 0
   }
 
@@ -153,7 +153,7 @@ extension Syscalls {
     let socket = try task.socket(a.int(0))
     guard a.int(4) >= 0 else { throw .invalidArgument }
     let count = min(Int(a.int(4)), maximumOptionSize)
-    let value = SocketOptionValue(bytes: try task.memory.readArray(a[3], count: count, as: UInt8.self))
+    let value = SocketOptionValue(bytes: try task.memory.readArray(GuestAddress(a[3]), count: count, as: UInt8.self))
     try socket.setOption(SocketOption(SocketLevel(rawValue: a.int(1)), a.int(2)), to: value)
     return 0
   }
@@ -176,16 +176,16 @@ extension Task {
   /// Reads a socket address. - Throws: `EINVAL` for a size that no address has.
   func socketAddress(_ address: UInt64, size: Int32) throws(Errno) -> SocketAddress {
     guard size >= 0, size <= SocketAddress.maximumSize else { throw .invalidArgument }
-    return try SocketAddress(try memory.readArray(address, count: Int(size), as: UInt8.self))
+    return try SocketAddress(try memory.readArray(GuestAddress(address), count: Int(size), as: UInt8.self))
   }
 
   /// Writes as much of a socket address as the program has room for, and its full size where the program said how much
   /// that is (`move_addr_to_user` of Linux). Where nobody has a name, the size is 0.
   func write(_ socketAddress: SocketAddress?, to address: UInt64, sizeAt sizeAddress: UInt64) throws(Errno) {
-    let room = try memory.readValue(sizeAddress, as: Int32.self)
+    let room = try memory.readValue(GuestAddress(sizeAddress), as: Int32.self)
     guard room >= 0 else { throw .invalidArgument }
     let bytes = socketAddress?.bytes ?? []
-    try memory.write(address, Array(bytes.prefix(Int(room))))
-    try memory.writeValue(sizeAddress, Int32(bytes.count))
+    try memory.write(GuestAddress(address), Array(bytes.prefix(Int(room))))
+    try memory.writeValue(GuestAddress(sizeAddress), Int32(bytes.count))
   }
 }

@@ -24,7 +24,7 @@ extension Syscalls {
     guard !output.flags.contains(.append), !input.isPollable else { throw .invalidArgument }
     let start: UInt64
     if a[2] != 0 {
-      start = try fileOffset(try task.memory.readValue(a[2], as: Int64.self))
+      start = try fileOffset(try task.memory.readValue(GuestAddress(a[2]), as: Int64.self))
     } else {
       start = try input.seek(to: 0, whence: .current)
     }
@@ -52,7 +52,7 @@ extension Syscalls {
         waitsForInput ? task.waitError(input, .readable) : task.outcome(of: failure, output, .writable)
       if outcome == .parked || task.retry.transferred == 0 { throw outcome }
     }
-    if a[2] != 0 { try task.memory.writeValue(a[2], Int64(clamping: offset)) }
+    if a[2] != 0 { try task.memory.writeValue(GuestAddress(a[2]), Int64(clamping: offset)) }
     return task.retry.transferred
   }
 
@@ -137,7 +137,8 @@ extension Syscalls {
     mayWait: Bool
   ) throws(Errno) -> Int {
     if output.flags.contains(.append) { throw .invalidArgument }
-    let offset = offsetAddress == 0 ? nil : try fileOffset(try task.memory.readValue(offsetAddress, as: Int64.self))
+    let offset =
+      offsetAddress == 0 ? nil : try fileOffset(try task.memory.readValue(GuestAddress(offsetAddress), as: Int64.self))
     guard source.count > 0 else {
       if !source.hasWriters { return 0 }
       throw mayWait ? task.waitError(input, .readable) : .wouldBlock
@@ -146,7 +147,9 @@ extension Syscalls {
     do throws(Errno) {
       let written = try output.write(from: &buffer, at: offset)
       source.discard(written)
-      if let offset { try task.memory.writeValue(offsetAddress, Int64(clamping: offset &+ UInt64(written))) }
+      if let offset {
+        try task.memory.writeValue(GuestAddress(offsetAddress), Int64(clamping: offset &+ UInt64(written)))
+      }
       return written
     } catch {
       if error == .wouldBlock, !mayWait { throw error }
@@ -161,12 +164,13 @@ extension Syscalls {
   ) throws(Errno) -> Int {
     guard target.hasReaders else { throw task.outcome(of: .brokenPipe, output, .writable) }
     guard target.free > 0 else { throw mayWait ? task.waitError(output, .writable) : .wouldBlock }
-    let offset = offsetAddress == 0 ? nil : try fileOffset(try task.memory.readValue(offsetAddress, as: Int64.self))
+    let offset =
+      offsetAddress == 0 ? nil : try fileOffset(try task.memory.readValue(GuestAddress(offsetAddress), as: Int64.self))
     var buffer = IOBuffer(collecting: min(count, target.free))
     do throws(Errno) {
       let read = try input.read(into: &buffer, at: offset)
       if read > 0 { target.append(buffer.collected) }
-      if let offset { try task.memory.writeValue(offsetAddress, Int64(clamping: offset &+ UInt64(read))) }
+      if let offset { try task.memory.writeValue(GuestAddress(offsetAddress), Int64(clamping: offset &+ UInt64(read))) }
       return read
     } catch {
       guard error == .wouldBlock, mayWait else { throw error }
@@ -193,7 +197,7 @@ extension Syscalls {
     guard flags.isSubset(of: .all) else { throw .invalidArgument }
     let file = try task.openFile(a.int(0))
     guard file.pipe != nil else { throw .badFileDescriptor }
-    let vector = try task.readVector(a[1], count: a[2])
+    let vector = try task.readVector(GuestAddress(a[1]), count: a[2])
     let noWait = flags.contains(.nonBlocking)
     guard file.flags.isWritable else { return try task.read(file, vector, noWait: noWait) }
     do throws(Errno) {

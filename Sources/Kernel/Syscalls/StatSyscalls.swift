@@ -155,7 +155,7 @@ extension Syscalls {
     let inode = try task.kernel.vfs.resolve(path, context, options).dentry.inode
     guard inode.kind == .symbolicLink else { throw path.isEmpty ? .noSuchFileOrDirectory : .invalidArgument }
     let bytes = FileName.bytes(try inode.readLink()).prefix(Int(size))
-    try task.memory.write(target.address.rawValue, Array(bytes))
+    try task.memory.write(target.address, Array(bytes))
     return bytes.count
   }
 

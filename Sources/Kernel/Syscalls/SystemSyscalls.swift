@@ -58,7 +58,7 @@ extension Syscalls {
   private static func newName(_ task: Task, _ name: GuestString, _ length: Int32) throws(Errno) -> String {
     guard task.credentials.has(.sysAdmin) else { throw .notPermitted }
     guard length >= 0, length <= 64 else { throw .invalidArgument }
-    let bytes = try task.memory.read(name.address.rawValue, count: Int(length))
+    let bytes = try task.memory.read(name.address, count: Int(length))
     return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
   }
 
@@ -94,7 +94,7 @@ extension Syscalls {
     guard flags.isSubset(of: .all), !flags.isSuperset(of: [.random, .insecure]) else { throw .invalidArgument }
     let count = Int(min(size, 32 << 20))
     if count == 0 { return 0 }
-    var buffer = try task.memory.buffer(target.address.rawValue, count: count, for: .write)
+    var buffer = try task.memory.buffer(target.address, count: count, for: .write)
     while buffer.remaining > 0 {
       let part = task.services.randomBytes(count: min(buffer.remaining, 64 << 10))
       guard buffer.write(part) > 0 else { break }
@@ -120,7 +120,7 @@ extension Syscalls {
 
   /// set_tid_address(2).
   static func setTIDAddress(_ task: Task, _ address: GuestAddress) throws(Errno) -> Int {
-    task.clearChildTID = address.rawValue
+    task.clearChildTID = address
     return Int(task.id)
   }
 
@@ -144,14 +144,14 @@ extension Syscalls {
     case .setFS:
       guard value.isUserAddress else { throw .notPermitted }
       task.thread.registers.fsBase = value.rawValue
-    case .getFS: try task.memory.writeValue(value.rawValue, task.thread.registers.fsBase)
-    case .getGS: try task.memory.writeValue(value.rawValue, task.thread.registers.gsBase)
+    case .getFS: try task.memory.writeValue(value, task.thread.registers.fsBase)
+    case .getGS: try task.memory.writeValue(value, task.thread.registers.gsBase)
     case .getCPUID: return 1
     case .setCPUID:
       // Faulting on the cpuid instruction is not supported; turning it on is what the guest has.
       guard !value.isNull else { throw .operationNotSupportedByDevice }
     case .getSupportedFeatures, .getPermittedFeatures:
-      try task.memory.writeValue(value.rawValue, extendedFeatures(of: task))
+      try task.memory.writeValue(value, extendedFeatures(of: task))
     case .requestPermittedFeature:
       guard value.rawValue < 64 else { throw .invalidArgument }
       guard try extendedFeatures(of: task) & (1 << value.rawValue) != 0 else { throw .notSupported }

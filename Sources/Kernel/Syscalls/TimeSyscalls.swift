@@ -73,7 +73,7 @@ extension Syscalls {
     let outcome = task.wait(
       on: [], deadline: deadline, interrupted: remainder == nil ? .restartNoHand : .restartBlock)
     if outcome != .parked, let remainder, !remainder.isNull {
-      try task.memory.writeValue(remainder.rawValue, Timespec(nanoseconds: Int64(clamping: deadline - now)))
+      try task.memory.writeValue(remainder, Timespec(nanoseconds: Int64(clamping: deadline - now)))
     }
     throw outcome
   }
@@ -157,7 +157,7 @@ extension Syscalls {
       let own = task.kernel.times(of: task.group)
       let children = task.group.childUsage
       try task.memory.writeArray(
-        result.rawValue, [own.user / tick, own.system / tick, children.userTime / tick, children.systemTime / tick])
+        result, [own.user / tick, own.system / tick, children.userTime / tick, children.systemTime / tick])
     }
     return Int(clamping: task.kernel.monotonicTime / tick)
   }

@@ -20,7 +20,7 @@ extension Kernel {
     registers.rax = 0
     if arguments.stack != 0 { registers.rsp = arguments.stack &+ arguments.stackSize }
     if flags.contains(.setTLS) {
-      guard arguments.tls < Layout.userEnd else { throw .notPermitted }
+      guard GuestAddress(arguments.tls).isUserAddress else { throw .notPermitted }
       registers.fsBase = arguments.tls
     }
 
@@ -40,9 +40,9 @@ extension Kernel {
     childGroup.tasks.append(child)
     if childGroup.leader == nil { childGroup.leader = child }
     tasks[id] = child
-    if flags.contains(.childClearTID) { child.clearChildTID = arguments.childTID }
-    if flags.contains(.childSetTID) { try? memory.writeValue(arguments.childTID, id) }
-    if flags.contains(.parentSetTID) { try? parent.memory.writeValue(arguments.parentTID, id) }
+    if flags.contains(.childClearTID) { child.clearChildTID = GuestAddress(arguments.childTID) }
+    if flags.contains(.childSetTID) { try? memory.writeValue(GuestAddress(arguments.childTID), id) }
+    if flags.contains(.parentSetTID) { try? parent.memory.writeValue(GuestAddress(arguments.parentTID), id) }
     if flags.contains(.vfork) {
       child.vforkParent = parent
       child.pace = .spawning

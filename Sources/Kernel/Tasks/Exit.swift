@@ -46,11 +46,11 @@ extension Kernel {
   func leaveMemory(of task: Task) {
     let memory = task.memory
     releaseRobustFutexes(of: task)
-    if task.clearChildTID != 0 {
+    if !task.clearChildTID.isNull {
       if memory.sharers > 1, (try? memory.writeValue(task.clearChildTID, UInt32(0))) != nil {
         wakeFutex(at: task.clearChildTID, in: memory)
       }
-      task.clearChildTID = 0
+      task.clearChildTID = .null
     }
     if let parent = task.vforkParent {
       task.vforkParent = nil

@@ -71,8 +71,8 @@ final class Task: Waiter {
   var signals = TaskSignals()
 
   // Thread state of clone(2) and futexes
-  var clearChildTID: UInt64 = 0
-  var robustList: UInt64 = 0
+  var clearChildTID = GuestAddress.null
+  var robustList = GuestAddress.null
   /// The parent that waits in vfork(2) for this task to exec or exit.
   var vforkParent: Task?
   var parentDeathSignal: Int32 = 0

@@ -55,8 +55,8 @@ final class ThreadGroup {
   var usage = ResourceUsage()
   var childUsage = ResourceUsage()
   /// Argument and environment area, for procfs.
-  var argumentRange: Range<UInt64> = 0..<0
-  var environmentRange: Range<UInt64> = 0..<0
+  var argumentRange = GuestAddress.null..<GuestAddress.null
+  var environmentRange = GuestAddress.null..<GuestAddress.null
   var auxiliaryVector: [UInt64] = []
 
   init(id: Int32, parent: ThreadGroup?, processGroup: Int32, session: Int32, signals: GroupSignals) {

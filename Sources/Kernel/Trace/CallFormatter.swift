@@ -55,7 +55,7 @@ struct CallFormatter {
   /// A value in guest memory; the address where it can't be read or has no form of its own.
   func value<Value: GuestValue>(_ address: GuestAddress, as type: Value.Type) -> String {
     guard !address.isNull else { return "NULL" }
-    let value = try? task.memory.readValue(address.rawValue, as: type)
+    let value = try? task.memory.readValue(address, as: type)
     return value?.traced ?? pointer(address.rawValue)
   }
 
@@ -112,7 +112,7 @@ struct CallFormatter {
   func string(_ address: UInt64, limit: Int) -> String {
     guard address != 0 else { return "NULL" }
     do throws(Errno) {
-      let bytes = try task.memory.readCString(address, limit: 4096)
+      let bytes = try task.memory.readCString(GuestAddress(address), limit: 4096)
       let isCut = bytes.count > limit
       return CallFormatter.quote(bytes.prefix(limit)) + (isCut ? "..." : "")
     } catch { return pointer(address) }
@@ -121,7 +121,7 @@ struct CallFormatter {
   func bytes(_ address: UInt64, count: Int) -> String {
     guard address != 0 else { return "NULL" }
     let shown = min(max(count, 0), CallFormatter.stringLimit)
-    guard let bytes = try? task.memory.read(address, count: shown) else { return pointer(address) }
+    guard let bytes = try? task.memory.read(GuestAddress(address), count: shown) else { return pointer(address) }
     return CallFormatter.quote(bytes[...]) + (count > shown ? "..." : "")
   }
 
@@ -129,7 +129,7 @@ struct CallFormatter {
     guard address != 0 else { return "NULL" }
     var shown: [String] = []
     var position = address
-    while let entry = try? task.memory.readValue(position, as: UInt64.self) {
+    while let entry = try? task.memory.readValue(GuestAddress(position), as: UInt64.self) {
       if entry == 0 { return "[\(shown.joined(separator: ", "))]" }
       if shown.count == 32 { return "[\(shown.joined(separator: ", ")), ...]" }
       shown.append(string(entry, limit: CallFormatter.stringLimit))
@@ -141,7 +141,8 @@ struct CallFormatter {
   /// How many pointers stand before a null pointer, at most 4096.
   func pointerCount(_ address: UInt64) -> Int {
     var count = 0
-    while count < 4096, let entry = try? task.memory.readValue(address &+ UInt64(count * 8), as: UInt64.self),
+    while count < 4096,
+      let entry = try? task.memory.readValue(GuestAddress(address &+ UInt64(count * 8)), as: UInt64.self),
       entry != 0
     { count += 1 }
     return count
@@ -185,8 +186,8 @@ struct CallFormatter {
 
   /// `struct flock` of fcntl(2).
   private func lock(_ address: UInt64) -> String? {
-    guard let kind = try? task.memory.readArray(address, count: 2, as: Int16.self),
-      let range = try? task.memory.readArray(address &+ 8, count: 2, as: Int64.self)
+    guard let kind = try? task.memory.readArray(GuestAddress(address), count: 2, as: Int16.self),
+      let range = try? task.memory.readArray(GuestAddress(address &+ 8), count: 2, as: Int64.self)
     else { return nil }
     let name = FlagNames.one(
       UInt64(clamping: kind[0]), [.init("F_RDLCK", 0), .init("F_WRLCK", 1), .init("F_UNLCK", 2)])

@@ -36,11 +36,11 @@ extension CallFormatter {
   }
 
   private func read<T: BitwiseCopyable>(_ address: UInt64, _ type: T.Type) -> T? {
-    try? task.memory.readValue(address, as: type)
+    try? task.memory.readValue(GuestAddress(address), as: type)
   }
 
   private func words<T: BitwiseCopyable>(_ address: UInt64, _ count: Int, _ type: T.Type) -> [T]? {
-    try? task.memory.readArray(address, count: count, as: type)
+    try? task.memory.readArray(GuestAddress(address), count: count, as: type)
   }
 
   // MARK: Times

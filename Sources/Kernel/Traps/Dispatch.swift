@@ -113,7 +113,7 @@ extension Kernel {
         return
       case .signal(let number, let code):
         var info = SignalInfo(signal: number, code: code)
-        info.address = fault.address
+        info.address = fault.address.rawValue
         info.trapNumber = fault.trapNumber
         info.errorCode = fault.errorCode
         return forceSignal(info, on: task)
@@ -121,7 +121,7 @@ extension Kernel {
     }
     statistics.traps.otherFaults &+= 1
     var info = SignalInfo(signal: fault.signal, code: fault.code)
-    info.address = fault.address
+    info.address = fault.address.rawValue
     info.trapNumber = fault.trapNumber
     info.errorCode = fault.errorCode
     forceSignal(info, on: task)
@@ -193,7 +193,7 @@ extension Kernel {
       case 0xffff_ffff_ff60_0800: .getcpu
       default: nil
       }
-    guard let number, let target = try? task.memory.readValue(registers.rsp, as: UInt64.self) else {
+    guard let number, let target = try? task.memory.readValue(GuestAddress(registers.rsp), as: UInt64.self) else {
       var info = SignalInfo(signal: Signal.segv, code: SignalInfo.segvMapError)
       info.address = registers.rip
       return forceSignal(info, on: task)

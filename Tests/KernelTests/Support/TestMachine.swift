@@ -52,7 +52,8 @@ final class TestMachine {
     for (start, size) in [(data, UInt64(0x1_0000)), (stackPointer - 0x4_0000, 0x4_0000)] {
       _ = try memory.map(
         MapRequest(
-          address: start, length: size, protection: [.read, .write], flags: [.private, .anonymous, .fixed],
+          address: GuestAddress(start), length: size, protection: [.read, .write],
+          flags: [.private, .anonymous, .fixed],
           source: .anonymous))
     }
     var registers = Registers()
@@ -167,20 +168,20 @@ final class TestMachine {
     action.restorer = TestMachine.restorer
     action.mask = mask
     let address = TestMachine.data + 0xf000
-    try task.memory.writeValue(address, action)
+    try task.memory.writeValue(GuestAddress(address), action)
     try #require(try call(task, .rt_sigaction, UInt64(signal), address, 0, 8) == 0)
   }
 
   /// Blocks exactly these signals.
   func block(_ task: Task, _ set: SignalSet) throws {
-    try task.memory.writeValue(TestMachine.data + 0xf000, set)
+    try task.memory.writeValue(GuestAddress(TestMachine.data + 0xf000), set)
     try #require(try call(task, .rt_sigprocmask, 2, TestMachine.data + 0xf000, 0, 8) == 0)
   }
 
   /// Returns from the handler that the task is in.
   func returnFromHandler(_ task: Task) throws {
     var registers = task.thread.registers
-    try #require(try task.memory.readValue(registers.rsp, as: UInt64.self) == TestMachine.restorer)
+    try #require(try task.memory.readValue(GuestAddress(registers.rsp), as: UInt64.self) == TestMachine.restorer)
     registers.rsp += 8
     registers.rip = TestMachine.restorer + 2
     registers.rax = UInt64(SyscallNumber.rt_sigreturn.rawValue)
@@ -190,7 +191,7 @@ final class TestMachine {
 
   /// The frame of the handler that the task is about to enter.
   func frame(of task: Task) throws -> SignalFrame {
-    try task.memory.readValue(task.thread.registers.rsp, as: SignalFrame.self)
+    try task.memory.readValue(GuestAddress(task.thread.registers.rsp), as: SignalFrame.self)
   }
 
   /// Lets time pass until a condition holds, from one timer to the next.
@@ -229,7 +230,7 @@ final class TestMachine {
 
   /// Writes a string, with its zero, to a place in a process's memory; returns the address.
   func place(_ string: String, at address: UInt64 = TestMachine.data + 0xe000, in task: Task) throws(Errno) -> UInt64 {
-    try task.memory.write(address, Array(string.utf8) + [0])
+    try task.memory.write(GuestAddress(address), Array(string.utf8) + [0])
     return address
   }
 

@@ -35,6 +35,7 @@ package enum FakePage: Equatable {
 package final class FakeProcess: GuestProcess, @unchecked Sendable {
   private let platform: FakePlatform
   package let deathDescriptor: FileDescriptor
+  /// What is mapped, by page number.
   package private(set) var table: [UInt64: FakePage] = [:]
   private var queued: [MemoryOperation] = []
   private var issued: UInt64 = 0
@@ -87,12 +88,15 @@ package final class FakeProcess: GuestProcess, @unchecked Sendable {
     if !condition { problems.append("\(what): \(operation)") }
   }
 
+  /// The key of the page of an address.
+  package static func page(of address: GuestAddress) -> UInt64 { address.rawValue / Layout.pageSize }
+
   private func apply(_ operation: MemoryOperation) {
     switch operation {
     case .mapPhysical(let address, let length, let offset, let protection, _):
-      check(address % 4096 == 0 && length % 4096 == 0 && length > 0 && offset % 4096 == 0, operation, "bad")
+      check(address.isPageAligned && length % 4096 == 0 && length > 0 && offset % 4096 == 0, operation, "bad")
       for page in 0..<length / 4096 {
-        table[address / 4096 + page] = .physical(frame: offset / 4096 + page, protection)
+        table[FakeProcess.page(of: address) + page] = .physical(frame: offset / 4096 + page, protection)
       }
     case .mapFile(let address, let length, let file, let offset, let protection):
       check(!protection.contains(.write), operation, "writable private file mapping")
@@ -100,28 +104,30 @@ package final class FakeProcess: GuestProcess, @unchecked Sendable {
     case .mapFileShared(let address, let length, let file, let offset, let protection):
       mapFile(operation, address, length, file, offset, true, protection)
     case .unmap(let address, let length):
-      check(address % 4096 == 0 && length % 4096 == 0 && length > 0, operation, "bad")
+      check(address.isPageAligned && length % 4096 == 0 && length > 0, operation, "bad")
       if length / 4096 > UInt64(table.count) {
-        table = table.filter { $0.key < address / 4096 || $0.key >= (address + length) / 4096 }
+        table = table.filter {
+          $0.key < FakeProcess.page(of: address) || $0.key >= FakeProcess.page(of: address &+ length)
+        }
       } else {
-        for page in 0..<length / 4096 { table[address / 4096 + page] = nil }
+        for page in 0..<length / 4096 { table[FakeProcess.page(of: address) + page] = nil }
       }
     case .protect(let address, let length, let protection):
       for page in 0..<length / 4096 {
-        let old = table[address / 4096 + page]
+        let old = table[FakeProcess.page(of: address) + page]
         check(old != nil, operation, "unmapped page")
-        table[address / 4096 + page] = old?.with(protection)
+        table[FakeProcess.page(of: address) + page] = old?.with(protection)
       }
     }
   }
 
   private func mapFile(
-    _ operation: MemoryOperation, _ address: UInt64, _ length: UInt64, _ file: MappableFile, _ offset: UInt64,
+    _ operation: MemoryOperation, _ address: GuestAddress, _ length: UInt64, _ file: MappableFile, _ offset: UInt64,
     _ isShared: Bool, _ protection: HostProtection
   ) {
     check(platform.files[file.number] != nil && length > 0 && offset % 4096 == 0, operation, "bad")
     for page in 0..<length / 4096 {
-      table[address / 4096 + page] = .file(
+      table[FakeProcess.page(of: address) + page] = .file(
         number: file.number, offset: offset + page * 4096, isShared: isShared, protection)
     }
   }

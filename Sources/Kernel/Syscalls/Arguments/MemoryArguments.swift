@@ -87,16 +87,16 @@ struct InOutPointer<Value: GuestValue>: SyscallArgument {
 extension Task {
   /// What a pointer points to. - Throws: `EFAULT`.
   func load<Value>(_ pointer: InPointer<Value>) throws(Errno) -> Value {
-    try memory.readValue(pointer.address.rawValue, as: Value.self)
+    try memory.readValue(pointer.address, as: Value.self)
   }
   func load<Value>(_ pointer: InOutPointer<Value>) throws(Errno) -> Value {
-    try memory.readValue(pointer.address.rawValue, as: Value.self)
+    try memory.readValue(pointer.address, as: Value.self)
   }
   /// Writes where a pointer points to. - Throws: `EFAULT`.
   func store<Value>(_ value: Value, to pointer: OutPointer<Value>) throws(Errno) {
-    try memory.writeValue(pointer.address.rawValue, value)
+    try memory.writeValue(pointer.address, value)
   }
   func store<Value>(_ value: Value, to pointer: InOutPointer<Value>) throws(Errno) {
-    try memory.writeValue(pointer.address.rawValue, value)
+    try memory.writeValue(pointer.address, value)
   }
 }

@@ -1,7 +1,7 @@
 #pragma once
 
-// What the hostile guest programs share. Each of them attacks one invariant of the seccomp platform's strict mode (see
-// the architecture): it may end in any way, so long as it ends and nothing outside it notices.
+// What the hostile guest programs share. Each of them attacks an invariant of the seccomp platform's strict mode (see
+// Documentation/architecture.md): it may end in any way, so long as it ends and nothing outside it notices.
 
 #include "StubLayout.h"
 #include "guest.h"

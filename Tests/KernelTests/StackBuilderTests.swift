@@ -23,7 +23,7 @@ import Testing
   private func string(at address: GuestAddress) throws -> String {
     var bytes: [UInt8] = []
     while true {
-      let byte = try memory.readValue(GuestAddress(address &+ bytes.count), as: UInt8.self)
+      let byte = try memory.readValue(address &+ bytes.count, as: UInt8.self)
       if byte == 0 { return String(decoding: bytes, as: UTF8.self) }
       bytes.append(byte)
     }
@@ -33,7 +33,7 @@ import Testing
   private func strings(_ address: inout GuestAddress) throws -> [String] {
     var result: [String] = []
     while true {
-      let pointer = try memory.readValue(GuestAddress(address), as: GuestAddress.self)
+      let pointer = try memory.readValue(address, as: GuestAddress.self)
       address = address &+ 8
       if pointer.isNull { return result }
       result.append(try string(at: pointer))
@@ -50,7 +50,7 @@ import Testing
     var vector: [UInt64: UInt64] = [:]
     var keys: [UInt64] = []
     repeat {
-      let pair = try memory.readArray(GuestAddress(position), count: 2, as: UInt64.self)
+      let pair = try memory.readArray(position, count: 2, as: UInt64.self)
       keys.append(pair[0])
       vector[pair[0]] = pair[1]
       position = position &+ 16
@@ -69,7 +69,7 @@ import Testing
   @Test func stringsLieOneAfterTheOther() throws {
     let block = try build(["program", "-x"], ["A=1", "BC=23"])
     func text(_ range: Range<GuestAddress>) throws -> String {
-      String(decoding: try memory.read(GuestAddress(range.lowerBound), count: Int(range.byteCount)), as: UTF8.self)
+      String(decoding: try memory.read(range.lowerBound, count: Int(range.byteCount)), as: UTF8.self)
     }
     #expect(try text(block.arguments) == "program\0-x\0")
     #expect(try text(block.environment) == "A=1\0BC=23\0")

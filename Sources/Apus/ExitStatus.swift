@@ -18,7 +18,7 @@ public enum ExitStatus: Sendable, Equatable {
 
   init(_ status: WaitStatus) {
     if let signal = status.signal {
-      self = .signaled(signal)
+      self = .signaled(signal.rawValue)
     } else {
       self = .exited(status.exitCode ?? 0)
     }

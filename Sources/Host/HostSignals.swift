@@ -2,7 +2,7 @@ import LinuxABI
 
 /// A signal that Apus got from the host.
 package struct HostSignal: Sendable {
-  package let number: Int32
+  package let number: Signal
   /// A terminal sent it, not a process.
   package let isFromKernel: Bool
 }
@@ -24,7 +24,7 @@ extension Host {
       (try? call(.read, Int(descriptor.rawValue), Int(bitPattern: bytes.baseAddress), 128)) ?? 0
     }
     guard count == 128 else { return nil }
-    return HostSignal(number: words[0], isFromKernel: words[2] > 0)
+    return HostSignal(number: Signal(rawValue: words[0]), isFromKernel: words[2] > 0)
   }
 
   /// Takes the pending ones of some blocked signals away from the calling thread (rt_sigtimedwait(2)).
@@ -44,7 +44,7 @@ extension Host {
     guard let process = try? call(.getpid), let thread = try? call(.gettid) else { return }
     let old = setSignalMask([], blocking: true)
     _ = setSignalMask(old.subtracting(SignalSet(Signal.tstp)), blocking: false)
-    _ = try? call(.tgkill, process, thread, Int(Signal.tstp))
+    _ = try? call(.tgkill, process, thread, Int(Signal.tstp.rawValue))
     _ = setSignalMask(old, blocking: false)
   }
 }

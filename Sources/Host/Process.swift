@@ -4,12 +4,10 @@ import LinuxABI
 /// How a child process ended (waitid(2)).
 package enum ChildStatus: Sendable, Equatable {
   case exited(Int32)
-  case killed(signal: Int32)
+  case killed(signal: Signal)
 }
 
 extension Host {
-  package static let signalKill: Int32 = 9
-
   /// A descriptor for a process that becomes readable when it ends (pidfd_open(2)).
   package static func openProcess(_ pid: Int32) throws(Errno) -> FileDescriptor {
     try descriptor(try call(.pidfd_open, Int(pid), 0))
@@ -30,15 +28,15 @@ extension Host {
     let child = Int32(truncatingIfNeeded: bytes[2])
     let status = Int32(truncatingIfNeeded: bytes[3])
     guard child == pid else { return nil }
-    return code == 1 ? .exited(status) : .killed(signal: status)
+    return code == 1 ? .exited(status) : .killed(signal: Signal(rawValue: status))
   }
 
   /// Sends a signal to a process (kill(2)). Only for children that have not been reaped.
-  package static func kill(_ pid: Int32, signal: Int32) { _ = try? call(.kill, Int(pid), Int(signal)) }
+  package static func kill(_ pid: Int32, signal: Signal) { _ = try? call(.kill, Int(pid), Int(signal.rawValue)) }
 
   /// Sends a signal to a thread of a process (tgkill(2)).
-  package static func kill(_ pid: Int32, thread: Int32, signal: Int32) {
-    _ = try? call(.tgkill, Int(pid), Int(thread), Int(signal))
+  package static func kill(_ pid: Int32, thread: Int32, signal: Signal) {
+    _ = try? call(.tgkill, Int(pid), Int(thread), Int(signal.rawValue))
   }
 
   /// Binds a thread, the caller unless told, to one host CPU (sched_setaffinity(2)). A refusal is ignored: it costs speed alone.

@@ -4,7 +4,7 @@ import LinuxABI
 /// What a traced thread's wait status says (waitpid(2), ptrace(2)).
 package enum TraceStop: Sendable, Equatable {
   case systemCall
-  case signal(Int32)
+  case signal(Signal)
   /// A stop that no signal to the thread caused: an interruption, or a group stop.
   case event
   case ended
@@ -66,8 +66,8 @@ extension Host {
   package static func traceInterrupt(_ thread: Int32) throws(Errno) { try trace(0x4207, thread) }
 
   /// Lets a stopped thread go until it makes a system call, which is not executed (`PTRACE_SYSEMU`).
-  package static func traceResume(_ thread: Int32, signal: Int32 = 0) throws(Errno) {
-    try trace(31, thread, 0, Int(signal))
+  package static func traceResume(_ thread: Int32, signal: Signal = .null) throws(Errno) {
+    try trace(31, thread, 0, Int(signal.rawValue))
   }
 
   /// Lets a stopped thread go and attaches to it no longer (`PTRACE_DETACH`).
@@ -86,7 +86,7 @@ extension Host {
     guard result == Int(thread), status & 0xff == 0x7f else { return .ended }
     if status >> 16 != 0 { return .event }
     let signal = status >> 8 & 0xff
-    return signal == 0x85 ? .systemCall : .signal(signal)
+    return signal == 0x85 ? .systemCall : .signal(Signal(rawValue: signal))
   }
 
   /// Tells whether a process has ended, though its tracers may not have taken notice yet (proc(5), `stat`).

@@ -6,14 +6,12 @@ package struct ThreadAccount: Sendable {
   package let state: UInt8
   /// The CPU time it has used, nanoseconds.
   package let processorTime: UInt64
-  /// Signals 1 to 31 that wait for this thread alone, and that it blocks: bit n−1 stands for signal n.
-  package let pendingSignals: UInt64
-  package let blockedSignals: UInt64
+  /// Signals 1 to 31 that wait for this thread alone, and that it blocks.
+  package let pendingSignals: SignalSet
+  package let blockedSignals: SignalSet
 
   package var isAsleep: Bool { state == UInt8(ascii: "S") }
   package var isRunning: Bool { state == UInt8(ascii: "R") }
-  package func isPending(_ signal: Int32) -> Bool { pendingSignals & 1 << UInt64(signal - 1) != 0 }
-  package func isBlocked(_ signal: Int32) -> Bool { blockedSignals & 1 << UInt64(signal - 1) != 0 }
 }
 
 extension Host {
@@ -32,7 +30,8 @@ extension Host {
       time = (decimal(fields[13]) &+ decimal(fields[14])) &* 10_000_000
     }
     return ThreadAccount(
-      state: state, processorTime: time, pendingSignals: decimal(fields[30]), blockedSignals: decimal(fields[31]))
+      state: state, processorTime: time, pendingSignals: SignalSet(rawValue: decimal(fields[30])),
+      blockedSignals: SignalSet(rawValue: decimal(fields[31])))
   }
 
   private static func decimal(_ digits: ArraySlice<UInt8>) -> UInt64 {

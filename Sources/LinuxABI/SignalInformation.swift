@@ -1,6 +1,6 @@
 /// `siginfo_t` of x86-64, 128 bytes (sigaction(2)).
 package struct SignalInformation: BitwiseCopyable, Sendable {
-  package var signal: Int32 = 0
+  package var signal = Signal.null
   package var errno: Int32 = 0
   package var code: Int32 = 0
   private var padding: Int32 = 0
@@ -10,13 +10,13 @@ package struct SignalInformation: BitwiseCopyable, Sendable {
   /// Which members of the union a signal fills.
   private enum Form { case sender, value, timer, child, fault, poll, syscall }
 
-  private static func form(signal: Int32, code: Int32) -> Form {
+  private static func form(signal: Signal, code: Int32) -> Form {
     if code > SignalInfo.siUser, code < SignalInfo.siKernel {
       switch signal {
-      case Signal.ill, Signal.fpe, Signal.segv, Signal.bus, Signal.trap: return .fault
-      case Signal.chld: return .child
-      case Signal.io: return .poll
-      case Signal.sys: return .syscall
+      case .ill, .fpe, .segv, .bus, .trap: return .fault
+      case .chld: return .child
+      case .io: return .poll
+      case .sys: return .syscall
       default: return code <= 6 ? .poll : .sender
       }
     }

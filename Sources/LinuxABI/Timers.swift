@@ -18,7 +18,7 @@ extension Timeval {
 /// `struct sigevent` of sigevent(3type), as timer_create(2) takes it.
 package struct SignalEvent: BitwiseCopyable, Sendable {
   package var value: UInt64 = 0
-  package var signal: Int32 = 0
+  package var signal = Signal.null
   package var notification: Int32 = 0
   /// `sigev_notify_thread_id`.
   package var thread: Int32 = 0

@@ -42,18 +42,22 @@ public struct WaitStatus: RawRepresentable, Sendable, Equatable, BitwiseCopyable
   public let rawValue: Int32
   public init(rawValue: Int32) { self.rawValue = rawValue }
   public static func exited(_ code: Int32) -> WaitStatus { WaitStatus(rawValue: (code & 0xff) << 8) }
-  public static func signaled(_ signal: Int32) -> WaitStatus { WaitStatus(rawValue: signal & terminationMask) }
-  public static func stopped(_ signal: Int32) -> WaitStatus { WaitStatus(rawValue: signal << 8 | stopMark) }
+  public static func signaled(_ signal: Signal) -> WaitStatus {
+    WaitStatus(rawValue: signal.rawValue & terminationMask)
+  }
+  public static func stopped(_ signal: Signal) -> WaitStatus { WaitStatus(rawValue: signal.rawValue << 8 | stopMark) }
   public static let continued = WaitStatus(rawValue: 0xffff)
   /// `WEXITSTATUS`: the exit code; nil where a signal ended the process.
   public var exitCode: Int32? { rawValue & WaitStatus.terminationMask == 0 ? rawValue >> 8 & 0xff : nil }
   /// `WTERMSIG`: the signal that ended the process.
-  public var signal: Int32? {
+  public var signal: Signal? {
     let termination = rawValue & WaitStatus.terminationMask
-    return (1..<WaitStatus.stopMark).contains(termination) ? termination : nil
+    return (1..<WaitStatus.stopMark).contains(termination) ? Signal(rawValue: termination) : nil
   }
   /// `WSTOPSIG`: the signal that stopped the process.
-  public var stopSignal: Int32? { rawValue & 0xff == WaitStatus.stopMark ? rawValue >> 8 & 0xff : nil }
+  public var stopSignal: Signal? {
+    rawValue & 0xff == WaitStatus.stopMark ? Signal(rawValue: rawValue >> 8 & 0xff) : nil
+  }
 
   private static let terminationMask: Int32 = 0x7f
   private static let stopMark: Int32 = 0x7f

@@ -4,9 +4,9 @@ import Platform
 
 /// Signals and codes of page faults (sigaction(2)).
 enum FaultSignal {
-  static let unmapped = FaultOutcome.signal(number: 11, code: 1)  // SIGSEGV, SEGV_MAPERR
-  static let forbidden = FaultOutcome.signal(number: 11, code: 2)  // SIGSEGV, SEGV_ACCERR
-  static let pastEnd = FaultOutcome.signal(number: 7, code: 2)  // SIGBUS, BUS_ADRERR
+  static let unmapped = FaultOutcome.signal(.segv, code: SignalInfo.segvMapError)
+  static let forbidden = FaultOutcome.signal(.segv, code: SignalInfo.segvAccessError)
+  static let pastEnd = FaultOutcome.signal(.bus, code: SignalInfo.busAddressError)
 }
 
 extension AddressSpace {

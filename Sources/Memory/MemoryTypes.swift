@@ -21,7 +21,7 @@ package enum FaultOutcome: Sendable, Equatable {
   /// The fault is resolved (or was spurious): run the thread again.
   case resolved
   /// Deliver this signal with this `si_code` (SIGSEGV `SEGV_MAPERR`/`SEGV_ACCERR`, SIGBUS `BUS_ADRERR`).
-  case signal(number: Int32, code: Int32)
+  case signal(_ signal: Signal, code: Int32)
   /// No physical memory is left: the kernel's out-of-memory killer decides.
   case outOfMemory
 }

@@ -98,39 +98,40 @@ struct HostSignalFrame: Sendable {
   }
 
   /// What the frame says about the signal that made it.
-  func trap(signal: Int32, in context: Context, registers: inout Registers) -> Trap {
+  func trap(signal: Signal, in context: Context, registers: inout Registers) -> Trap {
     let code: Int32 = context.load(offset + Field.siginfo + 8)
     let address: UInt64 = context.load(offset + Field.siginfo + 16)
     switch signal {
     case Stub.preemptSignal:
       return .preempted
-    case 31:  // SIGSYS
-      guard code == 1 else { return .preempted }  // SYS_SECCOMP; anything else came from outside
+    case .sys:
+      guard code == SignalInfo.sysSeccomp else { return .preempted }  // anything else came from outside
       let number: UInt32 = context.load(offset + Field.siginfo + 24)
       let architecture: UInt32 = context.load(offset + Field.siginfo + 28)
-      if architecture != 0xc000_003e || number & 0x4000_0000 != 0 { return .foreignSyscall }
-      if HostSignalFrame.isVsyscall(address) {
+      if architecture != SyscallArchitecture.x86_64 || number & SyscallArchitecture.x32Bit != 0 {
+        return .foreignSyscall
+      }
+      if VsyscallPage.contains(address) {
         // The host has already emulated the return.
         registers.rip = address
         registers.rsp = registers.rsp &- 8
         return .vsyscall
       }
       return .syscall
-    case 4, 5, 7, 8, 11:
+    case .ill, .trap, .bus, .fpe, .segv:
       if code <= 0 { return .preempted }  // sent by a process, not by the processor
-      if signal == 11, HostSignalFrame.isVsyscall(registers.rip) { return .vsyscall }
-      let trapNumber: UInt64 = context.load(offset + Field.trapNumber)
+      if signal == .segv, VsyscallPage.contains(registers.rip) { return .vsyscall }
+      let trapNumber = ProcessorException(rawValue: context.load(offset + Field.trapNumber))
       return .fault(
         Fault(
           signal: signal, code: code,
-          address: GuestAddress(trapNumber == 14 ? context.load(offset + Field.cr2) : address), trapNumber: trapNumber,
+          address: GuestAddress(trapNumber == .pageFault ? context.load(offset + Field.cr2) : address),
+          trapNumber: trapNumber,
           errorCode: context.load(offset + Field.error)))
     default:
       return .preempted
     }
   }
-
-  static func isVsyscall(_ address: UInt64) -> Bool { address & ~0xfff == 0xffff_ffff_ff60_0000 }
 
   /// The extended state that the frame points to; nil stands for the initial state.
   func extendedState(in context: Context) -> [UInt8]? {

@@ -32,7 +32,7 @@ import Synchronization
 
   /// Remembers why the thread stopped.
   func note(_ trap: Trap?) {
-    if case .fault(let fault) = trap { isAtPageFault = fault.trapNumber == 14 } else { isAtPageFault = false }
+    if case .fault(let fault) = trap { isAtPageFault = fault.trapNumber == .pageFault } else { isAtPageFault = false }
   }
 
   /// It enters guest code, or has trapped. Called by the CPU thread that runs it.

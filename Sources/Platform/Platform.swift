@@ -31,16 +31,15 @@ package enum Trap: Sendable, Equatable {
 /// A hardware exception, as the signal frame describes it (sigaction(2), `siginfo_t` and `mcontext`).
 package struct Fault: Sendable, Equatable {
   /// SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGTRAP.
-  package var signal: Int32
+  package var signal: Signal
   /// `si_code`.
   package var code: Int32
   /// `si_addr`; for page faults the faulting address (`cr2`).
   package var address: GuestAddress
-  /// The x86 exception number (14: page fault).
-  package var trapNumber: UInt64
-  /// The x86 page-fault error code: bit 0 present, bit 1 write, bit 4 instruction fetch.
+  package var trapNumber: ProcessorException
+  /// The error code of the exception; a `PageFaultErrorCode` for page faults.
   package var errorCode: UInt64
-  package init(signal: Int32, code: Int32, address: GuestAddress, trapNumber: UInt64, errorCode: UInt64) {
+  package init(signal: Signal, code: Int32, address: GuestAddress, trapNumber: ProcessorException, errorCode: UInt64) {
     self.signal = signal
     self.code = code
     self.address = address

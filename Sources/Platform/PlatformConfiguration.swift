@@ -22,7 +22,7 @@ package struct PlatformConfiguration: Sendable {
   package var poolLimit: Int
 
   /// The signal that brings a running guest thread back to Apus.
-  package static var preemptSignal: Int32 { Stub.preemptSignal }
+  package static var preemptSignal: Signal { Stub.preemptSignal }
 
   package init(
     kind: PlatformKind, trusted: Bool = false, physicalMemory: FileDescriptor, gracePeriod: UInt64 = 2_000_000_000,

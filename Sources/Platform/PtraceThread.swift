@@ -62,7 +62,7 @@ import Synchronization
 
   /// - Returns: nil if the process has died.
   private func goOn() throws(Errno) -> Trap? {
-    var signal: Int32 = 0
+    var signal = Signal.null
     while true {
       try Host.traceResume(id, signal: signal)
       let stop = Host.traceWait(id)
@@ -73,7 +73,8 @@ import Synchronization
         return nil
       case .systemCall:
         try readRegisters()
-        return Host.traceArchitecture(id) == 0xc000_003e && registers.rax & 0x4000_0000 == 0
+        return Host.traceArchitecture(id) == SyscallArchitecture.x86_64
+          && registers.rax & UInt64(SyscallArchitecture.x32Bit) == 0
           ? .syscall : .foreignSyscall
       case .event:
         try readRegisters()
@@ -92,22 +93,22 @@ import Synchronization
     registers = Registers(state)
   }
 
-  private func trap(of signal: Int32) throws(Errno) -> Trap? {
+  private func trap(of signal: Signal) throws(Errno) -> Trap? {
     switch signal {
     case Stub.preemptSignal:
       try readRegisters()
       return .preempted
-    case 4, 5, 7, 8, 11, 31:
+    case .ill, .trap, .bus, .fpe, .segv, .sys:
       try readRegisters()
       let info = try Host.traceSignal(id)
       if info.code <= 0 { return .preempted }
-      if signal == 31 {
-        guard HostSignalFrame.isVsyscall(info.address) else { return .preempted }
+      if signal == .sys {
+        guard VsyscallPage.contains(info.address) else { return .preempted }
         registers.rip = info.address
         registers.rsp = registers.rsp &- 8
         return .vsyscall
       }
-      if signal == 11, HostSignalFrame.isVsyscall(registers.rip) { return .vsyscall }
+      if signal == .segv, VsyscallPage.contains(registers.rip) { return .vsyscall }
       return .fault(fault(signal, info))
     default:
       return nil
@@ -116,30 +117,30 @@ import Synchronization
 
   /// The host does not tell tracers the exception and its error code, so they are inferred. A write to a page that
   /// isn't mapped looks like a read; where the page is mapped read-only after that, it comes again as a write.
-  private func fault(_ signal: Int32, _ info: TraceSignal) -> Fault {
-    var trapNumber: UInt64 = 14
-    var errorCode: UInt64 = 0
+  private func fault(_ signal: Signal, _ info: TraceSignal) -> Fault {
+    var trapNumber = ProcessorException.pageFault
+    var errorCode = PageFaultErrorCode()
     switch signal {
-    case 4: trapNumber = 6
-    case 5: trapNumber = info.code == 2 ? 1 : 3  // TRAP_TRACE
-    case 8: trapNumber = 0
-    case 7: trapNumber = info.code == 1 ? 17 : 14  // BUS_ADRALN
+    case .ill: trapNumber = .invalidOpcode
+    case .trap: trapNumber = info.code == SignalInfo.trapTrace ? .debug : .breakpoint
+    case .fpe: trapNumber = .divideError
+    case .bus: trapNumber = info.code == SignalInfo.busAlignment ? .alignmentCheck : .pageFault
     default:
-      if info.code == 0x80 {  // SI_KERNEL: a general protection fault
-        trapNumber = 13
+      if info.code == SignalInfo.siKernel {
+        trapNumber = .generalProtection
       } else {
-        errorCode = 4
-        if info.code == 2 { errorCode |= 1 }  // SEGV_ACCERR
+        errorCode = .user
+        if info.code == SignalInfo.segvAccessError { errorCode.insert(.present) }
         if info.address == registers.rip {
-          errorCode |= 16
-        } else if info.code == 2 {
-          errorCode |= 2
+          errorCode.insert(.instructionFetch)
+        } else if info.code == SignalInfo.segvAccessError {
+          errorCode.insert(.write)
         }
       }
     }
     return Fault(
       signal: signal, code: info.code, address: GuestAddress(info.address), trapNumber: trapNumber,
-      errorCode: errorCode)
+      errorCode: errorCode.rawValue)
   }
 
   // MARK: Attaching

@@ -41,7 +41,7 @@ import LinuxABI
     // The 32nd field, the blocked signals 1 to 31; the name in field 2 is ours, without blanks.
     let status = fields(of: statusFile)
     guard status.count > 31, let blocked = decimal(status[31]) else { return false }
-    return blocked & (1 << UInt64(Stub.preemptSignal - 1)) != 0
+    return SignalSet(rawValue: blocked).contains(Stub.preemptSignal)
   }
 
   /// True if the thread sleeps where those go that have yet to be traced.

@@ -40,7 +40,8 @@ import Synchronization
     }
     self.frame = frame
     frame.readRegisters(of: context, into: &registers)
-    let trap = frame.trap(signal: context.header(STUB_HEADER_SIGNAL), in: context, registers: &registers)
+    let trap = frame.trap(
+      signal: Signal(rawValue: context.header(STUB_HEADER_SIGNAL)), in: context, registers: &registers)
     host.note(trap)
     return trap
   }

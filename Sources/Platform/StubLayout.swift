@@ -13,8 +13,8 @@ enum Stub {
   static let controlStride = Int(STUB_CONTROL_STRIDE)
   static let ringCount = UInt64(STUB_RING_COUNT)
   static let batchCount = Int(STUB_BATCH_COUNT)
-  /// The signal that interrupts guest code: SIGUSR1.
-  static let preemptSignal: Int32 = 10
+  /// The signal that interrupts guest code.
+  static let preemptSignal = Signal.usr1
 
   /// How often a thread looks before it sleeps, where it spins: some 20 µs.
   static let spinLimit: UInt32 = 500

@@ -155,7 +155,7 @@ final class StubPlatform: Platform {
       do throws(Errno) {
         death = try Host.openProcess(pid)
       } catch {
-        Host.kill(pid, signal: Host.signalKill)
+        Host.kill(pid, signal: .kill)
         _ = try? Host.reap(pid, waiting: true)
         throw error
       }

@@ -210,7 +210,7 @@ final class StubProcess: GuestProcess {
   /// Kills the host process because of something it did.
   func die(_ reason: Trap.DeathReason) {
     noteReason(reason)
-    if !reaped.load(ordering: .sequentiallyConsistent) { Host.kill(hostPID, signal: Host.signalKill) }
+    if !reaped.load(ordering: .sequentiallyConsistent) { Host.kill(hostPID, signal: .kill) }
     markDead()
   }
 
@@ -230,7 +230,7 @@ final class StubProcess: GuestProcess {
 
   /// A traced thread is gone, so the process is ending.
   func noteEnd() {
-    if !isGone { Host.kill(hostPID, signal: Host.signalKill) }
+    if !isGone { Host.kill(hostPID, signal: .kill) }
     reap(waiting: true)
     noteReason(.killed)
     markDead()

@@ -56,11 +56,11 @@ struct Watch {
       progress &+= share
       if !account.isAsleep { isAnyoneAwake = true }
       guard expectsSignal, share > 0 else { continue }
-      if account.isBlocked(Stub.preemptSignal) {
+      if account.blockedSignals.contains(Stub.preemptSignal) {
         usedBlocked &+= share
       } else {
         usedBlocked = 0
-        if account.isPending(Stub.preemptSignal) {
+        if account.pendingSignals.contains(Stub.preemptSignal) {
           ignored = 0
         } else {
           // An earlier trap may have taken it.

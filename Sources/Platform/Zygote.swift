@@ -141,7 +141,7 @@ final class Zygote: Sendable {
   /// Ends the zygote and waits for it.
   func shutdown() {
     sent.withLock { _ in isOver.store(true, ordering: .sequentiallyConsistent) }
-    Host.kill(pid, signal: Host.signalKill)
+    Host.kill(pid, signal: .kill)
     _ = try? Host.reap(pid, waiting: true)
     Host.close(deathDescriptor)
     Host.close(commands)

@@ -20,7 +20,7 @@ let (host, allowed) = try (open("/"), open(directory))
 let hasLandlock = try Confinement.limitFiles([
   .init(open("/proc"), .reading), .init(allowed, .changing),
 ])
-if try !Confinement.filterCalls(platform: platform, preemptSignal: 10) { print("no filter") }
+if try !Confinement.filterCalls(platform: platform, preemptSignal: .usr1) { print("no filter") }
 
 for call in ForbiddenCall.all(process: Int(Host.processID)) where platform == .seccomp || call.number != .ptrace {
   let a = call.arguments + [Int](repeating: 0, count: 6 - call.arguments.count)

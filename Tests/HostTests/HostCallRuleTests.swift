@@ -5,7 +5,7 @@ import Testing
 
 /// The table of what Apus may ask of the host.
 @Suite struct HostCallRuleTests {
-  private static let rules = HostCallRule.whileGuestsRun(process: 1, preemptSignal: 10)
+  private static let rules = HostCallRule.whileGuestsRun(process: 1, preemptSignal: .usr1)
 
   /// The names in `call(.name, …)` and `result(.name, …)` in the sources of `Host`.
   private static func callsInSources() throws -> Set<String> {

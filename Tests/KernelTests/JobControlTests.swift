@@ -26,7 +26,7 @@ import Testing
     machine.send(Signal.stop, to: child)
     #expect(!machine.enter(child))
     #expect(child.state == .stopped)
-    #expect(try change() == Signal.stop << 8 | 0x7f)
+    #expect(try change() == Signal.stop.rawValue << 8 | 0x7f)
     #expect(try change() == nil)
     machine.send(Signal.cont, to: child)
     #expect(child.state == .runnable)
@@ -35,16 +35,16 @@ import Testing
   }
 
   @Test func parentIsSignalledUnlessItDoesNotWantIt() throws {
-    try machine.handle(parent, Signal.chld, flags: SignalAction.sigInfo)
+    try machine.handle(parent, Signal.chld, flags: .information)
     machine.send(Signal.stop, to: child)
     machine.enter(child)
     machine.enter(parent)
     #expect(parent.thread.registers.rip == TestMachine.handler)
     let info = try machine.frame(of: parent).information.info
     #expect(info.code == SignalInfo.cldStopped)
-    #expect(info.status == Signal.stop)
+    #expect(info.status == Signal.stop.rawValue)
     try machine.returnFromHandler(parent)
-    try machine.handle(parent, Signal.chld, flags: SignalAction.noChildStop)
+    try machine.handle(parent, Signal.chld, flags: .noChildStop)
     machine.send(Signal.cont, to: child)
     #expect(parent.pendingSignals == [])
   }
@@ -86,7 +86,7 @@ import Testing
     machine.enter(child)
     #expect(try change() == nil)
     #expect(!machine.enter(other))
-    #expect(try change() == Signal.stop << 8 | 0x7f)
+    #expect(try change() == Signal.stop.rawValue << 8 | 0x7f)
   }
 
   @Test func stoppedProcessCanBeKilled() throws {
@@ -96,7 +96,7 @@ import Testing
     #expect(child.group.exitStatus == nil)
     machine.send(Signal.kill, to: child)
     machine.enter(child)
-    #expect(try change() == Signal.kill)
+    #expect(try change() == Signal.kill.rawValue)
   }
 
   @Test func processDescriptorTellsOfTheEnd() throws {
@@ -106,7 +106,7 @@ import Testing
     #expect(try machine.call(parent, .pidfd_send_signal, UInt64(descriptor), UInt64(Signal.kill), 0, 0) == 0)
     machine.enter(child)
     #expect(file.readiness() == .readable)
-    #expect(try change() == Signal.kill)
+    #expect(try change() == Signal.kill.rawValue)
     #expect(
       try machine.call(parent, .pidfd_send_signal, UInt64(descriptor), 0, 0, 0) == -Int(Errno.noSuchProcess.rawValue))
   }

@@ -108,7 +108,7 @@ import Testing
   @Test func statusShowsIdentityAndSignals() throws {
     task.name = "a name"
     task.credentials = Credentials(uid: 7, gid: 8)
-    try machine.block(task, [SignalSet(Signal.usr1), SignalSet(34)])
+    try machine.block(task, [SignalSet(Signal.usr1), SignalSet(.realTime2)])
     machine.send(Signal.usr1, to: task)
     let path = "/proc/\(task.id)/status"
     #expect(try row("Name", of: path) == "a name")

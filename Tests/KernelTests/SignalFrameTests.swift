@@ -21,7 +21,7 @@ import Testing
   }
 
   @Test func handlerIsEnteredAsThePsABISays() throws {
-    try machine.handle(task, Signal.usr1, flags: SignalAction.sigInfo)
+    try machine.handle(task, Signal.usr1, flags: .information)
     var registers = task.thread.registers
     registers.rbx = 77
     registers.rflags = 0x202 | 0x400 | 0x100
@@ -101,7 +101,7 @@ import Testing
 
   @Test func stackWithoutRoomIsASegmentationFault() throws {
     try machine.handle(task, Signal.usr1)
-    try machine.handle(task, Signal.segv, flags: SignalAction.onStack)
+    try machine.handle(task, Signal.segv, flags: .onStack)
     try task.memory.writeValue(GuestAddress(TestMachine.data), stack(TestMachine.data + 0x4000, 0x4000))
     #expect(try machine.call(task, .sigaltstack, TestMachine.data, 0) == 0)
     task.thread.registers.rsp = 0x5000
@@ -112,18 +112,18 @@ import Testing
   }
 
   @Test func faultsShowWhereAndWhy() throws {
-    try machine.handle(task, Signal.segv, flags: SignalAction.sigInfo)
+    try machine.handle(task, Signal.segv, flags: .information)
     machine.trap(
-      task, .fault(Fault(signal: Signal.segv, code: 1, address: 0x1234, trapNumber: 14, errorCode: 6)))
+      task, .fault(Fault(signal: Signal.segv, code: 1, address: 0x1234, trapNumber: .pageFault, errorCode: 6)))
     let frame = try machine.frame(of: task)
     #expect(frame.information.info.address == 0x1234)
     #expect(frame.information.code == SignalInfo.segvMapError)
     #expect(frame.context.machine.faultAddress == 0x1234)
-    #expect(frame.context.machine.trapNumber == 14)
+    #expect(frame.context.machine.trapNumber == ProcessorException.pageFault.rawValue)
     #expect(frame.context.machine.errorCode == 6)
     // A second fault while the signal is blocked can't be handled.
     machine.trap(
-      task, .fault(Fault(signal: Signal.segv, code: 1, address: 0x1234, trapNumber: 14, errorCode: 6)))
+      task, .fault(Fault(signal: Signal.segv, code: 1, address: 0x1234, trapNumber: .pageFault, errorCode: 6)))
     #expect(task.group.exitStatus == .signaled(Signal.segv))
   }
 
@@ -139,7 +139,7 @@ import Testing
 
   @Test func alternateStackIsUsedAndCannotBeChangedMeanwhile() throws {
     let base = TestMachine.data + 0x4000
-    try machine.handle(task, Signal.usr1, flags: SignalAction.onStack)
+    try machine.handle(task, Signal.usr1, flags: .onStack)
     try task.memory.writeValue(GuestAddress(TestMachine.data), stack(base, 0x4000))
     #expect(try machine.call(task, .sigaltstack, TestMachine.data, 0) == 0)
     machine.send(Signal.usr1, to: task)
@@ -158,7 +158,7 @@ import Testing
   }
 
   @Test func alternateStackThatIsTooSmallForTheFrameIsAFault() throws {
-    try machine.handle(task, Signal.usr1, flags: SignalAction.onStack)
+    try machine.handle(task, Signal.usr1, flags: .onStack)
     task.signals.alternateStack = stack(TestMachine.data + 0x4000, 512)
     machine.send(Signal.usr1, to: task)
     machine.trap(task, .preempted)
@@ -167,7 +167,7 @@ import Testing
 
   @Test func autoDisarmedStackIsRestoredBySigreturn() throws {
     let base = TestMachine.data + 0x4000
-    try machine.handle(task, Signal.usr1, flags: SignalAction.onStack)
+    try machine.handle(task, Signal.usr1, flags: .onStack)
     let armed = stack(base, 0x4000, flags: AlternateStack.autoDisarm)
     try task.memory.writeValue(GuestAddress(TestMachine.data), armed)
     #expect(try machine.call(task, .sigaltstack, TestMachine.data, 0) == 0)

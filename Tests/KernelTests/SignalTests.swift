@@ -21,9 +21,9 @@ import Testing
   }
 
   @Test func standardSignalsMergeAndRealTimeSignalsQueue() throws {
-    for signal in [Signal.usr1, 34, 35] { try machine.handle(task, signal) }
+    for signal in [Signal.usr1, .realTime2, .realTime3] { try machine.handle(task, signal) }
     try machine.block(task, SignalSet(rawValue: .max))
-    for signal in [35, 34, Signal.usr1, Signal.usr1, 34] { machine.send(signal, to: task) }
+    for signal in [Signal.realTime3, .realTime2, .usr1, .usr1, .realTime2] { machine.send(signal, to: task) }
     #expect(task.group.signals.pending.count == 4)
     try machine.block(task, [])
     // All handlers are stacked before any runs: the last frame belongs to the highest number.
@@ -32,13 +32,13 @@ import Testing
   }
 
   @Test func realTimeSignalsKeepTheirOrder() throws {
-    try machine.block(task, SignalSet(34))
+    try machine.block(task, SignalSet(.realTime2))
     for value in 1...3 {
-      var info = SignalInfo(signal: 34, code: SignalInfo.siQueue)
+      var info = SignalInfo(signal: .realTime2, code: SignalInfo.siQueue)
       info.value = UInt64(value)
       machine.kernel.send(info, to: task.group)
     }
-    try task.memory.writeValue(GuestAddress(TestMachine.data), SignalSet(34))
+    try task.memory.writeValue(GuestAddress(TestMachine.data), SignalSet(.realTime2))
     for value in 1...3 {
       let result = try machine.call(task, .rt_sigtimedwait, TestMachine.data, TestMachine.data + 64, 0, 8)
       #expect(result == 34)
@@ -49,10 +49,10 @@ import Testing
   }
 
   @Test func pendingSignalsAreLimited() throws {
-    try machine.block(task, SignalSet(34))
+    try machine.block(task, SignalSet(.realTime2))
     task.group.limits[.pendingSignals].current = 2
     var info = SignalInformation()
-    (info.signal, info.code) = (34, SignalInfo.siQueue)
+    (info.signal, info.code) = (.realTime2, SignalInfo.siQueue)
     try task.memory.writeValue(GuestAddress(TestMachine.data), info)
     let results = try (0..<3).map { _ in
       try machine.call(task, .rt_sigqueueinfo, UInt64(task.group.id), 34, TestMachine.data)
@@ -84,12 +84,12 @@ import Testing
   @Test func blockedFaultEndsTheProcess() throws {
     try machine.handle(task, Signal.fpe)
     try machine.block(task, SignalSet(Signal.fpe))
-    machine.trap(task, .fault(Fault(signal: Signal.fpe, code: 1, address: 0, trapNumber: 0, errorCode: 0)))
+    machine.trap(task, .fault(Fault(signal: Signal.fpe, code: 1, address: 0, trapNumber: .divideError, errorCode: 0)))
     #expect(task.group.exitStatus == .signaled(Signal.fpe))
   }
 
   @Test func resetHandlerAndNoDefer() throws {
-    try machine.handle(task, Signal.usr1, flags: SignalAction.resetHandler | SignalAction.noDefer)
+    try machine.handle(task, Signal.usr1, flags: [.resetHandler, .noDefer])
     machine.send(Signal.usr1, to: task)
     machine.trap(task, .preempted)
     #expect(task.thread.registers.rip == TestMachine.handler)
@@ -171,16 +171,16 @@ import Testing
 
   struct Interruption: Sendable {
     let restart: Errno
-    let flags: UInt64
+    let flags: SignalActionFlags
     let isRerun: Bool
   }
 
   @Test(arguments: [
-    Interruption(restart: .restartSys, flags: 0, isRerun: false),
-    Interruption(restart: .restartSys, flags: SignalAction.restart, isRerun: true),
-    Interruption(restart: .restartNoIntr, flags: 0, isRerun: true),
-    Interruption(restart: .restartNoHand, flags: SignalAction.restart, isRerun: false),
-    Interruption(restart: .restartBlock, flags: SignalAction.restart, isRerun: false),
+    Interruption(restart: .restartSys, flags: [], isRerun: false),
+    Interruption(restart: .restartSys, flags: .restart, isRerun: true),
+    Interruption(restart: .restartNoIntr, flags: [], isRerun: true),
+    Interruption(restart: .restartNoHand, flags: .restart, isRerun: false),
+    Interruption(restart: .restartBlock, flags: .restart, isRerun: false),
   ])
   func interruptedCallWithHandler(_ row: Interruption) throws {
     try machine.handle(task, Signal.usr1, flags: row.flags)
@@ -235,7 +235,7 @@ import Testing
     #expect(try machine.call(task, .rt_sigtimedwait, TestMachine.data, 0, timeout, 8) == nil)
     try machine.wait { task.state == .runnable }
     #expect(machine.finish(task) == -Int(Errno.resourceTemporarilyUnavailable.rawValue))
-    try machine.handle(task, Signal.usr1, flags: SignalAction.restart)
+    try machine.handle(task, Signal.usr1, flags: .restart)
     #expect(try machine.call(task, .rt_sigtimedwait, TestMachine.data, 0, 0, 8) == nil)
     machine.send(Signal.usr1, to: task)
     machine.enter(task)

@@ -25,7 +25,7 @@ import Testing
   }
 
   @Test func interruptedSleepTellsWhatIsLeft() throws {
-    try machine.handle(task, Signal.usr1, flags: SignalAction.restart)
+    try machine.handle(task, Signal.usr1, flags: .restart)
     try task.memory.writeValue(GuestAddress(address), Timespec(seconds: 1000, nanoseconds: 0))
     #expect(try machine.call(task, .nanosleep, address, result) == nil)
     machine.services.advance(by: 3_250_000_000)
@@ -135,7 +135,7 @@ import Testing
     try task.memory.writeValue(GuestAddress(address), setting(1_000_000, interval: 1_000_000))
     #expect(try machine.call(task, .setitimer, 0, address, 0) == 0)
     for _ in 0..<2 {
-      try machine.wait { task.pendingSignals.contains(signal: Signal.alrm) }
+      try machine.wait { task.pendingSignals.contains(Signal.alrm) }
       machine.trap(task, .preempted)
       #expect(task.thread.registers.rip == TestMachine.handler)
       try machine.returnFromHandler(task)
@@ -164,7 +164,7 @@ import Testing
     machine.services.advance(by: 4_000_000)
     #expect(task.pendingSignals == [])
     task.userTime &+= 3_000_000
-    try machine.wait { task.pendingSignals.contains(signal: Signal.vtalrm) }
+    try machine.wait { task.pendingSignals.contains(Signal.vtalrm) }
   }
 
   @Test func cpuLimitSignals() throws {
@@ -173,7 +173,7 @@ import Testing
     try machine.handle(task, Signal.xcpu)
     task.userTime &+= 1_000_000_000
     machine.kernel.cpuLimitChanged(of: task.group)
-    #expect(task.pendingSignals.contains(signal: Signal.xcpu))
+    #expect(task.pendingSignals.contains(Signal.xcpu))
     task.userTime &+= 2_000_000_000
     machine.kernel.cpuLimitChanged(of: task.group)
     #expect(task.group.exitStatus == .signaled(Signal.kill))
@@ -195,14 +195,14 @@ import Testing
   }
 
   @Test func timerQueuesOneSignalAndCountsTheRest() throws {
-    try machine.handle(task, 34, flags: SignalAction.sigInfo)
-    try machine.block(task, SignalSet(34))
+    try machine.handle(task, .realTime2, flags: .information)
+    try machine.block(task, SignalSet(.realTime2))
     var event = SignalEvent()
-    event.signal = 34
+    event.signal = .realTime2
     event.value = 0x1234
     let timer = try create(event)
     try arm(timer, 1_000_000, interval: 1_000_000)
-    try machine.wait { task.pendingSignals.contains(signal: 34) }
+    try machine.wait { task.pendingSignals.contains(.realTime2) }
     machine.services.advance(by: 5_000_000)
     #expect(task.group.signals.pending.count == 1)
     try machine.block(task, [])
@@ -225,7 +225,7 @@ import Testing
     let timer = try create(event)
     try machine.block(thread, SignalSet(Signal.usr1))
     try arm(timer, 1_000_000, interval: 0)
-    try machine.wait { thread.signals.pendingSet.contains(signal: Signal.usr1) }
+    try machine.wait { thread.signals.pendingSet.contains(Signal.usr1) }
     #expect(task.signals.pendingSet == [])
     event.thread = 999
     try task.memory.writeValue(GuestAddress(address), event)

@@ -41,7 +41,7 @@ import Testing
       #expect(throws: Errno.badAddress) { try space.readCString(address, limit: 10) }
       #expect(throws: Errno.badAddress) { try space.buffer(address, count: .max, for: .read) }
       #expect(throws: Errno.badAddress) { try space.buffer([(address, 8)], for: .write) }
-      #expect(space.fault(at: address, access: .write) == .signal(number: 11, code: 1))
+      #expect(space.fault(at: address, access: .write) == .signal(.segv, code: 1))
       _ = try? space.advise(address.pageDown, length: .max - 4096, advice: .dontNeed)
       _ = try? space.protect(address.pageDown, length: .max - 4096, .read)
       _ = try? space.unmap(address.pageDown, length: .max - 4096)

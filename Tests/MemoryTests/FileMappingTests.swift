@@ -4,7 +4,7 @@ import Testing
 
 @testable import Memory
 
-private let pastEnd = FaultOutcome.signal(number: 7, code: 2)
+private let pastEnd = FaultOutcome.signal(.bus, code: 2)
 
 @Suite struct FileMappingTests {
   @Test func filesAreMappedStraightFromTheHost() throws {

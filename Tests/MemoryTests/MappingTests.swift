@@ -3,8 +3,8 @@ import Testing
 
 @testable import Memory
 
-private let unmapped = FaultOutcome.signal(number: 11, code: 1)
-private let forbidden = FaultOutcome.signal(number: 11, code: 2)
+private let unmapped = FaultOutcome.signal(.segv, code: 1)
+private let forbidden = FaultOutcome.signal(.segv, code: 2)
 
 @Suite struct MappingTests {
   @Test func anonymousMemoryIsZeroThenKeepsWhatIsWritten() throws {

@@ -25,9 +25,9 @@ import Testing
       Issue.record("no fault")
       return
     }
-    #expect(fault.signal == 11)
+    #expect(fault.signal == .segv)
     #expect(fault.address == 0x70_0018)
-    #expect(fault.trapNumber == 14)
+    #expect(fault.trapNumber == .pageFault)
     // A tracer cannot tell a write to an unmapped page from a read.
     #expect(fault.errorCode & 2 != 0 || setup.kind == .ptrace)
     #expect(thread.registers.rip == TestGuest.code)
@@ -65,14 +65,14 @@ import Testing
       })
     let process = try guest.makeProcess()
     let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
-    var seen: [(Int32, UInt64)] = []
+    var seen: [(Signal, ProcessorException)] = []
     for length: UInt64 in [2, 2, 0] {
       guard case .fault(let fault) = thread.run(on: .anywhere) else { break }
       seen.append((fault.signal, fault.trapNumber))
       thread.registers.rip &+= length
     }
-    #expect(seen.map(\.0) == [8, 4, 5])
-    #expect(seen.map(\.1) == [0, 6, 3])
+    #expect(seen.map(\.0) == [.fpe, .ill, .trap])
+    #expect(seen.map(\.1) == [.divideError, .invalidOpcode, .breakpoint])
     #expect(thread.run(on: .anywhere) == .syscall)
     process.kill()
   }

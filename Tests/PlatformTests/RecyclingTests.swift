@@ -70,7 +70,7 @@ import Testing
       last = process
       let thread = try process.makeThread(registers: TestGuest.start, extendedStateOf: nil)
       _ = thread.run(on: .anywhere)
-      Host.kill(process.hostPID, signal: Host.signalKill)
+      Host.kill(process.hostPID, signal: .kill)
       for _ in 0..<1000 where !Host.isReadable(process.deathDescriptor) { Host.sleep(nanoseconds: 1_000_000) }
       process.noteDeath()
       #expect(process.isDead && process.isGone)

@@ -93,7 +93,7 @@ final class Traps: Sendable {
     let watcher = DeathWatcher(process)
     try guest.startThread {
       Host.sleep(nanoseconds: 5_000_000)
-      Host.kill(process.hostPID, signal: 9)
+      Host.kill(process.hostPID, signal: .kill)
     }
     #expect(thread.run(on: .anywhere) == .died(reason: .killed))
     #expect(thread.run(on: .anywhere) == .died(reason: .killed))

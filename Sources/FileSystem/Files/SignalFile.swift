@@ -55,17 +55,17 @@ package final class SignalFile: AnonymousFile {
 extension SignalDescriptorInfo {
   init(_ info: SignalInfo) {
     self.init()
-    signal = UInt32(bitPattern: info.signal)
+    signal = UInt32(bitPattern: info.signal.rawValue)
     errno = info.errno
     code = info.code
     pid = UInt32(bitPattern: info.pid)
     uid = info.uid
     switch info.signal {
-    case Signal.chld:
+    case .chld:
       status = info.status
       userTime = info.value
       systemTime = info.systemTime
-    case Signal.segv, Signal.bus, Signal.ill, Signal.fpe, Signal.trap:
+    case .segv, .bus, .ill, .fpe, .trap:
       address = info.address
     default:
       integer = Int32(truncatingIfNeeded: info.value)

@@ -21,7 +21,7 @@ open class OpenFile {
   /// Owner for SIGIO, `F_SETOWN`.
   package final var signalOwner: Int32 = 0
   /// The signal of `F_SETSIG`; 0 for SIGIO.
-  package final var ownerSignal: Int32 = 0
+  package final var ownerSignal = Signal.null
 
   package init(flags: OpenFlags, location: PathLocation?) {
     self.flags = flags

@@ -7,7 +7,7 @@ package enum Confinement {
   /// - Parameter preemptSignal: the one signal that guest threads are sent while they run.
   /// - Returns: false where the host has no filters.
   /// - Throws: `ESRCH` where a thread of this process is under another filter.
-  package static func filterCalls(platform: ConfinedPlatform, preemptSignal: Int32) throws(Errno) -> Bool {
+  package static func filterCalls(platform: ConfinedPlatform, preemptSignal: Signal) throws(Errno) -> Bool {
     let rules = HostCallRule.whileGuestsRun(process: Host.processID, preemptSignal: preemptSignal)
     let filter = HostCallFilter(rules.filter { $0.platform == nil || $0.platform == platform })
     // Opened at its first use, which is not possible later.

@@ -33,10 +33,10 @@ struct HostCallRule: Sendable {
   }
 
   /// The calls of `Host` while guests run, those made most first.
-  static func whileGuestsRun(process: Int32, preemptSignal: Int32) -> [HostCallRule] {
-    let harmless = [0, UInt32(Signal.kill), UInt32(preemptSignal)]
+  static func whileGuestsRun(process: Int32, preemptSignal: Signal) -> [HostCallRule] {
+    let harmless = [Signal.null, .kill, preemptSignal].map { UInt32($0.rawValue) }
     // To this thread itself: job control, and abort(3).
-    let own = [UInt32(Signal.tstp), UInt32(Signal.stop), UInt32(Signal.abrt)]
+    let own = [Signal.tstp, .stop, .abrt].map { UInt32($0.rawValue) }
     return [
       // WAIT, WAKE, their bitset forms, and LOCK_PI, UNLOCK_PI, TRYLOCK_PI, LOCK_PI2 of Swift's Mutex; private or shared,
       // on any clock.

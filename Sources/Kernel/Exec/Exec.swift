@@ -71,7 +71,7 @@ extension Kernel {
     group.environmentRange = loaded.environmentRange
     group.auxiliaryVector = loaded.auxiliaryVector
     group.isDumpable = !loaded.credentials.isElevated
-    if loaded.credentials.isElevated { task.parentDeathSignal = 0 }
+    if loaded.credentials.isElevated { task.parentDeathSignal = .null }
     let name = request.path.split(separator: UInt8(ascii: "/")).last.map { Array($0) } ?? request.path
     task.name = String(decoding: name.prefix(15), as: UTF8.self)
     task.robustList = .null

@@ -55,7 +55,7 @@ extension Kernel {
   }
 
   /// Sends a signal to every process of a process group.
-  func send(_ signal: Int32, toProcessGroup processGroup: Int32) {
+  func send(_ signal: Signal, toProcessGroup processGroup: Int32) {
     for member in processes where member.processGroup == processGroup && !member.isZombie {
       send(SignalInfo(signal: signal, code: SignalInfo.siKernel), to: member)
     }
@@ -80,8 +80,8 @@ extension Task {
     throw .restartSys
   }
 
-  private func ignores(_ signal: Int32) -> Bool {
-    signalMask.contains(signal: signal)
+  private func ignores(_ signal: Signal) -> Bool {
+    signalMask.contains(signal)
       || group.signals.handlers[signal].handler == SignalAction.ignoreHandler
   }
 }

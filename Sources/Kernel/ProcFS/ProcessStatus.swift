@@ -51,7 +51,8 @@ extension ProcessDirectory {
       "\(task.signals.pendingSet.rawValue & 0x7fff_ffff)", "\(task.signalMask.rawValue & 0x7fff_ffff)",
       "\(ignored.rawValue & 0x7fff_ffff)", "\(caught.rawValue & 0x7fff_ffff)",
       // wchan nswap cnswap exit_signal processor rt_priority policy delayacct guest_time cguest_time
-      "0", "0", "0", "\(group.exitSignal)", "\(task.cpu.index)", "0", "\(task.attributes.schedulingPolicy.rawValue)",
+      "0", "0", "0", "\(group.exitSignal.rawValue)", "\(task.cpu.index)", "0",
+      "\(task.attributes.schedulingPolicy.rawValue)",
       "0", "0",
       "0",
       // start_data end_data start_brk arg_start arg_end env_start env_end exit_code

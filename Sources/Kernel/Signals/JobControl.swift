@@ -6,7 +6,7 @@ import LinuxABI
 /// when no task of the process is left that runs.
 extension Kernel {
   /// Stops a process.
-  func stop(_ group: ThreadGroup, by signal: Int32) {
+  func stop(_ group: ThreadGroup, by signal: Signal) {
     guard !group.isStopped else { return }
     group.isStopped = true
     group.signals.stopSignal = signal
@@ -52,14 +52,14 @@ extension Kernel {
     notifyParent(of: group, code: SignalInfo.cldContinued, status: Signal.cont)
   }
 
-  private func notifyParent(of group: ThreadGroup, code: Int32, status: Int32) {
+  private func notifyParent(of group: ThreadGroup, code: Int32, status: Signal) {
     guard let parent = group.parent else { return }
     let action = parent.signals.handlers[Signal.chld]
-    if action.handler != SignalAction.ignoreHandler, action.flags & SignalAction.noChildStop == 0 {
+    if action.handler != SignalAction.ignoreHandler, !action.flags.contains(.noChildStop) {
       var info = SignalInfo(signal: Signal.chld, code: code)
       info.pid = group.id
       info.uid = group.leader?.credentials.uid ?? 0
-      info.status = status
+      info.status = status.rawValue
       let usage = usage(of: group)
       info.value = usage.userTime / 10_000_000
       info.systemTime = usage.systemTime / 10_000_000

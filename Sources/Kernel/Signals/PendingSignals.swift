@@ -29,7 +29,7 @@ struct PendingSignals {
       return SignalInfo(signal: signal, code: SignalInfo.siUser)
     }
     let info = queue.remove(at: index)
-    if signal < Signal.realTimeMinimum || !queue.contains(where: { $0.signal == signal }) {
+    if !signal.isRealTime || !queue.contains(where: { $0.signal == signal }) {
       set.subtract(SignalSet(signal))
     }
     return info
@@ -39,6 +39,6 @@ struct PendingSignals {
   mutating func remove(_ signals: SignalSet) {
     guard !set.isDisjoint(with: signals) else { return }
     set.subtract(signals)
-    queue.removeAll { signals.contains(signal: $0.signal) }
+    queue.removeAll { signals.contains($0.signal) }
   }
 }

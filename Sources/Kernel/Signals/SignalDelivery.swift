@@ -50,7 +50,7 @@ extension Kernel {
     case SignalAction.defaultHandler: takeDefaultAction(info, task)
     default:
       tracer?.signalDelivered(task, info)
-      if action.flags & SignalAction.resetHandler != 0 {
+      if action.flags.contains(.resetHandler) {
         group.signals.handlers[info.signal].handler = SignalAction.defaultHandler
       }
       settleRestart(of: task, handler: action)
@@ -64,19 +64,21 @@ extension Kernel {
 
   private func takeDefaultAction(_ info: SignalInfo, _ task: Task) {
     let group = task.group
-    if SignalSet.ignoredByDefault.contains(signal: info.signal) { return }
+    if info.signal.isIgnoredByDefault { return }
     tracer?.signalDelivered(task, info)
-    if SignalSet.stopping.contains(signal: info.signal) {
+    switch info.signal.defaultAction {
+    case .ignore, .continue: break
+    case .stop:
       if info.signal != Signal.stop, isOrphaned(processGroup: group.processGroup) { return }
       stop(group, by: info.signal)
-    } else {
+    case .terminate, .dumpCore:
       // Apus writes no core files, so the status never says that there is one.
       endGroup(group, .signaled(info.signal))
     }
   }
 
   /// A signal frame can't be written or read: SIGSEGV, and the end where SIGSEGV itself could not be handled.
-  func frameFailed(for signal: Int32, _ task: Task) {
+  func frameFailed(for signal: Signal, _ task: Task) {
     if signal == Signal.segv {
       task.group.signals.handlers[Signal.segv].handler = SignalAction.defaultHandler
     }
@@ -99,7 +101,7 @@ extension Kernel {
     if let action {
       switch restart {
       case .restartNoIntr: break
-      case .restartSys where action.flags & SignalAction.restart != 0: break
+      case .restartSys where action.flags.contains(.restart): break
       default: return
       }
     }

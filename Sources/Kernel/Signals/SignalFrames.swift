@@ -14,13 +14,13 @@ extension Kernel {
   /// Writes a signal frame and has the task go on in the handler.
   /// - Throws: `EFAULT` where the stack has no room.
   func enterHandler(_ action: SignalAction, _ info: SignalInfo, _ task: Task) throws(Errno) {
-    guard action.flags & SignalAction.hasRestorer != 0 else { throw .badAddress }
+    guard action.flags.contains(.hasRestorer) else { throw .badAddress }
     var registers = task.thread.registers
     let stack = task.signals.alternateStack
     let wasOnStack = stack.isInUse(at: registers.rsp)
     var pointer = GuestAddress(registers.rsp) &- Kernel.redZone
     var entersStack = false
-    if action.flags & SignalAction.onStack != 0, stack.size != 0, !stack.isInUse(at: pointer.rawValue) {
+    if action.flags.contains(.onStack), stack.size != 0, !stack.isInUse(at: pointer.rawValue) {
       pointer = GuestAddress(stack.address) &+ stack.size
       entersStack = true
     }
@@ -37,7 +37,7 @@ extension Kernel {
     frame.context.machine = MachineContext(registers)
     let mask = task.maskToRestore ?? task.signalMask
     frame.context.machine.errorCode = task.signals.fault.errorCode
-    frame.context.machine.trapNumber = task.signals.fault.trapNumber
+    frame.context.machine.trapNumber = task.signals.fault.trapNumber.rawValue
     frame.context.machine.faultAddress = task.signals.fault.address
     frame.context.machine.oldMask = mask.rawValue
     frame.context.machine.extendedState = stateAddress.rawValue
@@ -48,7 +48,7 @@ extension Kernel {
 
     registers.rsp = address.rawValue
     registers.rip = action.handler
-    registers.rdi = UInt64(info.signal)
+    registers.rdi = UInt64(info.signal.rawValue)
     registers.rsi = (address &+ SignalFrame.informationOffset).rawValue
     registers.rdx = (address &+ SignalFrame.contextOffset).rawValue
     registers.rax = 0
@@ -57,7 +57,7 @@ extension Kernel {
 
     task.maskToRestore = nil
     var blocked = task.signalMask.union(action.mask)
-    if action.flags & SignalAction.noDefer == 0 { blocked.formUnion(SignalSet(info.signal)) }
+    if !action.flags.contains(.noDefer) { blocked.formUnion(SignalSet(info.signal)) }
     task.setSignalMask(blocked)
     if stack.flags & AlternateStack.autoDisarm != 0 { task.signals.alternateStack = AlternateStack() }
   }

@@ -4,7 +4,7 @@ import LinuxABI
 /// Who may signal whom, and signals to several processes (kill(2)).
 extension Kernel {
   /// - Throws: `EPERM` where the sender's credentials don't allow it.
-  func checkSignal(_ signal: Int32, from sender: Task, to target: Task) throws(Errno) {
+  func checkSignal(_ signal: Signal, from sender: Task, to target: Task) throws(Errno) {
     let mine = sender.credentials
     let theirs = target.credentials
     if sender.group === target.group || mine.has(.kill) { return }
@@ -15,18 +15,18 @@ extension Kernel {
     throw .notPermitted
   }
 
-  /// Sends to a process after checking permission; signal 0 checks alone.
+  /// Sends to a process after checking permission; the null signal checks alone.
   func send(_ info: SignalInfo, from sender: Task, to group: ThreadGroup) throws(Errno) {
     guard let target = group.leader else { throw .noSuchProcess }
     try checkSignal(info.signal, from: sender, to: target)
-    guard info.signal != 0 else { return }
+    guard info.signal != .null else { return }
     if send(info, to: group) == .overLimit { throw .resourceTemporarilyUnavailable }
   }
 
   /// Sends to one task after checking permission.
   func send(_ info: SignalInfo, from sender: Task, to task: Task) throws(Errno) {
     try checkSignal(info.signal, from: sender, to: task)
-    guard info.signal != 0 else { return }
+    guard info.signal != .null else { return }
     if send(info, to: task) == .overLimit { throw .resourceTemporarilyUnavailable }
   }
 

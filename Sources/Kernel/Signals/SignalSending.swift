@@ -27,7 +27,7 @@ extension Kernel {
   }
 
   /// The task causes a signal itself: SIGPIPE, SIGXFSZ (write(2)).
-  func raise(_ signal: Int32, on task: Task) {
+  func raise(_ signal: Signal, on task: Task) {
     var info = SignalInfo(signal: signal, code: SignalInfo.siUser)
     info.pid = task.group.id
     info.uid = task.credentials.uid
@@ -37,15 +37,15 @@ extension Kernel {
   /// Delivers a signal that the task caused itself (a fault): where it is blocked or ignored, the process ends.
   func forceSignal(_ info: SignalInfo, on task: Task) {
     let handlers = task.group.signals.handlers
-    let isBlocked = task.signalMask.contains(signal: info.signal)
+    let isBlocked = task.signalMask.contains(info.signal)
     if isBlocked || handlers[info.signal].handler == SignalAction.ignoreHandler {
       handlers[info.signal].handler = SignalAction.defaultHandler
       task.signalMask.subtract(SignalSet(info.signal))
     }
-    if SignalSet.synchronous.contains(signal: info.signal), info.code > SignalInfo.siUser {
+    if SignalSet.synchronous.contains(info.signal), info.code > SignalInfo.siUser {
       task.signals.fault.trapNumber = info.trapNumber
       task.signals.fault.errorCode = info.errorCode
-      if info.trapNumber == 14 { task.signals.fault.address = info.address }
+      if info.trapNumber == .pageFault { task.signals.fault.address = info.address }
     }
     send(info, to: task)
   }
@@ -54,7 +54,7 @@ extension Kernel {
     _ info: SignalInfo, to group: ThreadGroup, receiver: Task, isPrivate: Bool
   ) -> SignalOutcome {
     let signal = info.signal
-    guard (1...Signal.maximum).contains(signal), !group.isZombie, group.exitStatus == nil else { return .ignored }
+    guard signal.isValid, !group.isZombie, group.exitStatus == nil else { return .ignored }
     if signal == Signal.kill {
       tracer?.signalDelivered(receiver, info)
       endGroup(group, .signaled(signal))
@@ -63,19 +63,19 @@ extension Kernel {
     if signal == Signal.cont {
       discard(.stopping, of: group)
       resume(group)
-    } else if SignalSet.stopping.contains(signal: signal) {
+    } else if SignalSet.stopping.contains(signal) {
       discard(SignalSet(Signal.cont), of: group)
     }
-    if !receiver.signalMask.contains(signal: signal), group.signals.handlers.ignores(signal) {
+    if !receiver.signalMask.contains(signal), group.signals.handlers.ignores(signal) {
       return .ignored
     }
     let pending = isPrivate ? receiver.signals.pendingSet : group.signals.pendingSet
-    if signal < Signal.realTimeMinimum, pending.contains(signal: signal) { return .merged }
+    if !signal.isRealTime, pending.contains(signal) { return .merged }
     let isOverLimit = UInt64(pendingCount(of: group)) >= group.limits[.pendingSignals].current
-    if isOverLimit, signal >= Signal.realTimeMinimum, info.code != SignalInfo.siUser, info.code <= SignalInfo.siUser {
+    if isOverLimit, signal.isRealTime, info.code != SignalInfo.siUser, info.code <= SignalInfo.siUser {
       return .overLimit
     }
-    let keepsInfo = !isOverLimit || signal < Signal.realTimeMinimum && info.code >= SignalInfo.siUser
+    let keepsInfo = !isOverLimit || !signal.isRealTime && info.code >= SignalInfo.siUser
     if isPrivate {
       receiver.signals.pending.add(info, keepsInfo: keepsInfo)
     } else {
@@ -104,14 +104,14 @@ extension Kernel {
     }
   }
 
-  private func takes(_ task: Task, _ signal: Int32) -> Bool {
-    !task.signalMask.contains(signal: signal) && !task.group.isStopped && !task.mustExit
+  private func takes(_ task: Task, _ signal: Signal) -> Bool {
+    !task.signalMask.contains(signal) && !task.group.isStopped && !task.mustExit
       && task.state != .zombie && task.state != .dead
   }
 
-  private func isFatal(_ signal: Int32, for group: ThreadGroup) -> Bool {
+  private func isFatal(_ signal: Signal, for group: ThreadGroup) -> Bool {
     group.signals.handlers[signal].handler == SignalAction.defaultHandler
-      && SignalSet(signal).isDisjoint(with: [.ignoredByDefault, .stopping, .dumpingCore])
+      && signal.defaultAction == .terminate
   }
 
   /// A task stops taking some signals (it blocks them, or ends): others of its process take those that are pending.
@@ -138,9 +138,4 @@ extension Kernel {
     if info.code == SignalInfo.siTimer { task.group.timers?.fillOverrun(of: &info) }
     return info
   }
-}
-
-extension SignalSet {
-  /// Every signal.
-  static let all = SignalSet(rawValue: .max)
 }

@@ -10,7 +10,7 @@ struct TaskSignals {
   var fault = FaultRecord()
 
   struct FaultRecord {
-    var trapNumber: UInt64 = 0
+    var trapNumber = ProcessorException(rawValue: 0)
     var errorCode: UInt64 = 0
     var address: UInt64 = 0
   }
@@ -19,22 +19,22 @@ struct TaskSignals {
 /// The handlers of a process; `CLONE_SIGHAND` shares them.
 final class SignalHandlers {
   /// By signal number; index 0 is unused.
-  private var actions = [SignalAction](repeating: SignalAction(), count: Int(Signal.maximum) + 1)
+  private var actions = [SignalAction](repeating: SignalAction(), count: Int(Signal.maximum.rawValue) + 1)
   init() {}
 
   init(copying other: SignalHandlers) { actions = other.actions }
 
   /// The action of a signal; the default for a number that is none.
-  subscript(signal: Int32) -> SignalAction {
-    get { (1...Signal.maximum).contains(signal) ? actions[Int(signal)] : SignalAction() }
-    set { if (1...Signal.maximum).contains(signal) { actions[Int(signal)] = newValue } }
+  subscript(signal: Signal) -> SignalAction {
+    get { signal.isValid ? actions[Int(signal.rawValue)] : SignalAction() }
+    set { if signal.isValid { actions[Int(signal.rawValue)] = newValue } }
   }
 
   /// Nothing happens when the signal is delivered.
-  func ignores(_ signal: Int32) -> Bool {
+  func ignores(_ signal: Signal) -> Bool {
     switch self[signal].handler {
     case SignalAction.ignoreHandler: true
-    case SignalAction.defaultHandler: SignalSet.ignoredByDefault.contains(signal: signal)
+    case SignalAction.defaultHandler: signal.isIgnoredByDefault
     default: false
     }
   }
@@ -43,7 +43,7 @@ final class SignalHandlers {
   var ignoredSet: SignalSet { signals { $0.handler == SignalAction.ignoreHandler } }
   var caughtSet: SignalSet { signals { $0.handler > SignalAction.ignoreHandler } }
   private func signals(where matches: (SignalAction) -> Bool) -> SignalSet {
-    (1...Signal.maximum).reduce(into: []) { if matches(self[$1]) { $0.formUnion(SignalSet($1)) } }
+    Signal.all.reduce(into: []) { if matches(self[$1]) { $0.formUnion(SignalSet($1)) } }
   }
 
   /// Sets every signal that has a handler to the default action; ignored signals stay ignored (execve(2)).
@@ -62,7 +62,7 @@ final class GroupSignals {
   var pending = PendingSignals()
   var pendingSet: SignalSet { pending.set }
   /// The signal that stopped the process.
-  var stopSignal: Int32 = 0
+  var stopSignal = Signal.null
   /// The parent was told of the stop: all tasks have reached it.
   var isStopAnnounced = false
 

@@ -88,7 +88,7 @@ extension Task {
     }
     if old.euid != new.euid || old.egid != new.egid || old.fsuid != new.fsuid || old.fsgid != new.fsgid {
       group.isDumpable = false
-      parentDeathSignal = 0
+      parentDeathSignal = .null
     }
     credentials = new
   }

@@ -123,9 +123,10 @@ extension Syscalls {
       try task.memory.writeValue(
         GuestAddress(a[2]), owner < 0 ? DescriptorOwner(type: 2, id: 0 &- owner) : DescriptorOwner(type: 1, id: owner))
     case .setSignal:
-      guard (0...Signal.maximum).contains(a.int(2)) else { throw .invalidArgument }
-      file.ownerSignal = a.int(2)
-    case .getSignal: return Int(file.ownerSignal)
+      let signal = Signal(rawValue: a.int(2))
+      guard signal == .null || signal.isValid else { throw .invalidArgument }
+      file.ownerSignal = signal
+    case .getSignal: return Int(file.ownerSignal.rawValue)
     case .getLease: return 2
     case .setPipeSize:
       guard let pipe = file.pipe else { throw .badFileDescriptor }

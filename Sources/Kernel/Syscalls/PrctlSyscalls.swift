@@ -31,8 +31,9 @@ extension Syscalls {
   private static func taskOption(_ task: Task, _ option: PrctlOption, _ a: PrctlArguments) throws(Errno) -> Int? {
     switch option {
     case .setParentDeathSignal:
-      guard (0...UInt64(Signal.maximum)).contains(a.second) else { throw .invalidArgument }
-      task.parentDeathSignal = Int32(a.second)
+      let signal = Signal(rawValue: Int32(clamping: a.second))
+      guard signal == .null || signal.isValid else { throw .invalidArgument }
+      task.parentDeathSignal = signal
     case .getParentDeathSignal: try task.memory.writeValue(GuestAddress(a.second), task.parentDeathSignal)
     case .getDumpable: return task.group.isDumpable ? 1 : 0
     case .setDumpable:

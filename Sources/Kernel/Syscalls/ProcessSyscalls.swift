@@ -22,7 +22,7 @@ extension Syscalls {
   ) throws(Errno) -> Int {
     var arguments = CloneArguments()
     arguments.flags = how.flags.rawValue
-    arguments.exitSignal = UInt64(how.signal)
+    arguments.exitSignal = UInt64(how.signal.rawValue)
     arguments.stack = stack.value.rawValue
     arguments.parentTID = parentTID.value.rawValue
     arguments.childTID = childTID.value.rawValue
@@ -49,7 +49,7 @@ extension Syscalls {
   /// fork(2).
   static func fork(_ task: Task) throws(Errno) -> Int {
     var arguments = CloneArguments()
-    arguments.exitSignal = UInt64(Signal.chld)
+    arguments.exitSignal = UInt64(Signal.chld.rawValue)
     return try start(task, arguments)
   }
 
@@ -57,7 +57,7 @@ extension Syscalls {
   static func vfork(_ task: Task) throws(Errno) -> Int {
     var arguments = CloneArguments()
     arguments.flags = CloneFlags([.vm, .vfork]).rawValue
-    arguments.exitSignal = UInt64(Signal.chld)
+    arguments.exitSignal = UInt64(Signal.chld.rawValue)
     return try start(task, arguments)
   }
 
@@ -190,12 +190,12 @@ extension Syscalls {
   private static func childInformation(_ report: WaitReport?) -> [UInt8] {
     var words = [Int32](repeating: 0, count: 32)
     if let report {
-      words[0] = Signal.chld
+      words[0] = Signal.chld.rawValue
       words[2] = report.code
       words[4] = report.group
       words[5] = Int32(bitPattern: report.uid)
-      words[6] = report.status.exitCode ?? report.status.signal ?? report.status.stopSignal ?? 0
-      if report.status == .continued { words[6] = Signal.cont }
+      words[6] = report.status.exitCode ?? report.status.signal?.rawValue ?? report.status.stopSignal?.rawValue ?? 0
+      if report.status == .continued { words[6] = Signal.cont.rawValue }
     }
     return words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
   }
@@ -205,16 +205,16 @@ extension Syscalls {
 /// shows all arguments in the order that strace(1) has, those that the flags ask for.
 struct CloneFlagsAndSignal: SyscallArgument {
   let flags: CloneFlags
-  let signal: Int32
+  let signal: Signal
 
   init(register: UInt64) {
     flags = CloneFlags(rawValue: register & ~0xff)
-    signal = Int32(register & 0xff)
+    signal = Signal(rawValue: Int32(register & 0xff))
   }
 
   func describe(in call: CallFormatter) -> String? {
     var names = ConstantName.join(flags.rawValue, CloneFlags.names)
-    if signal != 0 { names = (flags.isEmpty ? "" : names + "|") + SignalNames.name(signal) }
+    if signal != .null { names = (flags.isEmpty ? "" : names + "|") + SignalNames.name(signal) }
     var shown = ["child_stack=\(pointer(call.arguments[1]))", "flags=\(names)"]
     if flags.contains(.parentSetTID) || flags.contains(.pidfd) {
       let child = call.result.flatMap { $0 > 0 ? "[\($0)]" : nil }

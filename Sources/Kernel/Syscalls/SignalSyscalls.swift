@@ -27,22 +27,22 @@ extension Syscalls {
   /// `sizeof(sigset_t)` of the kernel, which all calls with a set must name.
   private static let signalSetSize: UInt64 = 8
 
-  private static func checkSignal(_ signal: Int32) throws(Errno) {
-    guard (0...Signal.maximum).contains(signal) else { throw .invalidArgument }
+  private static func checkSignal(_ signal: Signal) throws(Errno) {
+    guard signal == .null || signal.isValid else { throw .invalidArgument }
   }
 
   // MARK: Actions and masks
 
   /// rt_sigaction(2).
   static func rtSigaction(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let signal = a.int(0)
-    guard a[3] == signalSetSize, (1...Signal.maximum).contains(signal) else { throw .invalidArgument }
+    let signal = Signal(rawValue: a.int(0))
+    guard a[3] == signalSetSize, signal.isValid else { throw .invalidArgument }
     let handlers = task.group.signals.handlers
     let old = handlers[signal]
     if a[1] != 0 {
       var new = try task.memory.readValue(GuestAddress(a[1]), as: SignalAction.self)
-      guard !SignalSet.unblockable.contains(signal: signal) else { throw .invalidArgument }
-      new.flags &= SignalAction.knownFlags
+      guard !SignalSet.unblockable.contains(signal) else { throw .invalidArgument }
+      new.flags.formIntersection(.all)
       new.mask.subtract(.unblockable)
       handlers[signal] = new
       if handlers.ignores(signal) { task.kernel.discard(SignalSet(signal), of: task.group) }
@@ -57,11 +57,11 @@ extension Syscalls {
     let old = task.signalMask
     if a[1] != 0 {
       let set = try task.memory.readValue(GuestAddress(a[1]), as: SignalSet.self)
-      switch a.int(0) {
-      case 0: task.setSignalMask(old.union(set))
-      case 1: task.setSignalMask(old.subtracting(set))
-      case 2: task.setSignalMask(set)
-      default: throw .invalidArgument
+      switch SignalMaskChange(rawValue: a.int(0)) {
+      case .block: task.setSignalMask(old.union(set))
+      case .unblock: task.setSignalMask(old.subtracting(set))
+      case .set: task.setSignalMask(set)
+      case nil: throw .invalidArgument
       }
     }
     if a[2] != 0 { try task.memory.writeValue(GuestAddress(a[2]), old) }
@@ -119,7 +119,7 @@ extension Syscalls {
     }
     if let info = task.takePending(set) {
       if a[1] != 0 { try task.memory.writeValue(GuestAddress(a[1]), SignalInformation(info)) }
-      return Int(info.signal)
+      return Int(info.signal.rawValue)
     }
     if let deadline = task.retry.deadline, deadline <= task.kernel.monotonicTime {
       throw .resourceTemporarilyUnavailable
@@ -132,7 +132,7 @@ extension Syscalls {
 
   // MARK: Sending
 
-  private static func information(_ signal: Int32, _ code: Int32, from task: Task) -> SignalInfo {
+  private static func information(_ signal: Signal, _ code: Int32, from task: Task) -> SignalInfo {
     var info = SignalInfo(signal: signal, code: code)
     info.pid = task.group.id
     info.uid = task.credentials.uid
@@ -142,7 +142,7 @@ extension Syscalls {
   /// kill(2). Process 1 is Apus: like any init it ignores what it has no handler for.
   static func kill(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let target = a.int(0)
-    let signal = a.int(1)
+    let signal = Signal(rawValue: a.int(1))
     try checkSignal(signal)
     let info = information(signal, SignalInfo.siUser, from: task)
     let kernel = task.kernel
@@ -169,16 +169,16 @@ extension Syscalls {
 
   /// tkill(2).
   static func tkill(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try send(task, to: a.int(0), of: nil, signal: a.int(1))
+    try send(task, to: a.int(0), of: nil, signal: Signal(rawValue: a.int(1)))
   }
 
   /// tgkill(2).
   static func tgkill(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     guard a.int(0) > 0 else { throw .invalidArgument }
-    return try send(task, to: a.int(1), of: a.int(0), signal: a.int(2))
+    return try send(task, to: a.int(1), of: a.int(0), signal: Signal(rawValue: a.int(2)))
   }
 
-  private static func send(_ task: Task, to id: Int32, of group: Int32?, signal: Int32) throws(Errno) -> Int {
+  private static func send(_ task: Task, to id: Int32, of group: Int32?, signal: Signal) throws(Errno) -> Int {
     guard id > 0 else { throw .invalidArgument }
     try checkSignal(signal)
     let target = try thread(id, of: group, task)
@@ -202,7 +202,7 @@ extension Syscalls {
 
   /// Reads a `siginfo_t` that a guest sends; only to itself may it claim to be the kernel or kill(2).
   private static func information(
-    at address: UInt64, _ signal: Int32, from task: Task, to target: Int32
+    at address: UInt64, _ signal: Signal, from task: Task, to target: Int32
   ) throws(Errno) -> SignalInfo {
     var info = try task.memory.readValue(GuestAddress(address), as: SignalInformation.self).info
     info.signal = signal
@@ -215,7 +215,7 @@ extension Syscalls {
   /// rt_sigqueueinfo(2).
   static func rtSigqueueinfo(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     let target = a.int(0)
-    let info = try information(at: a[2], a.int(1), from: task, to: target)
+    let info = try information(at: a[2], Signal(rawValue: a.int(1)), from: task, to: target)
     try checkSignal(info.signal)
     if target == 1 {
       try checkInit(task)
@@ -228,7 +228,7 @@ extension Syscalls {
   /// rt_tgsigqueueinfo(2).
   static func rtTgsigqueueinfo(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     guard a.int(0) > 0, a.int(1) > 0 else { throw .invalidArgument }
-    let info = try information(at: a[3], a.int(2), from: task, to: a.int(1))
+    let info = try information(at: a[3], Signal(rawValue: a.int(2)), from: task, to: a.int(1))
     try checkSignal(info.signal)
     if let target = try thread(a.int(1), of: a.int(0), task) {
       try task.kernel.send(info, from: task, to: target)
@@ -273,7 +273,7 @@ extension Syscalls {
   static func pidfdSendSignal(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
     guard a.uint(3) == 0 else { throw .invalidArgument }
     let group = try process(try task.files.file(a.int(0)))
-    let signal = a.int(1)
+    let signal = Signal(rawValue: a.int(1))
     try checkSignal(signal)
     guard task.kernel.groups[group.id] === group else { throw .noSuchProcess }
     var info = information(signal, SignalInfo.siUser, from: task)

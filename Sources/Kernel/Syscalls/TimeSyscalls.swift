@@ -239,7 +239,7 @@ extension Syscalls {
       default: throw .invalidArgument
       }
       if event.notification != SignalEvent.none {
-        guard (1...Signal.maximum).contains(event.signal) else { throw .invalidArgument }
+        guard event.signal.isValid else { throw .invalidArgument }
       }
     }
     let timers = task.group.makeTimers(task.kernel)

@@ -59,7 +59,7 @@ extension Kernel {
     if flags.isSuperset(of: [.signalHandlers, .clearSignalHandlers]) { throw .invalidArgument }
     if !flags.isDisjoint(with: .namespaces) { throw .notPermitted }
     if flags.contains(.pidfd), !flags.isDisjoint(with: [.thread, .detached]) { throw .invalidArgument }
-    if arguments.exitSignal > UInt64(Signal.maximum) { throw .invalidArgument }
+    if arguments.exitSignal > UInt64(Signal.maximum.rawValue) { throw .invalidArgument }
     if flags.contains(.intoCgroup) || arguments.setTIDSize != 0 { throw .notSupported }
   }
 
@@ -115,7 +115,8 @@ extension Kernel {
     group.argumentRange = source.argumentRange
     group.environmentRange = source.environmentRange
     group.auxiliaryVector = source.auxiliaryVector
-    group.exitSignal = flags.contains(.parent) ? source.exitSignal : Int32(arguments.exitSignal)
+    group.exitSignal =
+      flags.contains(.parent) ? source.exitSignal : Signal(rawValue: Int32(truncatingIfNeeded: arguments.exitSignal))
     owner?.children.append(group)
     groups[id] = group
     cpuLimitChanged(of: group)

@@ -80,7 +80,7 @@ extension Kernel {
     let action = parent.signals.handlers[Signal.chld]
     notifyParent(of: group, status: status)
     if group.exitSignal == Signal.chld,
-      action.handler == SignalAction.ignoreHandler || action.flags & SignalAction.noChildWait != 0
+      action.handler == SignalAction.ignoreHandler || action.flags.contains(.noChildWait)
     {
       // What nobody waits for is not counted as the children's (getrusage(2)).
       reap(group, isWaitedFor: false)
@@ -90,7 +90,7 @@ extension Kernel {
 
   /// Sends the parent the signal that a child's state changed (waitpid(2), sigaction(2) `siginfo_t` of SIGCHLD).
   func notifyParent(of group: ThreadGroup, status: WaitStatus) {
-    guard let parent = group.parent, group.exitSignal != 0 else { return }
+    guard let parent = group.parent, group.exitSignal != .null else { return }
     var info = SignalInfo(signal: group.exitSignal, code: SignalInfo.cldExited)
     info.pid = group.id
     info.uid = group.leader?.credentials.uid ?? 0
@@ -98,7 +98,7 @@ extension Kernel {
       info.status = code
     } else {
       info.code = SignalInfo.cldKilled
-      info.status = status.signal ?? 0
+      info.status = status.signal?.rawValue ?? 0
     }
     info.value = group.usage.userTime / 10_000_000
     info.systemTime = group.usage.systemTime / 10_000_000
@@ -128,7 +128,7 @@ extension Kernel {
     var reaper = group.parent
     while let candidate = reaper, !candidate.isSubreaper || candidate.isZombie { reaper = candidate.parent }
     for child in group.children {
-      for task in child.tasks where task.parentDeathSignal != 0 {
+      for task in child.tasks where task.parentDeathSignal != .null {
         var info = SignalInfo(signal: task.parentDeathSignal, code: SignalInfo.siUser)
         info.pid = group.id
         info.uid = group.leader?.credentials.uid ?? 0

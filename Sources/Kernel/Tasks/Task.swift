@@ -75,7 +75,7 @@ final class Task: Waiter {
   var robustList = GuestAddress.null
   /// The parent that waits in vfork(2) for this task to exec or exit.
   var vforkParent: Task?
-  var parentDeathSignal: Int32 = 0
+  var parentDeathSignal = Signal.null
   var exitCode: Int32 = 0
   /// Another thread executes a program: this one ends at its next chance.
   var mustExit = false

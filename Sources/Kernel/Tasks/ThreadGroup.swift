@@ -34,13 +34,13 @@ final class ThreadGroup {
 
   // End
   /// The signal the parent gets at the end (`CLONE_PARENT`… `SIGCHLD`).
-  var exitSignal: Int32 = Signal.chld
+  var exitSignal = Signal.chld
   /// The group is ending with this wait status; each task ends at its next return to guest code.
   var exitStatus: WaitStatus?
   /// All tasks have ended; waits for its parent.
   var isZombie = false
   /// Stop or continue that the parent has not been told by wait(2).
-  var unreportedStop: Int32?
+  var unreportedStop: Signal?
   var unreportedContinue = false
   var isStopped = false
   /// Woken when a child changes state.

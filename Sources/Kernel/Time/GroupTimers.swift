@@ -122,7 +122,7 @@ final class GroupTimers {
     kernel.arm(cpuTimer, deadline: kernel.monotonicTime.saturatingAdd(wait))
   }
 
-  private func check(_ timer: inout CPUInterval, _ signal: Int32, now: UInt64) -> UInt64? {
+  private func check(_ timer: inout CPUInterval, _ signal: Signal, now: UInt64) -> UInt64? {
     guard let expiry = timer.expiry else { return nil }
     guard expiry <= now else { return expiry - now }
     timer.expiry = timer.interval > 0 ? GroupTimers.next(after: expiry, interval: timer.interval, now: now) : nil

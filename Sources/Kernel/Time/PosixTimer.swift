@@ -12,7 +12,7 @@ final class PosixTimer {
   }
 
   let id: Int32
-  let signal: Int32
+  let signal: Signal
   private let value: UInt64
   private let notification: Notification
   private let clock: Clock
@@ -30,7 +30,7 @@ final class PosixTimer {
   private(set) var lastOverrun: Int32 = 0
 
   init(
-    id: Int32, clock: Clock, notification: Notification, signal: Int32, value: UInt64, group: ThreadGroup,
+    id: Int32, clock: Clock, notification: Notification, signal: Signal, value: UInt64, group: ThreadGroup,
     kernel: Kernel
   ) {
     self.id = id
@@ -121,8 +121,8 @@ final class PosixTimer {
   private var isStillPending: Bool {
     switch notification {
     case .none: false
-    case .process: group.signals.pendingSet.contains(signal: signal)
-    case .thread(let id): kernel.tasks[id]?.signals.pendingSet.contains(signal: signal) ?? false
+    case .process: group.signals.pendingSet.contains(signal)
+    case .thread(let id): kernel.tasks[id]?.signals.pendingSet.contains(signal) ?? false
     }
   }
 

@@ -9,24 +9,27 @@ enum SignalNames {
     "SIGSYS",
   ]
 
-  static func name(_ signal: Int32) -> String {
-    if names.indices.contains(Int(signal)) { return "\(names[Int(signal)])" }
+  static func name(_ signal: Signal) -> String {
+    let number = Int(signal.rawValue)
+    if names.indices.contains(number) { return "\(names[number])" }
     // glibc takes the first two real-time signals for itself.
-    if (32...64).contains(signal) { return signal == 32 ? "SIGRTMIN" : "SIGRT_\(signal - 32)" }
-    return "\(signal)"
+    if signal.isValid {
+      return signal == .realTimeMinimum ? "SIGRTMIN" : "SIGRT_\(number - Int(Signal.realTimeMinimum.rawValue))"
+    }
+    return "\(number)"
   }
 
   /// A set, as `[INT TERM]`; one that holds most signals is shown by what it lacks, as `~[KILL]`.
   static func describe(_ set: SignalSet) -> String {
-    let members = (1...64 as ClosedRange<Int32>).filter { set.contains(signal: $0) }
+    let members = Signal.all.filter { set.contains($0) }
     if members.count > 32 {
-      let others = (1...64 as ClosedRange<Int32>).filter { !set.contains(signal: $0) }
+      let others = Signal.all.filter { !set.contains($0) }
       return "~[\(others.map(short).joined(separator: " "))]"
     }
     return "[\(members.map(short).joined(separator: " "))]"
   }
 
-  private static func short(_ signal: Int32) -> String {
+  private static func short(_ signal: Signal) -> String {
     let name = name(signal)
     return name.hasPrefix("SIG") ? String(name.dropFirst(3)) : name
   }
@@ -44,7 +47,7 @@ enum SignalNames {
       fields.append("si_pid=\(info.pid)")
       fields.append("si_uid=\(info.uid)")
       let isExit = info.code == SignalInfo.cldExited
-      fields.append("si_status=\(isExit ? "\(info.status)" : name(info.status))")
+      fields.append("si_status=\(isExit ? "\(info.status)" : name(Signal(rawValue: info.status)))")
       fields.append("si_utime=\(info.value)")
       fields.append("si_stime=\(info.systemTime)")
     } else if info.code != SignalInfo.siKernel || isFault(info.signal) {
@@ -53,7 +56,7 @@ enum SignalNames {
     return "{\(fields.joined(separator: ", "))}"
   }
 
-  private static func isFault(_ signal: Int32) -> Bool {
+  private static func isFault(_ signal: Signal) -> Bool {
     [Signal.segv, Signal.bus, Signal.fpe, Signal.ill, Signal.trap].contains(signal)
   }
 
@@ -68,19 +71,19 @@ enum SignalNames {
     }
     let names: [StaticString]
     switch info.signal {
-    case Signal.chld:
+    case .chld:
       names = ["CLD_EXITED", "CLD_KILLED", "CLD_DUMPED", "CLD_TRAPPED", "CLD_STOPPED", "CLD_CONTINUED"]
-    case Signal.segv: names = ["SEGV_MAPERR", "SEGV_ACCERR"]
-    case Signal.bus: names = ["BUS_ADRALN", "BUS_ADRERR", "BUS_OBJERR"]
-    case Signal.fpe:
+    case .segv: names = ["SEGV_MAPERR", "SEGV_ACCERR"]
+    case .bus: names = ["BUS_ADRALN", "BUS_ADRERR", "BUS_OBJERR"]
+    case .fpe:
       names = [
         "FPE_INTDIV", "FPE_INTOVF", "FPE_FLTDIV", "FPE_FLTOVF", "FPE_FLTUND", "FPE_FLTRES", "FPE_FLTINV", "FPE_FLTSUB",
       ]
-    case Signal.ill:
+    case .ill:
       names = [
         "ILL_ILLOPC", "ILL_ILLOPN", "ILL_ILLADR", "ILL_ILLTRP", "ILL_PRVOPC", "ILL_PRVREG", "ILL_COPROC", "ILL_BADSTK",
       ]
-    case Signal.trap: names = ["TRAP_BRKPT", "TRAP_TRACE", "TRAP_BRANCH", "TRAP_HWBKPT"]
+    case .trap: names = ["TRAP_BRKPT", "TRAP_TRACE", "TRAP_BRANCH", "TRAP_HWBKPT"]
     default: names = []
     }
     let index = Int(info.code) - 1

@@ -60,9 +60,9 @@ extension CallFormatter {
       case SignalAction.ignoreHandler: "SIG_IGN"
       default: pointer(action.handler)
       }
-    let field = action.flags & SignalAction.sigInfo != 0 ? "sa_sigaction" : "sa_handler"
-    let flags = action.flags == 0 ? "0" : FlagNames.join(action.flags, FlagNames.signalActionFlags)
-    let restorer = action.flags & SignalAction.hasRestorer != 0 ? ", sa_restorer=\(pointer(action.restorer))" : ""
+    let field = action.flags.contains(.information) ? "sa_sigaction" : "sa_handler"
+    let flags = action.flags.isEmpty ? "0" : FlagNames.join(action.flags.rawValue, FlagNames.signalActionFlags)
+    let restorer = action.flags.contains(.hasRestorer) ? ", sa_restorer=\(pointer(action.restorer))" : ""
     return "{\(field)=\(handler), sa_mask=\(SignalNames.describe(action.mask)), sa_flags=\(flags)\(restorer)}"
   }
 

@@ -15,7 +15,7 @@ extension CallFormatter {
     case .mapFlags: return FlagNames.map(number)
     case .remapFlags: return FlagNames.join(number, FlagNames.remap)
     case .advice: return FlagNames.one(number, FlagNames.advice)
-    case .signal: return SignalNames.name(arguments.int(index))
+    case .signal: return SignalNames.name(Signal(rawValue: arguments.int(index)))
     case .signalHow: return FlagNames.one(number, FlagNames.signalHow)
     case .cloneFlags: return ConstantName.join(value, CloneFlags.names)
     case .clock: return ConstantName.one(number, ClockNumber.names)

@@ -64,8 +64,8 @@ extension CloneArguments: GuestValue {
     var fields = ["flags=\(ConstantName.join(flags, CloneFlags.names))"]
     if childTID != 0 { fields.append("child_tid=\(pointer(childTID))") }
     if parentTID != 0 { fields.append("parent_tid=\(pointer(parentTID))") }
-    let signal = Int32(clamping: exitSignal)
-    fields.append("exit_signal=\(signal == 0 ? "0" : SignalNames.name(signal))")
+    let signal = Signal(rawValue: Int32(clamping: exitSignal))
+    fields.append("exit_signal=\(SignalNames.name(signal))")
     fields.append("stack=\(pointer(stack))")
     fields.append("stack_size=\(hex(stackSize))")
     if tls != 0 { fields.append("tls=\(pointer(tls))") }
@@ -82,7 +82,7 @@ extension WaitStatus: GuestValue {
     if self == .continued { return "[{WIFCONTINUED(s)}]" }
     if let signal { return "[{WIFSIGNALED(s) && WTERMSIG(s) == \(SignalNames.name(signal))}]" }
     if let exitCode { return "[{WIFEXITED(s) && WEXITSTATUS(s) == \(exitCode)}]" }
-    return "[{WIFSTOPPED(s) && WSTOPSIG(s) == \(SignalNames.name(stopSignal ?? 0))}]"
+    return "[{WIFSTOPPED(s) && WSTOPSIG(s) == \(SignalNames.name(stopSignal ?? .null))}]"
   }
 }
 

@@ -99,11 +99,11 @@ extension Kernel {
   static func encode(_ error: Errno) -> UInt64 { UInt64(bitPattern: -Int64(error.rawValue)) }
 
   private func handleFault(_ fault: Fault, of task: Task) {
-    if fault.trapNumber == 14, fault.signal == Signal.segv || fault.signal == Signal.bus {
+    if fault.trapNumber == .pageFault, fault.signal == Signal.segv || fault.signal == Signal.bus {
       statistics.traps.pageFaults &+= 1
       task.group.usage.minorFaults &+= 1
-      let access: MemoryAccess =
-        fault.errorCode & 16 != 0 ? .execute : fault.errorCode & 2 != 0 ? .write : .read
+      let code = PageFaultErrorCode(rawValue: fault.errorCode)
+      let access: MemoryAccess = code.contains(.instructionFetch) ? .execute : code.contains(.write) ? .write : .read
       switch task.memory.fault(at: fault.address, access: access, isBusError: fault.signal == Signal.bus) {
       case .resolved: return
       case .outOfMemory:
@@ -111,8 +111,8 @@ extension Kernel {
         task.sliceStart = 0
         if !relieveMemoryPressure() { endGroup(task.group, .signaled(Signal.kill)) }
         return
-      case .signal(let number, let code):
-        var info = SignalInfo(signal: number, code: code)
+      case .signal(let signal, let code):
+        var info = SignalInfo(signal: signal, code: code)
         info.address = fault.address.rawValue
         info.trapNumber = fault.trapNumber
         info.errorCode = fault.errorCode
@@ -186,14 +186,9 @@ extension Kernel {
   /// The vsyscall page's three calls, for old static programs (`arch/x86/entry/vsyscall` of Linux).
   private func emulateVsyscall(_ task: Task) {
     var registers = task.thread.registers
-    let number: SyscallNumber? =
-      switch registers.rip {
-      case 0xffff_ffff_ff60_0000: .gettimeofday
-      case 0xffff_ffff_ff60_0400: .time
-      case 0xffff_ffff_ff60_0800: .getcpu
-      default: nil
-      }
-    guard let number, let target = try? task.memory.readValue(GuestAddress(registers.rsp), as: UInt64.self) else {
+    guard let number = VsyscallPage.call(at: registers.rip),
+      let target = try? task.memory.readValue(GuestAddress(registers.rsp), as: UInt64.self)
+    else {
       var info = SignalInfo(signal: Signal.segv, code: SignalInfo.segvMapError)
       info.address = registers.rip
       return forceSignal(info, on: task)

@@ -21,7 +21,7 @@ extension Kernel {
   }
 
   /// Apus got a signal that goes on to the first process; one that a terminal sent, to its foreground process group.
-  package func hostSignalArrived(_ signal: Int32, isFromTerminal: Bool) {
+  package func hostSignalArrived(_ signal: Signal, isFromTerminal: Bool) {
     guard let group = firstGroup else { return }
     if isFromTerminal {
       let foreground = terminal(of: group)?.foregroundGroup ?? 0

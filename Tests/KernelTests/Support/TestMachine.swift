@@ -160,11 +160,12 @@ final class TestMachine {
   }
 
   /// Sets up a handler.
-  func handle(_ task: Task, _ signal: Int32, flags: UInt64 = 0, mask: SignalSet = [], handler: UInt64 = handler) throws
-  {
+  func handle(
+    _ task: Task, _ signal: Signal, flags: SignalActionFlags = [], mask: SignalSet = [], handler: UInt64 = handler
+  ) throws {
     var action = SignalAction()
     action.handler = handler
-    action.flags = flags | SignalAction.hasRestorer
+    action.flags = flags.union(.hasRestorer)
     action.restorer = TestMachine.restorer
     action.mask = mask
     let address = TestMachine.data + 0xf000
@@ -234,5 +235,15 @@ final class TestMachine {
     return address
   }
 
-  func send(_ signal: Int32, to task: Task) { kernel.send(SignalInfo(signal: signal, code: 0), to: task.group) }
+  func send(_ signal: Signal, to task: Task) { kernel.send(SignalInfo(signal: signal, code: 0), to: task.group) }
+}
+
+extension Signal {
+  static let realTime2 = Signal(rawValue: 34)
+  static let realTime3 = Signal(rawValue: 35)
+}
+
+extension UInt64 {
+  /// A signal as an argument of a system call.
+  init(_ signal: Signal) { self = UInt64(signal.rawValue) }
 }

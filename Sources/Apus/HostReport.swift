@@ -6,6 +6,7 @@ public struct HostReport: Sendable {
   public struct Check: Sendable {
     /// What is checked, in a few words.
     public let name: String
+    /// The host has what is checked.
     public let isPassed: Bool
     /// The platforms that can't do without it.
     public let requiredBy: [SandboxConfiguration.PlatformChoice]
@@ -50,7 +51,7 @@ public struct HostReport: Sendable {
     switch platform {
     case .seccomp: lines.append("platform: seccomp, strict mode (--trusted is possible)")
     case .ptrace: lines.append("platform: ptrace")
-    default: lines.append("platform: none; what is MISSING above must be had first")
+    default: lines.append("platform: none; apus needs what is MISSING above")
     }
     return lines.joined(separator: "\n")
   }

@@ -1,3 +1,8 @@
+// The target Apus: the library. A configuration in, a result and statistics out; it puts the layers together.
+//
+// It uses all targets below, and is the only one that others may import. What must hold: every error says what is
+// wrong and what can be done; nothing is left when `Sandbox.run` returns; every public declaration is documented.
+
 import FileSystem
 import Host
 import Kernel

@@ -82,8 +82,11 @@ public struct SandboxConfiguration: Sendable {
 
   /// A user and group of the guest.
   public struct User: Sendable, Equatable {
+    /// The user id.
     public var uid: UInt32
+    /// The group id.
     public var gid: UInt32
+    /// A user and its group, by their numbers.
     public init(uid: UInt32, gid: UInt32) {
       self.uid = uid
       self.gid = gid
@@ -98,7 +101,9 @@ public struct SandboxConfiguration: Sendable {
     public var hostPath: String
     /// Where it appears in the guest, an absolute path.
     public var guestPath: String
+    /// Guests can't change anything in it.
     public var isReadOnly: Bool
+    /// A volume that guests may change unless `isReadOnly`.
     public init(hostPath: String, guestPath: String, isReadOnly: Bool = false) {
       self.hostPath = hostPath
       self.guestPath = guestPath

@@ -6,23 +6,29 @@ import Platform
 public struct SandboxStatistics: Sendable {
   /// How often guest threads came out of guest code, by reason.
   public struct Traps: Sendable {
+    /// System calls.
     public var syscalls = 0
     /// Calls through the entries of other architectures, which Apus answers with an error.
     public var foreignSyscalls = 0
+    /// Page faults that reached Apus; the host resolves most by itself.
     public var pageFaults = 0
     /// Other hardware exceptions: division by zero, invalid instructions, breakpoints.
     public var otherFaults = 0
+    /// Interruptions of guest code by Apus.
     public var preemptions = 0
     /// Host processes that died, or were killed for breaking the platform's rules.
     public var deaths = 0
+    /// All of them.
     public var total: Int { syscalls + foreignSyscalls + pageFaults + otherFaults + preemptions + deaths }
   }
+  /// How often guest threads came out of guest code.
   public var traps = Traps()
 
   /// One row of the table of system calls.
   public struct Syscall: Sendable {
     /// Its number; of those that Linux does not have, too.
     public var number: UInt64
+    /// How often it was made.
     public var count: Int
     /// Nanoseconds spent in Apus; 0 where times were not measured.
     public var time: UInt64
@@ -39,16 +45,21 @@ public struct SandboxStatistics: Sendable {
   public var contextSwitches = 0
   /// Those among them that page faults took.
   public var pageFaultSwitches = 0
-  /// Batches of memory operations that were handed to guest processes, and the operations in them.
+  /// Batches of memory operations that were handed to guest processes.
   public var flushes = 0
+  /// The memory operations in these batches.
   public var memoryOperations = 0
   /// Changes of the task that a virtual CPU runs.
   public var taskSwitches = 0
   /// How often an idle CPU ran the guest code of another one's task.
   public var borrowedCPUs = 0
+  /// Host processes that were made for guests.
   public var hostProcessesCreated = 0
+  /// How often the host process of an earlier guest was used again.
   public var hostProcessesReused = 0
+  /// Host threads that were made for guest threads.
   public var hostThreadsCreated = 0
+  /// How often the host thread of an earlier guest thread was used again.
   public var hostThreadsReused = 0
   /// The most guest memory that was in use, in bytes.
   public var peakMemory: UInt64 = 0

@@ -1,3 +1,9 @@
+// The target Host: every system call that Apus makes of the host, each a small typed function.
+//
+// It uses LinuxABI and CStub. What must hold: no other target calls the host; a call has its line in `HostCallRule`,
+// from which Apus's own filter is made; a new descriptor goes through `Host.descriptor`, which keeps it above the
+// streams; paths are relative to descriptors while guests run; pages of host files are never touched, but read.
+
 import CStub
 import LinuxABI
 

@@ -1,3 +1,10 @@
+// The target Kernel: tasks, scheduling, signals, futexes, time, execve, the system calls, `/proc`, tracing.
+//
+// It uses Network, FileSystem, Memory, Platform's protocols and LinuxABI, and gets everything else through
+// `MachineServices`: it sees no host, no thread and no lock, so tests run it in virtual time. What must hold:
+// nothing blocks (a call that has to wait parks its task, and is run again); nothing a guest passes traps; no
+// `unsafe`.
+
 import FileSystem
 import LinuxABI
 import Memory

@@ -1,3 +1,9 @@
+// The target LinuxABI: what guests see of Linux on x86-64. Numbers, flags and structures, with the names that man
+// pages and headers have for them; nothing that Apus invents, and no behaviour.
+//
+// It uses nothing but the standard library and the `Errno` of swift-system. What must hold: a structure has exactly
+// the layout of its C original, without padding that Swift chose; each flag and number is defined here alone.
+
 /// Fixed addresses of a guest process. Everything from `stubBase` up belongs to Apus's stub.
 public enum Layout {
   @inlinable public static var pageSize: UInt64 { 4096 }

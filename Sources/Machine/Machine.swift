@@ -1,3 +1,9 @@
+// The target Machine: a kernel on a host. The lock, the threads of CPUs, the thread that serves interrupts, the one
+// that reads ahead, and the host's side of `MachineServices`.
+//
+// It uses Kernel, all below it, and Host. What must hold: the kernel and its services are touched with the lock
+// held; the lock is not held while guest code runs, nor while a thread sleeps.
+
 import Host
 import Kernel
 import LinuxABI

@@ -1,3 +1,9 @@
+// The target Memory: frames, address spaces, page faults, and the transfer of bytes between Apus and guests.
+//
+// It uses Platform (to queue changes of host mappings), Host and LinuxABI. What must hold: the invariants of
+// `AddressSpace` below; a frame is not used again before its unmapping is confirmed; a guest's pointer is never
+// followed; all is touched with the kernel lock held.
+
 import LinuxABI
 import Platform
 

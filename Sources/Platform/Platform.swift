@@ -1,3 +1,10 @@
+// The target Platform: how guest code is run. This file is the contract with what is above; below it are the zygote,
+// the host processes of guests, and the two ways of getting at their traps, seccomp and ptrace.
+//
+// It uses Host, LinuxABI and CStub. What must hold: the invariants of strict mode (Documentation/architecture.md).
+// In short: what guests can write is read once and checked; they can't reach what steers their agent; nothing waits
+// for one of them with a lock held; how long one is waited for is counted in its own CPU time.
+
 import Host
 import LinuxABI
 

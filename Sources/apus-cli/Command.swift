@@ -1,3 +1,9 @@
+// The target apus: the command line.
+//
+// Of this package it uses Apus alone, and neither Foundation nor a parser of arguments, because it has to start in a
+// millisecond. What must hold: each error is one line on stderr that starts with `apus: `, and an exit status that
+// scripts can tell apart.
+
 import Apus
 import Glibc
 import SystemPackage

@@ -1,3 +1,9 @@
+// The target CStub: all that is not Swift. The stub, which lives inside guest processes (stub.S, stub.c,
+// StubLayout.h), the checks that need a process of their own (probe.c), and what Swift can't say: system calls and
+// atomic accesses.
+//
+// It uses nothing, not even libc in the stub. What must hold: the two rules at the head of stub.S.
+
 #pragma once
 #include <stdint.h>
 

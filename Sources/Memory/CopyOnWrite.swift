@@ -17,7 +17,7 @@ extension AddressSpace {
       return .resolved
     }
     var window = copyWindow(page, area, extent.start..<extent.end, wanted: wanted)
-    // Only pages that are really shared, and only such as hold memory, or such as don't.
+    // Only pages that are really shared, and either only pages that hold memory, or only pages that hold none.
     var low = page
     while low > window.lowerBound, physical.references(to: extent.frame(of: low - 1)) != 1 { low -= 1 }
     var high = page + 1

@@ -78,7 +78,7 @@ extension AddressSpace {
     if rises || falls { streak = min(streak &+ 1, 3) } else { streak = 0 }
     areas[area].streak = streak
     var size = UInt64(max(physical.chunkPages(streak: streak), min(wanted, 1024)))
-    // Few large host mappings rather than the end of them all.
+    // Near the limit on host mappings: rather few large ones.
     if extents.count > platform.mappingLimit / 2 { size = 1024 }
     let low: PageNumber
     let high: PageNumber

@@ -8,7 +8,7 @@ package final class FrameStore {
   package let physical: PhysicalMemory
   private var extents = ExtentMap()
   private var bytes: UInt64 = 0
-  /// Address spaces that map the store: what it drops, they have to drop.
+  /// Address spaces that map the store: frames that it drops, they drop first.
   private var mappers: [ObjectIdentifier: Mapper] = [:]
 
   private struct Mapper {

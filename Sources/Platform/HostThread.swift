@@ -8,9 +8,9 @@ import Synchronization
   let context: Context
   /// Its id on the host; 0 until it has trapped for the first time.
   let id = Atomic<Int32>(0)
-  /// It is to trap, and has not since.
+  /// It was asked to trap and has not done so yet.
   let isPreempted = Atomic<Bool>(false)
-  /// It has been sent the signal for that. On a busy host a new thread starts late, and tells its id late.
+  /// It has been sent the signal for that; a new thread can be sent it only once its id is known.
   let isSignalSent = Atomic<Bool>(false)
   /// Grows with each entry into guest code and with each trap: odd while it may run.
   let turns = Atomic<UInt64>(0)
@@ -45,7 +45,7 @@ import Synchronization
   /// What its state word is to say of the CPU thread from now on: that it sleeps, or nothing while it spins.
   var expectation: UInt32 { spins ? 0 : Stub.waits }
 
-  /// Goes to a host CPU, and from now on waits there as told.
+  /// Moves the thread to a host CPU, and sets how both sides wait there: asleep or busily.
   ///
   /// A new thread inherits the binding of its agent, which works now here, now there. So it counts as placed only once it
   /// has been bound itself.

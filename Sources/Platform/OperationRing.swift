@@ -20,7 +20,7 @@ import LinuxABI
   var statistics = PlatformStatistics()
 
   /// Entries written, entries the agent has confirmed, and entries known to be done because a thread that was resumed
-  /// behind them has trapped (which a guest can forge, to its own harm).
+  /// behind them has trapped (a guest that forges that harms itself alone).
   private(set) var tail: UInt64 = 0
   private var confirmed: UInt64 = 0
   private var settled: UInt64 = 0

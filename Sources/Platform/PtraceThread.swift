@@ -81,7 +81,7 @@ import Synchronization
         return .preempted
       case .signal(let number):
         if let trap = try trap(of: number) { return trap }
-        // From outside, and nothing of ours: it takes its course, as it would under the seccomp platform.
+        // Sent from outside, and not by us: it takes effect, as it would under the seccomp platform.
         signal = number
       }
     }

@@ -120,7 +120,7 @@ import Synchronization
   func preempt() {
     host.preempt(in: process.hostPID)
     // The CPU thread watches what comes of it, and sends the signal itself where the id is not known yet. The bits make
-    // sure that it does not go to sleep before it has looked, be it for the trap or for the agent.
+    // sure that it looks before it sleeps, whether it waits for the trap or for the agent.
     host.context.state.formUnion(Stub.notice)
     host.context.state.wake(bitset: Stub.wakeApus)
     host.context.flushWord.formUnion(Stub.notice)

@@ -79,7 +79,7 @@ final class StubProcess: GuestProcess {
   enum Resumption {
     /// It runs, or will once the agent is done.
     case resumed
-    /// It has not gone on: it is to be preempted, and what was queued before takes the agent long.
+    /// It did not go on: a preemption came while the agent still worked on what was queued before.
     case preempted
     case dead
   }

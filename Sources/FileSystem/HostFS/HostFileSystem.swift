@@ -187,7 +187,7 @@ package final class HostFileSystem: MountedFileSystem {
     openDirectories.removeSubrange(kept...)
   }
 
-  /// A directory moved or was removed: its descriptor may stay, but those who were found by name are found anew.
+  /// A directory moved or was removed: its descriptor may stay, but those found by their names are looked up again.
   func forget(_ directory: HostInode) {
     if directory.descriptor == nil { return }
     directory.closeDescriptor()

@@ -9,7 +9,7 @@ import Platform
 ///
 /// This keeps account of what borrowing would gain a task, or does, in nanoseconds.
 struct TrapPace {
-  /// A wait as long as this was in vain: both sides sleep by then.
+  /// From here on waiting busily has not helped: both sides have gone to sleep.
   private static let limit: UInt64 = 20_000
   private static let gain = 1_000
   private static let lossOfSleep = 50_000
@@ -42,14 +42,14 @@ struct TrapPace {
   /// Takes note that the guest had to wait for its agent.
   mutating func noteAgent() { balance = max(balance - TrapPace.lossOfAgent, 0) }
 
-  /// Begins anew, as the task comes to a CPU.
+  /// Starts from zero: the task has just got a CPU, or there was none to borrow.
   mutating func restart() { balance = 0 }
 
-  /// Going back and forth is a loss too: each time that borrowing has ended because it lost, it takes more to begin.
+  /// Going back and forth costs time too: each time that borrowing ended because it lost, the next has to promise more.
   mutating func raiseThreshold() { threshold = min(threshold * 2, 2_000_000) }
 
   var isGaining: Bool { balance >= threshold }
-  /// The account is empty, but for the gain of the kernel's own side, which is noted last.
+  /// Nothing is left of the gain, but for what the kernel's own side has just added.
   var isLosing: Bool { balance <= TrapPace.gain }
 }
 
@@ -59,7 +59,8 @@ extension CPU {
 }
 
 extension Scheduler {
-  /// Borrows an idle CPU for the guest code of the task of `cpu`, or gives it back, as its pace has it.
+  /// Borrows an idle CPU for the guest code of the task that `cpu` runs where its pace makes that worth it, or gives it
+  /// back where it no longer does.
   @inline(__always)
   func adaptPlacement(of cpu: CPU, running task: Task) {
     if cpu.borrowed == nil {
@@ -72,7 +73,7 @@ extension Scheduler {
 
   private func borrow(for cpu: CPU, running task: Task) {
     guard canBorrow, let idle = cpus.first(where: { $0.isIdle && $0.borrower == nil }) else {
-      // Later again.
+      // No CPU is idle: the task earns its claim again, so that the CPUs aren't searched at each trap.
       task.pace.restart()
       return
     }

@@ -2,7 +2,7 @@ import FileSystem
 
 /// Decides which task runs on which CPU.
 ///
-/// Tasks stay on their CPU, because handing them over between host CPUs is dear (see `TrapPace`). While any task
+/// Tasks stay on their CPU, because moving them between host CPUs is expensive (see `TrapPace`). While any task
 /// waits for a CPU, a tick every `slice` preempts what has run its slice and offers waiting tasks to idle CPUs.
 package final class Scheduler {
   let cpus: [CPU]

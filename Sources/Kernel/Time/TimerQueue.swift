@@ -7,7 +7,7 @@ package final class TimerQueue {
     let deadline: UInt64
     let generation: UInt64
     let timer: KernelTimer
-    /// Neither disarmed nor armed anew.
+    /// Neither disarmed nor armed again since.
     var isLive: Bool { timer.deadline != nil && timer.generation == generation }
     static func < (a: Entry, b: Entry) -> Bool { a.deadline < b.deadline }
     static func == (a: Entry, b: Entry) -> Bool { a.deadline == b.deadline && a.generation == b.generation }
@@ -22,7 +22,7 @@ package final class TimerQueue {
 
   package init() {}
 
-  /// Arms a timer, or arms it anew; true where the machine has to be told, because it would come too late.
+  /// Arms a timer, or moves its deadline. True where the machine has to be told, because it would wake up too late.
   func arm(_ timer: KernelTimer, deadline: UInt64) -> Bool {
     timer.generation &+= 1
     timer.deadline = deadline

@@ -1,5 +1,5 @@
 /// `PROT_*` of mmap(2).
-public struct MemoryProtection: OptionSet, Sendable, BitwiseCopyable {
+public struct MemoryProtection: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
   public static let read = MemoryProtection(rawValue: 1)
@@ -7,15 +7,22 @@ public struct MemoryProtection: OptionSet, Sendable, BitwiseCopyable {
   public static let execute = MemoryProtection(rawValue: 4)
   public static let growsDown = MemoryProtection(rawValue: 0x0100_0000)
   public static let growsUp = MemoryProtection(rawValue: 0x0200_0000)
+
+  public static let names: [ConstantName] = [
+    .init("PROT_NONE", MemoryProtection()), .init("PROT_READ", read), .init("PROT_WRITE", write),
+    .init("PROT_EXEC", execute), .init("PROT_GROWSDOWN", growsDown), .init("PROT_GROWSUP", growsUp),
+  ]
 }
 
 /// `MAP_*` of mmap(2).
-public struct MapFlags: OptionSet, Sendable, BitwiseCopyable {
+public struct MapFlags: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
   public static let shared = MapFlags(rawValue: 0x01)
   public static let `private` = MapFlags(rawValue: 0x02)
   public static let sharedValidate = MapFlags(rawValue: 0x03)
+  /// The bits that say how the mapping is shared (`MAP_TYPE`, the part of it that exists).
+  public static let typeMask = MapFlags(rawValue: 0x03)
   public static let fixed = MapFlags(rawValue: 0x10)
   public static let anonymous = MapFlags(rawValue: 0x20)
   public static let low32 = MapFlags(rawValue: 0x40)
@@ -28,20 +35,35 @@ public struct MapFlags: OptionSet, Sendable, BitwiseCopyable {
   public static let nonBlock = MapFlags(rawValue: 0x1_0000)
   public static let stack = MapFlags(rawValue: 0x2_0000)
   public static let hugeTLB = MapFlags(rawValue: 0x4_0000)
+  public static let sync = MapFlags(rawValue: 0x8_0000)
   public static let fixedNoReplace = MapFlags(rawValue: 0x10_0000)
+
+  public static let names: [ConstantName] = [
+    .init("MAP_FILE", [], within: typeMask), .init("MAP_SHARED", shared, within: typeMask),
+    .init("MAP_PRIVATE", `private`, within: typeMask), .init("MAP_SHARED_VALIDATE", sharedValidate, within: typeMask),
+    .init("MAP_FIXED", fixed), .init("MAP_ANONYMOUS", anonymous), .init("MAP_32BIT", low32),
+    .init("MAP_GROWSDOWN", growsDown), .init("MAP_DENYWRITE", denyWrite), .init("MAP_EXECUTABLE", executable),
+    .init("MAP_LOCKED", locked), .init("MAP_NORESERVE", noReserve), .init("MAP_POPULATE", populate),
+    .init("MAP_NONBLOCK", nonBlock), .init("MAP_STACK", stack), .init("MAP_HUGETLB", hugeTLB), .init("MAP_SYNC", sync),
+    .init("MAP_FIXED_NOREPLACE", fixedNoReplace),
+  ]
 }
 
 /// `MREMAP_*` of mremap(2).
-public struct RemapFlags: OptionSet, Sendable, BitwiseCopyable {
+public struct RemapFlags: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
   public static let mayMove = RemapFlags(rawValue: 1)
   public static let fixed = RemapFlags(rawValue: 2)
   public static let dontUnmap = RemapFlags(rawValue: 4)
+
+  public static let names: [ConstantName] = [
+    .init("MREMAP_MAYMOVE", mayMove), .init("MREMAP_FIXED", fixed), .init("MREMAP_DONTUNMAP", dontUnmap),
+  ]
 }
 
 /// `MADV_*` of madvise(2).
-public enum MemoryAdvice: Int32, Sendable {
+public enum MemoryAdvice: Int32, NamedConstants, Sendable {
   case normal = 0
   case random = 1
   case sequential = 2
@@ -65,31 +87,53 @@ public enum MemoryAdvice: Int32, Sendable {
   case populateWrite = 23
   case dontNeedLocked = 24
   case collapse = 25
+
+  public static let names: [ConstantName] = [
+    .init("MADV_NORMAL", normal), .init("MADV_RANDOM", random), .init("MADV_SEQUENTIAL", sequential),
+    .init("MADV_WILLNEED", willNeed), .init("MADV_DONTNEED", dontNeed), .init("MADV_FREE", free),
+    .init("MADV_REMOVE", remove), .init("MADV_DONTFORK", dontFork), .init("MADV_DOFORK", doFork),
+    .init("MADV_MERGEABLE", mergeable), .init("MADV_UNMERGEABLE", unmergeable), .init("MADV_HUGEPAGE", hugePage),
+    .init("MADV_NOHUGEPAGE", noHugePage), .init("MADV_DONTDUMP", dontDump), .init("MADV_DODUMP", doDump),
+    .init("MADV_WIPEONFORK", wipeOnFork), .init("MADV_KEEPONFORK", keepOnFork), .init("MADV_COLD", cold),
+    .init("MADV_PAGEOUT", pageOut), .init("MADV_POPULATE_READ", populateRead),
+    .init("MADV_POPULATE_WRITE", populateWrite), .init("MADV_DONTNEED_LOCKED", dontNeedLocked),
+    .init("MADV_COLLAPSE", collapse),
+  ]
 }
 
 /// `MS_*` of msync(2).
-public struct MemorySyncFlags: OptionSet, Sendable, BitwiseCopyable {
+public struct MemorySyncFlags: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
   public static let async = MemorySyncFlags(rawValue: 1)
   public static let invalidate = MemorySyncFlags(rawValue: 2)
   public static let sync = MemorySyncFlags(rawValue: 4)
   public static let all: MemorySyncFlags = [.async, .invalidate, .sync]
+
+  public static let names: [ConstantName] = [
+    .init("MS_ASYNC", async), .init("MS_INVALIDATE", invalidate), .init("MS_SYNC", sync),
+  ]
 }
 
 /// `MCL_*` of mlockall(2).
-public struct LockAllFlags: OptionSet, Sendable, BitwiseCopyable {
+public struct LockAllFlags: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
   public static let current = LockAllFlags(rawValue: 1)
   public static let future = LockAllFlags(rawValue: 2)
   public static let onFault = LockAllFlags(rawValue: 4)
   public static let all: LockAllFlags = [.current, .future, .onFault]
+
+  public static let names: [ConstantName] = [
+    .init("MCL_CURRENT", current), .init("MCL_FUTURE", future), .init("MCL_ONFAULT", onFault),
+  ]
 }
 
 /// `MLOCK_*` of mlock2(2).
-public struct LockFlags: OptionSet, Sendable, BitwiseCopyable {
+public struct LockFlags: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt64
   public init(rawValue: UInt64) { self.rawValue = rawValue }
   public static let onFault = LockFlags(rawValue: 1)
+
+  public static let names: [ConstantName] = [.init("MLOCK_ONFAULT", onFault)]
 }

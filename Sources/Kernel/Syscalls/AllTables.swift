@@ -6,6 +6,7 @@ extension Syscalls {
       execTable,
       identityTable,
       memoryTable,
+      processMemoryTable,
       systemTable,
       readWriteTable,
       descriptorTable,

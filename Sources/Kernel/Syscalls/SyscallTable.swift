@@ -35,17 +35,14 @@ enum ArgumentKind: Sendable {
   /// Bytes the call hands out; the count is the result.
   case resultBytes
   case openFlags, mode, accessMode, atFlags, seekWhence
-  case protection, mapFlags, remapFlags, advice
   case signal, signalSet, signalAction, signalHow, signalStack
   case cloneFlags
-  case timespec, timeval, itimerspec, clock
-  /// A time that the call hands out.
-  case timespecResult
+  case timespec
   case stat, statfs, statx
-  case iovec, pollfds, epollEvent, epollOperation, epollEvents
+  case iovec
   /// Structures and ids that the call hands out.
   case uidResult
-  case ioctl, fcntl, stringArray, socketFamily, uid, pid, fdPair, pipeFlags, eventFlags
+  case ioctl, fcntl, stringArray, uid, pid
   case flags([FlagName])
   /// A named bit for `.flags`.
   struct FlagName: Sendable {

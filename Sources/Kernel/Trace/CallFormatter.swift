@@ -69,18 +69,9 @@ struct CallFormatter {
     case .getcwd:
       shown = [succeeded ? string(arguments[0], limit: 4096) : pointer(arguments[0]), "\(arguments[1])"]
     case .fcntl: shown = fcntlArguments()
-    default: shown = kinds.indices.prefix(argumentCount(entry)).map { format(kinds[$0], $0) }
+    default: shown = kinds.indices.map { format(kinds[$0], $0) }
     }
     return shown
-  }
-
-  /// Some calls have arguments that only count with certain flags.
-  private func argumentCount(_ entry: SyscallEntry) -> Int {
-    let count = entry.kinds?.count ?? 0
-    switch entry.number {
-    case .mremap: return arguments[3] & 2 == 0 ? 4 : count
-    default: return count
-    }
   }
 
   func format(_ kind: ArgumentKind, _ index: Int) -> String {

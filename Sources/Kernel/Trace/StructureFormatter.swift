@@ -8,9 +8,7 @@ extension CallFormatter {
     guard address != 0 else { return "NULL" }
     if CallFormatter.isHandedOut(kind), !succeeded { return pointer(address) }
     switch kind {
-    case .timespec, .timespecResult: return read(address, Timespec.self)?.traced
-    case .timeval: return read(address, Timeval.self)?.traced
-    case .itimerspec: return interval(address)
+    case .timespec: return read(address, Timespec.self)?.traced
     case .signalSet: return read(address, UInt64.self).map { SignalNames.describe(SignalSet(rawValue: $0)) }
     case .signalAction: return read(address, SignalAction.self).map(describe)
     case .signalStack: return read(address, AlternateStack.self).map(describe)
@@ -18,18 +16,14 @@ extension CallFormatter {
     case .statfs: return read(address, StatFS.self)?.traced
     case .statx: return read(address, Statx.self)?.traced
     case .uidResult: return read(address, UInt32.self).map { "[\($0)]" }
-    case .fdPair: return words(address, 2, Int32.self).map { "[\($0[0]), \($0[1])]" }
     case .iovec: return vectors(address, count: arguments[index + 1 < 6 ? index + 1 : 5])
-    case .pollfds: return pollfds(address, count: arguments[index + 1 < 6 ? index + 1 : 5])
-    case .epollEvent: return epollEvents(address, count: 1)
-    case .epollEvents: return epollEvents(address, count: result ?? 0).map { "[\($0)]" }
     default: return nil
     }
   }
 
   private static func isHandedOut(_ kind: ArgumentKind) -> Bool {
     switch kind {
-    case .timespecResult, .stat, .statfs, .statx, .uidResult, .fdPair, .epollEvents:
+    case .stat, .statfs, .statx, .uidResult:
       true
     default: false
     }
@@ -41,14 +35,6 @@ extension CallFormatter {
 
   private func words<T: BitwiseCopyable>(_ address: UInt64, _ count: Int, _ type: T.Type) -> [T]? {
     try? task.memory.readArray(GuestAddress(address), count: count, as: type)
-  }
-
-  // MARK: Times
-
-  private func interval(_ address: UInt64) -> String? {
-    guard let period = read(address, Timespec.self)?.traced, let value = read(address &+ 16, Timespec.self)?.traced
-    else { return nil }
-    return "{it_interval=\(period), it_value=\(value)}"
   }
 
   // MARK: Signals
@@ -79,31 +65,5 @@ extension CallFormatter {
     guard let words = words(address, shown * 2, UInt64.self) else { return pointer(address) }
     let parts = (0..<shown).map { "{iov_base=\(pointer(words[2 * $0])), iov_len=\(words[2 * $0 + 1])}" }
     return "[\(parts.joined(separator: ", "))\(count > 16 ? ", ..." : "")]"
-  }
-
-  // MARK: Polling
-
-  private func pollfds(_ address: UInt64, count: UInt64) -> String? {
-    let shown = Int(min(count, 32))
-    guard let words = words(address, shown, UInt64.self) else { return nil }
-    let parts = words.map { word in
-      let descriptor = Int32(truncatingIfNeeded: word)
-      let events = FlagNames.join(word >> 32 & 0xffff, FlagNames.poll)
-      let found = word >> 48
-      let revents = found != 0 ? ", revents=\(FlagNames.join(found, FlagNames.poll))" : ""
-      return "{fd=\(descriptor), events=\(events)\(revents)}"
-    }
-    return "[\(parts.joined(separator: ", "))\(count > 32 ? ", ..." : "")]"
-  }
-
-  /// `struct epoll_event` is packed: 12 bytes.
-  private func epollEvents(_ address: UInt64, count: Int) -> String? {
-    let shown = min(max(count, 0), 32)
-    guard let words = words(address, shown * 3, UInt32.self) else { return nil }
-    let parts = (0..<shown).map { index in
-      let data = UInt64(words[3 * index + 1]) | UInt64(words[3 * index + 2]) << 32
-      return "{events=\(FlagNames.join(UInt64(words[3 * index]), FlagNames.epoll)), data=\(hex(data))}"
-    }
-    return parts.joined(separator: ", ")
   }
 }

@@ -11,10 +11,6 @@ extension CallFormatter {
     case .accessMode: return ConstantName.join(number, AccessMode.names)
     case .atFlags: return ConstantName.join(number, AtFlags.names)
     case .seekWhence: return FlagNames.one(number, FlagNames.seek)
-    case .protection: return FlagNames.join(number, FlagNames.protection)
-    case .mapFlags: return FlagNames.map(number)
-    case .remapFlags: return FlagNames.join(number, FlagNames.remap)
-    case .advice: return FlagNames.one(number, FlagNames.advice)
     case .signal: return SignalNames.name(Signal(rawValue: arguments.int(index)))
     case .signalHow: return FlagNames.one(number, FlagNames.signalHow)
     case .cloneFlags: return ConstantName.join(value, CloneFlags.names)
@@ -45,11 +41,5 @@ extension FlagNames {
   /// The name of a value.
   static func one(_ value: UInt64, _ names: [Name]) -> String {
     names.first { $0.bits == value }.map { "\($0.name)" } ?? hex(value)
-  }
-
-  /// `MAP_*`: the type is two bits.
-  static func map(_ value: UInt64) -> String {
-    let type = ["MAP_FILE", "MAP_SHARED", "MAP_PRIVATE", "MAP_SHARED_VALIDATE"][Int(value & 3)]
-    return value & ~3 == 0 ? type : type + "|" + join(value & ~3, mapBits)
   }
 }

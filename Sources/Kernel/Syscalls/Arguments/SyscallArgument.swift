@@ -69,9 +69,15 @@ extension IOPriority: SyscallArgument {
   init(register: UInt64) { self.init(rawValue: Int32(truncatingIfNeeded: register)) }
   func describe(in call: CallFormatter) -> String? { hex(rawValue.zeroExtended) }
 }
+extension LockAllFlags: SyscallArgument {}
+extension LockFlags: SyscallArgument {}
+extension MapFlags: SyscallArgument {}
 extension MemoryFileFlags: SyscallArgument {}
+extension MemoryProtection: SyscallArgument {}
+extension MemorySyncFlags: SyscallArgument {}
 extension OpenFlags: SyscallArgument {}
 extension RandomFlags: SyscallArgument {}
+extension RemapFlags: SyscallArgument {}
 extension StatxMask: SyscallArgument {}
 extension TimerFlags: SyscallArgument {}
 extension WaitOptions: SyscallArgument {}

@@ -1,5 +1,5 @@
 /// `POLL*` events of poll(2); the values of `EPOLL*` are the same.
-public struct PollEvents: OptionSet, Sendable, BitwiseCopyable {
+public struct PollEvents: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
   public static let input = PollEvents(rawValue: 0x001)
@@ -18,6 +18,13 @@ public struct PollEvents: OptionSet, Sendable, BitwiseCopyable {
   public static let readable: PollEvents = [.input, .readNormal]
   /// What a writable file reports.
   public static let writable: PollEvents = [.output, .writeNormal]
+
+  public static let names: [ConstantName] = [
+    .init("POLLIN", input), .init("POLLPRI", priority), .init("POLLOUT", output), .init("POLLERR", error),
+    .init("POLLHUP", hangUp), .init("POLLNVAL", invalid), .init("POLLRDNORM", readNormal),
+    .init("POLLRDBAND", readBand), .init("POLLWRNORM", writeNormal), .init("POLLWRBAND", writeBand),
+    .init("POLLRDHUP", readHangUp),
+  ]
 }
 
 /// `struct pollfd` of poll(2).
@@ -30,6 +37,13 @@ package struct PollDescriptor: BitwiseCopyable, Sendable, Equatable {
     self.events = events
     self.returned = returned
   }
+}
+
+/// The last argument of pselect6 (select(2)): a signal mask in memory and its size.
+package struct SignalMaskReference: BitwiseCopyable, Sendable {
+  package var address = GuestAddress.null
+  package var size: UInt64 = 0
+  package init() {}
 }
 
 /// `struct epoll_event` of epoll_ctl(2), packed as on x86-64.
@@ -47,14 +61,18 @@ package struct EpollEvent: BitwiseCopyable, Sendable, Equatable {
 }
 
 /// `EPOLL_CTL_*` of epoll_ctl(2).
-public enum EpollOperation: Int32, Sendable {
+public enum EpollOperation: Int32, NamedConstants, Sendable {
   case add = 1
   case delete = 2
   case modify = 3
+
+  public static let names: [ConstantName] = [
+    .init("EPOLL_CTL_ADD", add), .init("EPOLL_CTL_DEL", delete), .init("EPOLL_CTL_MOD", modify),
+  ]
 }
 
 /// The flags of epoll_ctl(2) that stand beside the events.
-public struct EpollFlags: OptionSet, Sendable, BitwiseCopyable {
+public struct EpollFlags: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
   public static let exclusive = EpollFlags(rawValue: 1 << 28)
@@ -62,6 +80,16 @@ public struct EpollFlags: OptionSet, Sendable, BitwiseCopyable {
   public static let oneShot = EpollFlags(rawValue: 1 << 30)
   public static let edgeTriggered = EpollFlags(rawValue: 1 << 31)
   public static let all: EpollFlags = [.exclusive, .wakeUp, .oneShot, .edgeTriggered]
+
+  /// Their names, and those of the events beside them.
+  public static let names: [ConstantName] = [
+    .init("EPOLLIN", PollEvents.input), .init("EPOLLPRI", PollEvents.priority), .init("EPOLLOUT", PollEvents.output),
+    .init("EPOLLERR", PollEvents.error), .init("EPOLLHUP", PollEvents.hangUp),
+    .init("EPOLLRDNORM", PollEvents.readNormal), .init("EPOLLRDBAND", PollEvents.readBand),
+    .init("EPOLLWRNORM", PollEvents.writeNormal), .init("EPOLLWRBAND", PollEvents.writeBand),
+    .init("EPOLLRDHUP", PollEvents.readHangUp), .init("EPOLLEXCLUSIVE", exclusive), .init("EPOLLWAKEUP", wakeUp),
+    .init("EPOLLONESHOT", oneShot), .init("EPOLLET", edgeTriggered),
+  ]
 }
 
 /// `struct itimerspec` of timerfd_settime(2) and timer_settime(2).
@@ -109,11 +137,4 @@ package struct SignalDescriptorInfo: BitwiseCopyable, Sendable {
   package var architecture: UInt32 = 0
   private var pad = InlineArray<28, UInt8>(repeating: 0)
   package init() {}
-}
-
-/// `EFD_SEMAPHORE` of eventfd(2); its other flags are those of open(2).
-public struct EventFlags: OptionSet, Sendable, BitwiseCopyable {
-  public let rawValue: UInt32
-  public init(rawValue: UInt32) { self.rawValue = rawValue }
-  public static let semaphore = EventFlags(rawValue: 1)
 }

@@ -71,6 +71,8 @@ public struct Signal: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
 public struct SignalSet: OptionSet, Sendable, BitwiseCopyable, Hashable {
   public var rawValue: UInt64
   public init(rawValue: UInt64) { self.rawValue = rawValue }
+  /// `sizeof(sigset_t)` of the kernel, which all calls with a set must name.
+  public static let size: UInt64 = 8
   /// The set of one signal; empty for a number that is none.
   public init(_ signal: Signal) { rawValue = signal.isValid ? 1 << UInt64(signal.rawValue - 1) : 0 }
   public func contains(_ signal: Signal) -> Bool { !isDisjoint(with: SignalSet(signal)) }

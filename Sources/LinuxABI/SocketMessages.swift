@@ -1,19 +1,19 @@
 /// `struct msghdr` of recvmsg(2) on x86-64.
 package struct MessageHeader: BitwiseCopyable, Sendable {
-  package var name: UInt64 = 0
+  package var name = GuestAddress.null
   package var nameLength: UInt32 = 0
   private var padding: UInt32 = 0
-  package var vectors: UInt64 = 0
+  package var vectors = GuestAddress.null
   package var vectorCount: UInt64 = 0
-  package var control: UInt64 = 0
+  package var control = GuestAddress.null
   package var controlLength: UInt64 = 0
-  package var flags: UInt32 = 0
+  package var flags: MessageFlags = []
   private var padding2: UInt32 = 0
   package init() {}
 }
 
 /// `MSG_*` of recv(2) and send(2).
-public struct MessageFlags: OptionSet, Sendable, BitwiseCopyable {
+public struct MessageFlags: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
   public static let outOfBand = MessageFlags(rawValue: 0x1)
@@ -32,6 +32,15 @@ public struct MessageFlags: OptionSet, Sendable, BitwiseCopyable {
   public static let zeroCopy = MessageFlags(rawValue: 0x400_0000)
   public static let fastOpen = MessageFlags(rawValue: 0x2000_0000)
   public static let closeOnExec = MessageFlags(rawValue: 0x4000_0000)
+
+  public static let names: [ConstantName] = [
+    .init("MSG_OOB", outOfBand), .init("MSG_PEEK", peek), .init("MSG_DONTROUTE", dontRoute),
+    .init("MSG_CTRUNC", controlTruncated), .init("MSG_TRUNC", truncated), .init("MSG_DONTWAIT", dontWait),
+    .init("MSG_EOR", endOfRecord), .init("MSG_WAITALL", waitAll), .init("MSG_CONFIRM", confirm),
+    .init("MSG_ERRQUEUE", errorQueue), .init("MSG_NOSIGNAL", noSignal), .init("MSG_MORE", more),
+    .init("MSG_WAITFORONE", waitForOne), .init("MSG_ZEROCOPY", zeroCopy), .init("MSG_FASTOPEN", fastOpen),
+    .init("MSG_CMSG_CLOEXEC", closeOnExec),
+  ]
 }
 
 /// What comes with the bytes of a message: an entry of its control buffer (cmsg(3)).

@@ -1,5 +1,5 @@
 /// `SOL_*` and `IPPROTO_*`: whom an option of setsockopt(2), or a control message, is for.
-package struct SocketLevel: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
+package struct SocketLevel: NamedNumber, Hashable, Sendable, BitwiseCopyable {
   package let rawValue: Int32
   package init(rawValue: Int32) { self.rawValue = rawValue }
   package static let ip = SocketLevel(rawValue: 0)
@@ -8,6 +8,11 @@ package struct SocketLevel: RawRepresentable, Hashable, Sendable, BitwiseCopyabl
   package static let udp = SocketLevel(rawValue: 17)
   package static let ipv6 = SocketLevel(rawValue: 41)
   package static let netlink = SocketLevel(rawValue: 270)
+
+  package static let names: [ConstantName] = [
+    .init("SOL_IP", ip), .init("SOL_SOCKET", socket), .init("SOL_TCP", tcp), .init("SOL_UDP", udp),
+    .init("SOL_IPV6", ipv6), .init("SOL_NETLINK", netlink),
+  ]
 }
 
 /// The name of an option of getsockopt(2): a number that its level gives a meaning.
@@ -39,6 +44,18 @@ package struct SocketOption: Hashable, Sendable, BitwiseCopyable {
   package static let protocolNumber = SocketOption(.socket, 38)
   package static let domain = SocketOption(.socket, 39)
   package static let peekOffset = SocketOption(.socket, 42)
+
+  /// What the option is called; nil where its level gives its number no name.
+  package var name: StaticString? { SocketOption.names[self] }
+
+  private static let names: [SocketOption: StaticString] = [
+    reuseAddress: "SO_REUSEADDR", type: "SO_TYPE", error: "SO_ERROR", broadcast: "SO_BROADCAST",
+    sendBuffer: "SO_SNDBUF", receiveBuffer: "SO_RCVBUF", keepAlive: "SO_KEEPALIVE", linger: "SO_LINGER",
+    reusePort: "SO_REUSEPORT", passCredentials: "SO_PASSCRED", peerCredentials: "SO_PEERCRED",
+    receiveLowWater: "SO_RCVLOWAT", sendLowWater: "SO_SNDLOWAT", receiveTimeout: "SO_RCVTIMEO",
+    sendTimeout: "SO_SNDTIMEO", acceptsConnections: "SO_ACCEPTCONN", protocolNumber: "SO_PROTOCOL",
+    domain: "SO_DOMAIN", peekOffset: "SO_PEEK_OFF",
+  ]
 }
 
 /// The value of an option, as it lies in the guest's memory; the option decides which type it has.

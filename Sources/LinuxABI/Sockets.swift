@@ -1,5 +1,5 @@
 /// `AF_*` of socket(2), which are the `PF_*` as well.
-package struct AddressFamily: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
+package struct AddressFamily: NamedNumber, Hashable, Sendable, BitwiseCopyable {
   package let rawValue: UInt16
   package init(rawValue: UInt16) { self.rawValue = rawValue }
   package static let unspecified = AddressFamily(rawValue: 0)
@@ -8,10 +8,15 @@ package struct AddressFamily: RawRepresentable, Hashable, Sendable, BitwiseCopya
   package static let inet6 = AddressFamily(rawValue: 10)
   package static let netlink = AddressFamily(rawValue: 16)
   package static let packet = AddressFamily(rawValue: 17)
+
+  package static let names: [ConstantName] = [
+    .init("AF_UNSPEC", unspecified), .init("AF_UNIX", unix), .init("AF_INET", inet), .init("AF_INET6", inet6),
+    .init("AF_NETLINK", netlink), .init("AF_PACKET", packet),
+  ]
 }
 
 /// `SOCK_*` of socket(2).
-package enum SocketType: Int32, Sendable {
+package enum SocketType: Int32, NamedConstants, Sendable {
   case stream = 1
   case datagram = 2
   case raw = 3
@@ -24,6 +29,11 @@ package enum SocketType: Int32, Sendable {
   /// `SOCK_MAX`: from here on, types are `EINVAL` for every family.
   package static let end: Int32 = 11
 
+  package static let names: [ConstantName] = [
+    .init("SOCK_STREAM", stream), .init("SOCK_DGRAM", datagram), .init("SOCK_RAW", raw),
+    .init("SOCK_RDM", reliableDatagram), .init("SOCK_SEQPACKET", sequencedPacket), .init("SOCK_PACKET", packet),
+  ]
+
   /// One receive gives what one send sent, and no more.
   package var keepsBorders: Bool { self != .stream }
   /// Sockets of the type listen and accept.
@@ -31,10 +41,15 @@ package enum SocketType: Int32, Sendable {
 }
 
 /// `SHUT_*` of shutdown(2).
-package enum ShutdownHow: Int32, Sendable {
+package enum ShutdownHow: Int32, NamedConstants, Sendable {
   case reading = 0
   case writing = 1
   case both = 2
+
+  package static let names: [ConstantName] = [
+    .init("SHUT_RD", reading), .init("SHUT_WR", writing), .init("SHUT_RDWR", both),
+  ]
+
   package var endsReading: Bool { self != .writing }
   package var endsWriting: Bool { self != .reading }
 }

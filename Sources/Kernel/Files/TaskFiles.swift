@@ -46,12 +46,15 @@ extension Task {
   }
 
   /// Gives two files descriptors and writes them to guest memory, or leaves neither (pipe(2), socketpair(2)).
-  func addPair(_ first: OpenFile, _ second: OpenFile, closeOnExec: Bool, to address: GuestAddress) throws(Errno) {
+  func addPair(_ first: OpenFile, _ second: OpenFile, closeOnExec: Bool, to result: OutPointer<DescriptorPair>)
+    throws(Errno)
+  {
     let one = try addFile(first, closeOnExec: closeOnExec)
     do throws(Errno) {
       let two = try addFile(second, closeOnExec: closeOnExec)
       do throws(Errno) {
-        try memory.writeArray(address, [one, two])
+        try store(
+          DescriptorPair(FileDescriptorNumber(rawValue: one), FileDescriptorNumber(rawValue: two)), to: result)
       } catch {
         try files.close(two)
         throw error
@@ -81,12 +84,12 @@ extension Task {
   /// Runs a call that has a signal mask of its own while it waits (ppoll(2), pselect(2), epoll_pwait(2)). Where a
   /// signal ends the wait, its delivery restores the mask.
   func withTemporaryMask<Result>(
-    _ address: GuestAddress, size: UInt64, _ body: () throws(Errno) -> Result
+    _ mask: InPointer<SignalSet>, size: UInt64, _ body: () throws(Errno) -> Result
   ) throws(Errno) -> Result {
-    guard !address.isNull else { return try body() }
+    guard !mask.isNull else { return try body() }
     if maskToRestore == nil {
-      guard size == 8 else { throw .invalidArgument }
-      setTemporaryMask(try memory.readValue(address, as: SignalSet.self))
+      guard size == SignalSet.size else { throw .invalidArgument }
+      setTemporaryMask(try load(mask))
     }
     do throws(Errno) {
       let result = try body()

@@ -5,72 +5,83 @@ import Memory
 /// epoll(7).
 extension Syscalls {
   static let epollTable: [SyscallEntry] = [
-    .init(.epoll_create, epollCreate, [.int]),
-    .init(.epoll_create1, epollCreate1, [.openFlags]),
-    .init(.epoll_ctl, epollCtl, [.fd, .epollOperation, .fd, .epollEvent]),
-    .init(.epoll_wait, epollWait, [.fd, .epollEvents, .int, .int]),
-    .init(.epoll_pwait, epollPwait, [.fd, .epollEvents, .int, .int, .signalSet, .uint]),
-    .init(.epoll_pwait2, epollPwait2, [.fd, .epollEvents, .int, .timespec, .signalSet, .uint]),
+    .init(.epoll_create, epollCreate),
+    .init(.epoll_create1, epollCreate1),
+    .init(.epoll_ctl, epollCtl),
+    .init(.epoll_wait, epollWait),
+    .init(.epoll_pwait, epollPwait),
+    .init(.epoll_pwait2, epollPwait2),
   ]
 
   /// epoll_create(2).
-  static func epollCreate(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a.int(0) > 0 else { throw .invalidArgument }
-    return Int(try task.addFile(Epoll(), closeOnExec: false))
+  static func epollCreate(_ task: Task, _ size: Int32) throws(Errno) -> Int {
+    guard size > 0 else { throw .invalidArgument }
+    return try epollCreate1(task, [])
   }
 
   /// epoll_create1(2).
-  static func epollCreate1(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let flags = OpenFlags(rawValue: a.uint(0))
+  static func epollCreate1(_ task: Task, _ flags: EpollCreateFlags) throws(Errno) -> Int {
     guard flags.isSubset(of: .closeOnExec) else { throw .invalidArgument }
     return Int(try task.addFile(Epoll(), closeOnExec: flags.contains(.closeOnExec)))
   }
 
   /// epoll_ctl(2).
-  static func epollCtl(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let operation = EpollOperation(rawValue: a.int(1))
-    let event = operation == .delete ? EpollEvent() : try task.memory.readValue(GuestAddress(a[3]), as: EpollEvent.self)
-    let instance = try task.openFile(a.int(0))
-    let file = try task.openFile(a.int(2))
+  static func epollCtl(
+    _ task: Task, _ epoll: FileDescriptorNumber, _ operation: Constant<EpollOperation>,
+    _ descriptor: FileDescriptorNumber, _ request: InPointer<EpollEvent>
+  ) throws(Errno) -> Int {
+    let event = operation.value == .delete ? EpollEvent() : try task.load(request)
+    let instance = try task.openFile(epoll)
+    let file = try task.openFile(descriptor)
     guard file.isPollable else { throw .notPermitted }
-    guard let epoll = instance as? Epoll, let operation else { throw .invalidArgument }
+    guard let epoll = instance as? Epoll, let operation = operation.value else { throw .invalidArgument }
     switch operation {
-    case .add: try epoll.add(a.int(2), file, event)
-    case .modify: try epoll.modify(a.int(2), file, event)
-    case .delete: try epoll.delete(a.int(2), file)
+    case .add: try epoll.add(descriptor.rawValue, file, event)
+    case .modify: try epoll.modify(descriptor.rawValue, file, event)
+    case .delete: try epoll.delete(descriptor.rawValue, file)
     }
     return 0
   }
 
   /// epoll_wait(2).
-  static func epollWait(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try waitForEvents(task, a, timeout: milliseconds(a.int(3)))
+  static func epollWait(
+    _ task: Task, _ epoll: FileDescriptorNumber, _ events: EpollEventList, _ limit: Int32, _ timeout: Int32
+  ) throws(Errno) -> Int {
+    try waitForEvents(task, epoll, events, limit, timeout: milliseconds(timeout))
   }
 
   /// epoll_pwait(2).
-  static func epollPwait(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.withTemporaryMask(GuestAddress(a[4]), size: a[5]) { () throws(Errno) in
-      try waitForEvents(task, a, timeout: milliseconds(a.int(3)))
+  static func epollPwait(
+    _ task: Task, _ epoll: FileDescriptorNumber, _ events: EpollEventList, _ limit: Int32, _ timeout: Int32,
+    _ mask: InPointer<SignalSet>, _ size: UInt64
+  ) throws(Errno) -> Int {
+    try task.withTemporaryMask(mask, size: size) { () throws(Errno) in
+      try waitForEvents(task, epoll, events, limit, timeout: milliseconds(timeout))
     }
   }
 
   /// epoll_pwait2(2).
-  static func epollPwait2(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let timeout = try nanoseconds(task, timespec: a[3])
-    return try task.withTemporaryMask(GuestAddress(a[4]), size: a[5]) { () throws(Errno) in
-      try waitForEvents(task, a, timeout: timeout)
+  static func epollPwait2(
+    _ task: Task, _ epoll: FileDescriptorNumber, _ events: EpollEventList, _ limit: Int32,
+    _ timeout: InPointer<Timespec>, _ mask: InPointer<SignalSet>, _ size: UInt64
+  ) throws(Errno) -> Int {
+    let timeout = try nanoseconds(task, timeout)
+    return try task.withTemporaryMask(mask, size: size) { () throws(Errno) in
+      try waitForEvents(task, epoll, events, limit, timeout: timeout)
     }
   }
 
+  /// More events than this are not handed out at once.
+  private static let maximumEvents = 4096
+
   private static func waitForEvents(
-    _ task: Task, _ a: SyscallArguments, timeout: UInt64?
+    _ task: Task, _ epoll: FileDescriptorNumber, _ result: EpollEventList, _ limit: Int32, timeout: UInt64?
   ) throws(Errno) -> Int {
-    let limit = a.int(2)
-    guard limit > 0, limit <= Int32.max / 12 else { throw .invalidArgument }
-    guard let epoll = try task.openFile(a.int(0)) as? Epoll else { throw .invalidArgument }
-    let events = epoll.collect(limit: min(Int(limit), 4096))
+    guard limit > 0, limit <= Int(Int32.max) / MemoryLayout<EpollEvent>.size else { throw .invalidArgument }
+    guard let epoll = try task.openFile(epoll) as? Epoll else { throw .invalidArgument }
+    let events = epoll.collect(limit: min(Int(limit), maximumEvents))
     if !events.isEmpty {
-      try task.memory.writeArray(GuestAddress(a[1]), events)
+      try task.memory.writeArray(result.address.rawValue, events)
       return events.count
     }
     if timeout == 0 { return 0 }
@@ -79,15 +90,14 @@ extension Syscalls {
     guard let queue = epoll.waitQueue else { throw .invalidArgument }
     throw task.wait(on: [queue], events: .readable, deadline: deadline, interrupted: .interrupted)
   }
+}
 
-  /// A timeout in milliseconds as nanoseconds; nil for a negative one, which is without end.
-  static func milliseconds(_ value: Int32) -> UInt64? { value < 0 ? nil : UInt64(value) * 1_000_000 }
-
-  /// A timeout in guest memory as nanoseconds; nil where there is none. - Throws: `EINVAL`.
-  static func nanoseconds(_ task: Task, timespec address: UInt64) throws(Errno) -> UInt64? {
-    guard address != 0 else { return nil }
-    let value = try task.memory.readValue(GuestAddress(address), as: Timespec.self)
-    guard value.isValid else { throw .invalidArgument }
-    return UInt64(value.totalNanoseconds)
+/// Where epoll_wait(2) writes events, as many as it returns.
+struct EpollEventList: SyscallArgument {
+  let address: GuestAddress
+  init(register: UInt64) { address = GuestAddress(register) }
+  func describe(in call: CallFormatter) -> String? {
+    guard call.succeeded, let count = call.result else { return pointer(address.rawValue) }
+    return call.list(address, count: UInt64(count), of: EpollEvent.self)
   }
 }

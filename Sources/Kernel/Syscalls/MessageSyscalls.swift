@@ -6,38 +6,43 @@ import Network
 /// Messages of sockets (send(2), recv(2), cmsg(3)).
 extension Syscalls {
   static let messageTable: [SyscallEntry] = [
-    .init(.sendto, sendto, [.fd, .bytes(count: 2), .uint, .hex, .pointer, .uint]),
-    .init(.recvfrom, recvfrom, [.fd, .resultBytes, .uint, .hex, .pointer, .pointer]),
-    .init(.sendmsg, sendmsg, [.fd, .pointer, .hex]),
-    .init(.recvmsg, recvmsg, [.fd, .pointer, .hex]),
+    .init(.sendto, sendto),
+    .init(.recvfrom, recvfrom),
+    .init(.sendmsg, sendmsg),
+    .init(.recvmsg, recvmsg),
   ]
 
   // MARK: Sending
 
   /// sendto(2).
-  static func sendto(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let socket = try task.socket(a.int(0))
+  static func sendto(
+    _ task: Task, _ socket: FileDescriptorNumber, _ bytes: InBuffer, _ count: UInt64, _ flags: MessageFlags,
+    _ address: InBuffer, _ addressSize: Int32
+  ) throws(Errno) -> Int {
+    let socket = try task.socket(socket)
     var message = OutgoingMessage(sender: task.socketCredentials)
-    message.flags = MessageFlags(rawValue: a.uint(3))
-    if a[4] != 0, a.int(5) != 0 {
-      message.destination = (try task.socketAddress(a[4], size: a.int(5)), task.socketCaller)
+    message.flags = flags
+    if !address.address.isNull, addressSize != 0 {
+      message.destination = (try task.socketAddress(address.address, size: addressSize), task.socketCaller)
     }
-    let source = Task.GuestBuffer.single(address: GuestAddress(a[1]), count: try Task.transferCount(a[2]))
+    let source = Task.GuestBuffer.single(address: bytes.address.rawValue, count: try Task.transferCount(count))
     return try send(task, socket, source, message)
   }
 
   /// sendmsg(2).
-  static func sendmsg(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let socket = try task.socket(a.int(0))
-    let header = try task.memory.readValue(GuestAddress(a[1]), as: MessageHeader.self)
+  static func sendmsg(
+    _ task: Task, _ socket: FileDescriptorNumber, _ header: InPointer<MessageHeader>, _ flags: MessageFlags
+  ) throws(Errno) -> Int {
+    let socket = try task.socket(socket)
+    let header = try task.load(header)
     var message = OutgoingMessage(sender: task.socketCredentials)
-    message.flags = MessageFlags(rawValue: a.uint(2))
-    if header.name != 0, header.nameLength != 0 {
+    message.flags = flags
+    if !header.name.isNull, header.nameLength != 0 {
       let size = Int32(clamping: header.nameLength)
       message.destination = (try task.socketAddress(header.name, size: size), task.socketCaller)
     }
     try task.readControl(header, into: &message)
-    return try send(task, socket, try task.readVector(GuestAddress(header.vectors), count: header.vectorCount), message)
+    return try send(task, socket, try task.readVector(header.vectors.rawValue, count: header.vectorCount), message)
   }
 
   private static func send(
@@ -70,37 +75,41 @@ extension Syscalls {
   // MARK: Receiving
 
   /// recvfrom(2).
-  static func recvfrom(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let socket = try task.socket(a.int(0))
-    let target = Task.GuestBuffer.single(address: GuestAddress(a[1]), count: try Task.transferCount(a[2]))
-    let received = try receive(task, socket, target, MessageFlags(rawValue: a.uint(3)))
+  static func recvfrom(
+    _ task: Task, _ socket: FileDescriptorNumber, _ bytes: OutBuffer, _ count: UInt64, _ flags: MessageFlags,
+    _ address: GuestAddress, _ addressSize: InOutPointer<Int32>
+  ) throws(Errno) -> Int {
+    let socket = try task.socket(socket)
+    let target = Task.GuestBuffer.single(address: bytes.address.rawValue, count: try Task.transferCount(count))
+    let received = try receive(task, socket, target, flags)
     PassedFiles.drop(received.files)
-    if a[4] != 0 { try task.write(received.source, to: a[4], sizeAt: a[5]) }
+    if !address.isNull { try task.store(received.source, to: address, addressSize) }
     return received.count
   }
 
   /// recvmsg(2).
-  static func recvmsg(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let socket = try task.socket(a.int(0))
-    let flags = MessageFlags(rawValue: a.uint(2))
-    var header = try task.memory.readValue(GuestAddress(a[1]), as: MessageHeader.self)
-    let target = try task.readVector(GuestAddress(header.vectors), count: header.vectorCount)
+  static func recvmsg(
+    _ task: Task, _ socket: FileDescriptorNumber, _ message: InOutPointer<MessageHeader>, _ flags: MessageFlags
+  ) throws(Errno) -> Int {
+    let socket = try task.socket(socket)
+    var header = try task.load(message)
+    let target = try task.readVector(header.vectors.rawValue, count: header.vectorCount)
     let received = try receive(task, socket, target, flags)
     defer { PassedFiles.drop(received.files) }
-    if header.name != 0 {
+    if !header.name.isNull {
       let name = received.source?.bytes ?? []
-      try task.memory.write(GuestAddress(header.name), Array(name.prefix(Int(header.nameLength))))
+      try task.memory.write(header.name.rawValue, Array(name.prefix(Int(header.nameLength))))
       header.nameLength = UInt32(name.count)
     }
     let control = task.control(
-      of: received, capacity: header.control == 0 ? 0 : Int(clamping: header.controlLength),
+      of: received, capacity: header.control.isNull ? 0 : Int(clamping: header.controlLength),
       closeOnExec: flags.contains(.closeOnExec))
-    try task.memory.write(GuestAddress(header.control), control.bytes)
+    try task.memory.write(header.control.rawValue, control.bytes)
     header.controlLength = UInt64(control.bytes.count)
     var shown = received.flags.union(flags.intersection(.closeOnExec))
     if control.isTruncated { shown.insert(.controlTruncated) }
-    header.flags = shown.rawValue
-    try task.memory.writeValue(GuestAddress(a[1]), header)
+    header.flags = shown
+    try task.store(header, to: message)
     return received.count
   }
 
@@ -140,9 +149,9 @@ extension Task {
 
   /// Reads what a message carries beside its bytes. - Throws: `ENOBUFS`, `EINVAL`, `EBADF`, `EPERM`.
   fileprivate func readControl(_ header: MessageHeader, into message: inout OutgoingMessage) throws(Errno) {
-    guard header.control != 0, header.controlLength > 0 else { return }
+    guard !header.control.isNull, header.controlLength > 0 else { return }
     guard header.controlLength <= Task.maximumControlSize else { throw .noBufferSpace }
-    let bytes = try memory.readArray(GuestAddress(header.control), count: Int(header.controlLength), as: UInt8.self)
+    let bytes = try memory.readArray(header.control.rawValue, count: Int(header.controlLength), as: UInt8.self)
     for entry in try ControlMessage.decode(bytes) {
       switch entry {
       case .rights(let descriptors):

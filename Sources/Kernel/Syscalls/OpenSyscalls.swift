@@ -13,7 +13,6 @@ extension Syscalls {
       .name_to_handle_at, .notSupported, because: "no file system has handles",
       [DirectoryDescriptor.self, GuestPath.self, GuestAddress.self, GuestAddress.self, AtFlags.self]),
     .init(.open_by_handle_at, openByHandleAt, .partial("no file system has handles: fails")),
-    .init(.memfd_create, memfdCreate, .partial("no huge pages")),
   ]
 
   /// open(2).
@@ -109,25 +108,5 @@ extension Syscalls {
     _ task: Task, _ mount: FileDescriptorNumber, _ handle: GuestAddress, _ flags: OpenFlags
   ) throws(Errno) -> Int {
     throw task.credentials.has(.dacReadSearch) ? .staleNFSFileHandle : .notPermitted
-  }
-
-  /// memfd_create(2), without huge pages.
-  static func memfdCreate(_ task: Task, _ name: GuestString, _ flags: MemoryFileFlags) throws(Errno) -> Int {
-    guard flags.isSubset(of: [.closeOnExec, .allowSealing, .noExecuteSeal, .execute]),
-      !flags.isSuperset(of: [.noExecuteSeal, .execute])
-    else { throw .invalidArgument }
-    let bytes: [UInt8]
-    do throws(Errno) { bytes = try task.memory.readCString(name.address, limit: 250) } catch .fileNameTooLong {
-      throw .invalidArgument
-    }
-    let file = try task.kernel.vfs.memoryFiles.makeMemoryFile(
-      FileName.string(bytes), isSealable: !flags.isDisjoint(with: [.allowSealing, .noExecuteSeal]),
-      isExecutable: !flags.contains(.noExecuteSeal), owner: task.credentials)
-    do throws(Errno) {
-      return Int(try task.addFile(file, closeOnExec: flags.contains(.closeOnExec)))
-    } catch {
-      file.close()
-      throw error
-    }
   }
 }

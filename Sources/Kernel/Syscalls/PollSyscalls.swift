@@ -5,34 +5,35 @@ import Memory
 /// poll(2) and select(2).
 extension Syscalls {
   static let pollTable: [SyscallEntry] = [
-    .init(.poll, poll, [.pollfds, .uint, .int]),
-    .init(.ppoll, ppoll, [.pollfds, .uint, .timespec, .signalSet, .uint]),
-    .init(.select, select, [.int, .pointer, .pointer, .pointer, .timeval]),
-    .init(.pselect6, pselect6, [.int, .pointer, .pointer, .pointer, .timespec, .pointer]),
+    .init(.poll, poll),
+    .init(.ppoll, ppoll),
+    .init(.select, select),
+    .init(.pselect6, pselect6),
   ]
 
   /// poll(2).
-  static func poll(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try poll(task, a[0], count: a.uint(1), timeout: milliseconds(a.int(2)), interrupted: .restartBlock)
+  static func poll(_ task: Task, _ list: PollList, _ count: UInt32, _ timeout: Int32) throws(Errno) -> Int {
+    try poll(task, list, count: count, timeout: milliseconds(timeout), interrupted: .restartBlock)
   }
 
   /// ppoll(2). Like Linux, it writes the time that is left back.
-  static func ppoll(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let timeout = task.retry.isRetry ? 0 : try nanoseconds(task, timespec: a[2])
-    return try task.withTemporaryMask(GuestAddress(a[3]), size: a[4]) { () throws(Errno) in
-      try returningTimeLeft(task, a[2], isTimeval: false) { () throws(Errno) in
-        try poll(
-          task, a[0], count: a.uint(1), timeout: task.retry.isRetry && a[2] == 0 ? nil : timeout,
-          interrupted: .restartNoHand)
+  static func ppoll(
+    _ task: Task, _ list: PollList, _ count: UInt32, _ timeout: InOutPointer<Timespec>, _ mask: InPointer<SignalSet>,
+    _ size: UInt64
+  ) throws(Errno) -> Int {
+    let limit = try firstTimeout(task, timeout)
+    return try task.withTemporaryMask(mask, size: size) { () throws(Errno) in
+      try returningTimeLeft(task, to: timeout) { () throws(Errno) in
+        try poll(task, list, count: count, timeout: limit, interrupted: .restartNoHand)
       }
     }
   }
 
   private static func poll(
-    _ task: Task, _ address: UInt64, count: UInt32, timeout: UInt64?, interrupted: Errno
+    _ task: Task, _ list: PollList, count: UInt32, timeout: UInt64?, interrupted: Errno
   ) throws(Errno) -> Int {
     guard UInt64(count) <= task.descriptorLimit else { throw .invalidArgument }
-    var entries = try task.memory.readArray(GuestAddress(address), count: Int(count), as: PollDescriptor.self)
+    var entries = try task.memory.readArray(list.address.rawValue, count: Int(count), as: PollDescriptor.self)
     var wait = PollWait()
     var ready = 0
     for index in entries.indices {
@@ -53,58 +54,61 @@ extension Syscalls {
       if try wait.isOver(task, timeout: timeout) {} else { throw wait.park(task, interrupted: interrupted) }
     }
     // Only `revents` changes, but the entries lie side by side.
-    if !entries.isEmpty { try task.memory.writeArray(GuestAddress(address), entries) }
+    if !entries.isEmpty { try task.memory.writeArray(list.address.rawValue, entries) }
     return ready
   }
 
   /// select(2). Like Linux, it writes the time that is left back.
-  static func select(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    var timeout: UInt64?
-    if a[4] != 0 {
-      if task.retry.isRetry {
-        timeout = 0
-      } else {
-        let value = try task.memory.readValue(GuestAddress(a[4]), as: Timespec.self)
-        guard value.seconds >= 0, value.nanoseconds >= 0 else { throw .invalidArgument }
-        let (micro, overflow) = value.nanoseconds.multipliedReportingOverflow(by: 1000)
-        let total = Timespec(seconds: value.seconds, nanoseconds: overflow ? .max : micro).totalNanoseconds
-        timeout = UInt64(total)
+  static func select(
+    _ task: Task, _ count: Int32, _ reading: DescriptorSetPointer, _ writing: DescriptorSetPointer,
+    _ exceptional: DescriptorSetPointer, _ timeout: InOutPointer<Timeval>
+  ) throws(Errno) -> Int {
+    var limit: UInt64?
+    if !timeout.isNull {
+      limit = 0
+      if !task.retry.isRetry {
+        let value = try task.load(timeout)
+        guard value.seconds >= 0, value.microseconds >= 0 else { throw .invalidArgument }
+        let (rest, overflow) = value.microseconds.multipliedReportingOverflow(by: 1000)
+        limit = UInt64(Timespec(seconds: value.seconds, nanoseconds: overflow ? .max : rest).totalNanoseconds)
       }
     }
-    return try returningTimeLeft(task, a[4], isTimeval: true) { () throws(Errno) in
-      try select(task, a, timeout: timeout)
+    let write = { (left: UInt64) throws(Errno) in try task.store(Timeval(nanoseconds: left), to: timeout) }
+    return try returningTimeLeft(task, write) { () throws(Errno) in
+      try select(task, count, [reading, writing, exceptional], timeout: limit)
     }
   }
 
   /// pselect6, which pselect(2) of glibc calls.
-  static func pselect6(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    var timeout: UInt64? = 0
-    if !task.retry.isRetry || a[4] == 0 { timeout = try nanoseconds(task, timespec: a[4]) }
-    var mask: UInt64 = 0
-    var size: UInt64 = 0
-    if a[5] != 0 {
-      let words = try task.memory.readArray(GuestAddress(a[5]), count: 2, as: UInt64.self)
-      (mask, size) = (words[0], words[1])
-    }
-    return try task.withTemporaryMask(GuestAddress(mask), size: size) { () throws(Errno) in
-      try returningTimeLeft(task, a[4], isTimeval: false) { () throws(Errno) in
-        try select(task, a, timeout: timeout)
+  static func pselect6(
+    _ task: Task, _ count: Int32, _ reading: DescriptorSetPointer, _ writing: DescriptorSetPointer,
+    _ exceptional: DescriptorSetPointer, _ timeout: InOutPointer<Timespec>, _ mask: InPointer<SignalMaskReference>
+  ) throws(Errno) -> Int {
+    let limit = try firstTimeout(task, timeout)
+    let mask = mask.isNull ? SignalMaskReference() : try task.load(mask)
+    return try task.withTemporaryMask(InPointer(register: mask.address.rawValue), size: mask.size) { () throws(Errno) in
+      try returningTimeLeft(task, to: timeout) { () throws(Errno) in
+        try select(task, count, [reading, writing, exceptional], timeout: limit)
       }
     }
   }
 
-  private static func select(_ task: Task, _ a: SyscallArguments, timeout: UInt64?) throws(Errno) -> Int {
-    guard a.int(0) >= 0 else { throw .invalidArgument }
-    let count = min(Int(a.int(0)), max(task.files.count, 1024))
+  /// Looks at the descriptors below `count` that are in one of the sets: for reading, for writing, and for exceptional
+  /// conditions.
+  private static func select(
+    _ task: Task, _ count: Int32, _ pointers: [DescriptorSetPointer], timeout: UInt64?
+  ) throws(Errno) -> Int {
+    guard count >= 0 else { throw .invalidArgument }
+    let count = min(Int(count), max(task.files.count, DescriptorSetPointer.capacity))
     let words = (count + 63) / 64
     let asked: [PollEvents] = [
       [.input, .readNormal, .readBand], [.output, .writeNormal, .writeBand], .priority,
     ]
     let shown: [PollEvents] = [asked[0].union([.hangUp, .error]), asked[1].union(.error), asked[2]]
     var sets: [[UInt64]] = []
-    for index in 0..<3 {
-      let address = a[1 + index]
-      sets.append(address == 0 ? [] : try task.memory.readArray(GuestAddress(address), count: words, as: UInt64.self))
+    for pointer in pointers {
+      let address = pointer.address.rawValue
+      sets.append(address == 0 ? [] : try task.memory.readArray(address, count: words, as: UInt64.self))
     }
     var results = sets.map { [UInt64](repeating: 0, count: $0.count) }
     var wait = PollWait()
@@ -127,23 +131,49 @@ extension Syscalls {
     if ready == 0 {
       if try wait.isOver(task, timeout: timeout) {} else { throw wait.park(task, interrupted: .restartNoHand) }
     }
-    for index in 0..<3 where a[1 + index] != 0 && words > 0 {
-      try task.memory.writeArray(GuestAddress(a[1 + index]), results[index])
+    for (pointer, result) in zip(pointers, results) where !result.isEmpty {
+      try task.memory.writeArray(pointer.address.rawValue, result)
     }
     return ready
   }
 
-  /// Writes the time left to the deadline to where the timeout came from, unless the task was parked or wants it left
-  /// alone. What can't be written stays as it is, as in Linux.
+  // MARK: Timeouts
+
+  /// A timeout in milliseconds as nanoseconds; nil for a negative one, which is without end.
+  static func milliseconds(_ value: Int32) -> UInt64? { value < 0 ? nil : UInt64(value) * 1_000_000 }
+
+  /// A timeout in guest memory as nanoseconds; nil where there is none. - Throws: `EINVAL`.
+  static func nanoseconds(_ task: Task, _ timeout: InPointer<Timespec>) throws(Errno) -> UInt64? {
+    guard !timeout.isNull else { return nil }
+    let value = try task.load(timeout)
+    guard value.isValid else { throw .invalidArgument }
+    return UInt64(value.totalNanoseconds)
+  }
+
+  /// The same for a call that writes the time left there: its later runs go by the deadline of the first.
+  private static func firstTimeout(_ task: Task, _ timeout: InOutPointer<Timespec>) throws(Errno) -> UInt64? {
+    if task.retry.isRetry, !timeout.isNull { return 0 }
+    return try nanoseconds(task, InPointer(register: timeout.address.rawValue))
+  }
+
   private static func returningTimeLeft(
-    _ task: Task, _ address: UInt64, isTimeval: Bool, _ body: () throws(Errno) -> Int
+    _ task: Task, to timeout: InOutPointer<Timespec>, _ body: () throws(Errno) -> Int
+  ) throws(Errno) -> Int {
+    let write = { (left: UInt64) throws(Errno) in
+      try task.store(Timespec(nanoseconds: Int64(clamping: left)), to: timeout)
+    }
+    return try returningTimeLeft(task, write, body)
+  }
+
+  /// Writes the time left to the deadline, unless there is none, the task was parked, or it wants its timeouts left alone.
+  /// What can't be written stays as it is, as in Linux.
+  private static func returningTimeLeft(
+    _ task: Task, _ write: (UInt64) throws(Errno) -> Void, _ body: () throws(Errno) -> Int
   ) throws(Errno) -> Int {
     func report() {
-      guard address != 0, let deadline = task.retry.deadline, !task.attributes.personality.keepsTimeouts else { return }
+      guard let deadline = task.retry.deadline, !task.attributes.personality.keepsTimeouts else { return }
       let now = task.kernel.monotonicTime
-      var left = Timespec(nanoseconds: Int64(clamping: deadline > now ? deadline - now : 0))
-      if isTimeval { left.nanoseconds /= 1000 }
-      try? task.memory.writeValue(GuestAddress(address), left)
+      try? write(deadline > now ? deadline - now : 0)
     }
     do throws(Errno) {
       let result = try body()
@@ -153,6 +183,30 @@ extension Syscalls {
       if error != .parked { report() }
       throw error
     }
+  }
+}
+
+/// The address of an array of `struct pollfd`. Their count is the next argument.
+struct PollList: SyscallArgument {
+  let address: GuestAddress
+  init(register: UInt64) { address = GuestAddress(register) }
+  func describe(in call: CallFormatter) -> String? { call.list(address, count: call.next, of: PollDescriptor.self) }
+}
+
+/// The address of a set of descriptors, one bit for each, of which the first argument says how many count (select(2)).
+struct DescriptorSetPointer: SyscallArgument {
+  /// `FD_SETSIZE`: as many descriptors as an `fd_set` of C has.
+  static let capacity = 1024
+  let address: GuestAddress
+  init(register: UInt64) { address = GuestAddress(register) }
+
+  func describe(in call: CallFormatter) -> String? {
+    guard !address.isNull else { return "NULL" }
+    let count = min(max(Int(call.argument(Int32.self) ?? 0), 0), DescriptorSetPointer.capacity)
+    guard let words = try? call.task.memory.readArray(address.rawValue, count: (count + 63) / 64, as: UInt64.self)
+    else { return pointer(address.rawValue) }
+    let members = (0..<count).filter { words[$0 / 64] >> UInt64($0 % 64) & 1 != 0 }
+    return "[\(members.map { "\($0)" }.joined(separator: " "))]"
   }
 }
 

@@ -59,6 +59,20 @@ struct CallFormatter {
     return value?.traced ?? pointer(address.rawValue)
   }
 
+  /// As many entries of an array are shown.
+  private static let listLimit: UInt64 = 32
+
+  /// An array in guest memory; the address where it can't be read.
+  func list<Value: GuestValue>(_ address: GuestAddress, count: UInt64, of type: Value.Type) -> String {
+    guard !address.isNull else { return "NULL" }
+    let shown = Int(min(count, CallFormatter.listLimit))
+    guard let values = try? task.memory.readArray(address.rawValue, count: shown, as: type) else {
+      return pointer(address.rawValue)
+    }
+    let parts = values.map { $0.traced ?? "?" }
+    return "[\(parts.joined(separator: ", "))\(count > CallFormatter.listLimit ? ", ..." : "")]"
+  }
+
   // MARK: Calls that decode their arguments themselves
 
   private func formatted(_ entry: SyscallEntry) -> [String] {

@@ -7,18 +7,14 @@ extension CallFormatter {
     let number = UInt64(arguments.uint(index))
     switch kind {
     case .openFlags: return ConstantName.join(number, OpenFlags.names)
-    case .pipeFlags, .eventFlags: return FlagNames.join(number, FlagNames.descriptor)
     case .accessMode: return ConstantName.join(number, AccessMode.names)
     case .atFlags: return ConstantName.join(number, AtFlags.names)
     case .seekWhence: return FlagNames.one(number, FlagNames.seek)
     case .signal: return SignalNames.name(Signal(rawValue: arguments.int(index)))
     case .signalHow: return FlagNames.one(number, FlagNames.signalHow)
     case .cloneFlags: return ConstantName.join(value, CloneFlags.names)
-    case .clock: return ConstantName.one(number, ClockNumber.names)
-    case .epollOperation: return FlagNames.one(number, FlagNames.epollOperation)
     case .ioctl: return FlagNames.one(number, FlagNames.ioctl)
     case .fcntl: return FlagNames.one(number, FlagNames.fcntl)
-    case .socketFamily: return FlagNames.one(number, FlagNames.family)
     default: return nil
     }
   }

@@ -110,3 +110,40 @@ extension SystemName: GuestValue {
 extension SystemInformation: GuestValue {
   var traced: String? { "{uptime=\(uptime), totalram=\(totalMemory), freeram=\(freeMemory), ...}" }
 }
+
+// MARK: Descriptors and their events
+
+extension DescriptorPair: GuestValue {
+  var traced: String? { "[\(first.rawValue), \(second.rawValue)]" }
+}
+
+extension PollDescriptor: GuestValue {
+  var traced: String? {
+    func names(_ events: UInt16) -> String { ConstantName.join(UInt64(events), PollEvents.names) }
+    let found = returned != 0 ? ", revents=\(names(returned))" : ""
+    return "{fd=\(descriptor), events=\(names(events))\(found)}"
+  }
+}
+
+extension EpollEvent: GuestValue {
+  var traced: String? { "{events=\(ConstantName.join(UInt64(events), EpollFlags.names)), data=\(hex(data))}" }
+}
+
+extension SignalMaskReference: GuestValue {
+  var traced: String? { "{sigmask=\(pointer(address.rawValue)), sigsetsize=\(size)}" }
+}
+
+extension MessageHeader: GuestValue {
+  var traced: String? {
+    let flags = ConstantName.join(flags.rawValue.zeroExtended, MessageFlags.names)
+    return "{msg_name=\(pointer(name.rawValue)), msg_namelen=\(nameLength), msg_iov=\(pointer(vectors.rawValue)), "
+      + "msg_iovlen=\(vectorCount), msg_control=\(pointer(control.rawValue)), msg_controllen=\(controlLength), "
+      + "msg_flags=\(flags)}"
+  }
+}
+
+// MARK: Signals
+
+extension SignalSet: GuestValue {
+  var traced: String? { SignalNames.describe(self) }
+}

@@ -69,17 +69,26 @@ extension IOPriority: SyscallArgument {
   init(register: UInt64) { self.init(rawValue: Int32(truncatingIfNeeded: register)) }
   func describe(in call: CallFormatter) -> String? { hex(rawValue.zeroExtended) }
 }
+extension EpollCreateFlags: SyscallArgument {}
+extension EventFlags: SyscallArgument {}
 extension LockAllFlags: SyscallArgument {}
 extension LockFlags: SyscallArgument {}
 extension MapFlags: SyscallArgument {}
 extension MemoryFileFlags: SyscallArgument {}
+extension MessageFlags: SyscallArgument {}
 extension MemoryProtection: SyscallArgument {}
 extension MemorySyncFlags: SyscallArgument {}
 extension OpenFlags: SyscallArgument {}
 extension RandomFlags: SyscallArgument {}
+extension PipeFlags: SyscallArgument {}
+extension ProcessFileFlags: SyscallArgument {}
 extension RemapFlags: SyscallArgument {}
+extension SignalFileFlags: SyscallArgument {}
+extension SocketFlags: SyscallArgument {}
+extension SocketLevel: SyscallArgument {}
 extension StatxMask: SyscallArgument {}
 extension TimerFlags: SyscallArgument {}
+extension TimerFileFlags: SyscallArgument {}
 extension WaitOptions: SyscallArgument {}
 
 // MARK: Relations

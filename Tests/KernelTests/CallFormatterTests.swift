@@ -5,16 +5,16 @@ import Testing
 
 /// How `--trace` shows calls: strace(1) is the model.
 @Suite struct CallFormatterTests {
-  private let machine: TestMachine
-  private let path = TestMachine.data
-  private let structure = TestMachine.data + 0x100
+  let machine: TestMachine
+  let path = TestMachine.data
+  let structure = TestMachine.data + 0x100
 
   init() throws {
     machine = try TestMachine()
     try machine.first.memory.write(GuestAddress(path), Array("/etc/motd\0".utf8))
   }
 
-  private func shown(_ number: SyscallNumber, _ arguments: UInt64..., result: Int? = 0) -> String {
+  func shown(_ number: SyscallNumber, _ arguments: UInt64..., result: Int? = 0) -> String {
     var registers = Registers()
     let words = arguments + [UInt64](repeating: 0, count: 6 - arguments.count)
     (registers.rdi, registers.rsi, registers.rdx) = (words[0], words[1], words[2])

@@ -25,7 +25,7 @@ extension CallFormatterTests {
     let list = [
       PollDescriptor(descriptor: 3, events: 1, returned: 0), PollDescriptor(descriptor: -1, events: 0, returned: 0x20),
     ]
-    try machine.first.memory.writeArray(structure, list)
+    try machine.first.memory.writeArray(GuestAddress(structure), list)
     #expect(
       shown(.poll, structure, 2, .max, result: 1)
         == "poll([{fd=3, events=POLLIN}, {fd=-1, events=0, revents=POLLNVAL}], 2, -1)")
@@ -34,13 +34,14 @@ extension CallFormatterTests {
   }
 
   @Test func longListsAreCut() throws {
-    try machine.first.memory.writeArray(structure, [PollDescriptor](repeating: PollDescriptor(), count: 33))
+    try machine.first.memory.writeArray(
+      GuestAddress(structure), [PollDescriptor](repeating: PollDescriptor(), count: 33))
     #expect(shown(.poll, structure, 33, 0).hasSuffix("{fd=-1, events=0}, ...], 33, 0)"))
     #expect(shown(.poll, structure, .max, 0, result: -22).hasSuffix(", ...], 4294967295, 0)"))
   }
 
   @Test func setsOfDescriptorsShowTheirMembers() throws {
-    try machine.first.memory.writeArray(structure, [UInt64(1) << 63 | 1, 2])
+    try machine.first.memory.writeArray(GuestAddress(structure), [UInt64(1) << 63 | 1, 2])
     #expect(shown(.select, 66, structure, 0, 0, 0) == "select(66, [0 63 65], NULL, NULL, NULL)")
     #expect(shown(.select, 65, structure, 0, 0, 0) == "select(65, [0 63], NULL, NULL, NULL)")
     #expect(shown(.select, .max, structure, 0, 0, 0, result: -22) == "select(-1, [], NULL, NULL, NULL)")
@@ -48,7 +49,7 @@ extension CallFormatterTests {
 
   @Test func eventsAreShownAsManyAsThereAre() throws {
     let events = [EpollEvent(events: 0x8000_0001, data: 7), EpollEvent(events: 4, data: 1 << 32)]
-    try machine.first.memory.writeArray(structure, events)
+    try machine.first.memory.writeArray(GuestAddress(structure), events)
     #expect(
       shown(.epoll_ctl, 3, 1, 4, structure) == "epoll_ctl(3, EPOLL_CTL_ADD, 4, {events=EPOLLIN|EPOLLET, data=0x7})")
     #expect(
@@ -59,7 +60,7 @@ extension CallFormatterTests {
   }
 
   @Test func eachCallHasItsOwnNamesForTheFlagsOfANewDescriptor() throws {
-    try machine.first.memory.writeArray(structure, [Int32(3), 4])
+    try machine.first.memory.writeArray(GuestAddress(structure), [Int32(3), 4])
     #expect(shown(.pipe2, structure, 0o2004000) == "pipe2([3, 4], O_NONBLOCK|O_CLOEXEC)")
     #expect(shown(.pipe, structure, result: -24) == "pipe(0x100100)")
     #expect(shown(.eventfd2, 1, 0o2000001) == "eventfd2(1, EFD_SEMAPHORE|EFD_CLOEXEC)")
@@ -81,12 +82,12 @@ extension CallFormatterTests {
     var header = MessageHeader()
     header.vectorCount = 1
     header.flags = .truncated
-    try machine.first.memory.writeValue(structure, header)
+    try machine.first.memory.writeValue(GuestAddress(structure), header)
     #expect(
       shown(.recvmsg, 3, structure, 0x40)
         == "recvmsg(3, {msg_name=NULL, msg_namelen=0, msg_iov=NULL, msg_iovlen=1, msg_control=NULL, msg_controllen=0, "
         + "msg_flags=MSG_TRUNC}, MSG_DONTWAIT)")
-    try machine.first.memory.write(structure, Array("hi".utf8))
+    try machine.first.memory.write(GuestAddress(structure), Array("hi".utf8))
     #expect(shown(.sendto, 3, structure, 2, 0x4000, 0, 0) == #"sendto(3, "hi", 2, MSG_NOSIGNAL, NULL, 0)"#)
   }
 }

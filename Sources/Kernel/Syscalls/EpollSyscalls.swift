@@ -81,7 +81,7 @@ extension Syscalls {
     guard let epoll = try task.openFile(epoll) as? Epoll else { throw .invalidArgument }
     let events = epoll.collect(limit: min(Int(limit), maximumEvents))
     if !events.isEmpty {
-      try task.memory.writeArray(result.address.rawValue, events)
+      try task.memory.writeArray(result.address, events)
       return events.count
     }
     if timeout == 0 { return 0 }

@@ -12,7 +12,7 @@ extension Syscalls {
       !flags.isSuperset(of: [.noExecuteSeal, .execute])
     else { throw .invalidArgument }
     let bytes: [UInt8]
-    do throws(Errno) { bytes = try task.memory.readCString(name.address.rawValue, limit: 250) } catch .fileNameTooLong {
+    do throws(Errno) { bytes = try task.memory.readCString(name.address, limit: 250) } catch .fileNameTooLong {
       throw .invalidArgument
     }
     let file = try task.kernel.vfs.memoryFiles.makeMemoryFile(

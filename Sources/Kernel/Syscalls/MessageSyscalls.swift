@@ -25,7 +25,7 @@ extension Syscalls {
     if !address.address.isNull, addressSize != 0 {
       message.destination = (try task.socketAddress(address.address, size: addressSize), task.socketCaller)
     }
-    let source = Task.GuestBuffer.single(address: bytes.address.rawValue, count: try Task.transferCount(count))
+    let source = Task.GuestBuffer.single(address: bytes.address, count: try Task.transferCount(count))
     return try send(task, socket, source, message)
   }
 
@@ -42,7 +42,7 @@ extension Syscalls {
       message.destination = (try task.socketAddress(header.name, size: size), task.socketCaller)
     }
     try task.readControl(header, into: &message)
-    return try send(task, socket, try task.readVector(header.vectors.rawValue, count: header.vectorCount), message)
+    return try send(task, socket, try task.readVector(header.vectors, count: header.vectorCount), message)
   }
 
   private static func send(
@@ -80,7 +80,7 @@ extension Syscalls {
     _ address: GuestAddress, _ addressSize: InOutPointer<Int32>
   ) throws(Errno) -> Int {
     let socket = try task.socket(socket)
-    let target = Task.GuestBuffer.single(address: bytes.address.rawValue, count: try Task.transferCount(count))
+    let target = Task.GuestBuffer.single(address: bytes.address, count: try Task.transferCount(count))
     let received = try receive(task, socket, target, flags)
     PassedFiles.drop(received.files)
     if !address.isNull { try task.store(received.source, to: address, addressSize) }
@@ -93,18 +93,18 @@ extension Syscalls {
   ) throws(Errno) -> Int {
     let socket = try task.socket(socket)
     var header = try task.load(message)
-    let target = try task.readVector(header.vectors.rawValue, count: header.vectorCount)
+    let target = try task.readVector(header.vectors, count: header.vectorCount)
     let received = try receive(task, socket, target, flags)
     defer { PassedFiles.drop(received.files) }
     if !header.name.isNull {
       let name = received.source?.bytes ?? []
-      try task.memory.write(header.name.rawValue, Array(name.prefix(Int(header.nameLength))))
+      try task.memory.write(header.name, Array(name.prefix(Int(header.nameLength))))
       header.nameLength = UInt32(name.count)
     }
     let control = task.control(
       of: received, capacity: header.control.isNull ? 0 : Int(clamping: header.controlLength),
       closeOnExec: flags.contains(.closeOnExec))
-    try task.memory.write(header.control.rawValue, control.bytes)
+    try task.memory.write(header.control, control.bytes)
     header.controlLength = UInt64(control.bytes.count)
     var shown = received.flags.union(flags.intersection(.closeOnExec))
     if control.isTruncated { shown.insert(.controlTruncated) }
@@ -151,7 +151,7 @@ extension Task {
   fileprivate func readControl(_ header: MessageHeader, into message: inout OutgoingMessage) throws(Errno) {
     guard !header.control.isNull, header.controlLength > 0 else { return }
     guard header.controlLength <= Task.maximumControlSize else { throw .noBufferSpace }
-    let bytes = try memory.readArray(header.control.rawValue, count: Int(header.controlLength), as: UInt8.self)
+    let bytes = try memory.readArray(header.control, count: Int(header.controlLength), as: UInt8.self)
     for entry in try ControlMessage.decode(bytes) {
       switch entry {
       case .rights(let descriptors):

@@ -33,7 +33,7 @@ extension Syscalls {
     _ task: Task, _ list: PollList, count: UInt32, timeout: UInt64?, interrupted: Errno
   ) throws(Errno) -> Int {
     guard UInt64(count) <= task.descriptorLimit else { throw .invalidArgument }
-    var entries = try task.memory.readArray(list.address.rawValue, count: Int(count), as: PollDescriptor.self)
+    var entries = try task.memory.readArray(list.address, count: Int(count), as: PollDescriptor.self)
     var wait = PollWait()
     var ready = 0
     for index in entries.indices {
@@ -54,7 +54,7 @@ extension Syscalls {
       if try wait.isOver(task, timeout: timeout) {} else { throw wait.park(task, interrupted: interrupted) }
     }
     // Only `revents` changes, but the entries lie side by side.
-    if !entries.isEmpty { try task.memory.writeArray(list.address.rawValue, entries) }
+    if !entries.isEmpty { try task.memory.writeArray(list.address, entries) }
     return ready
   }
 
@@ -107,8 +107,8 @@ extension Syscalls {
     let shown: [PollEvents] = [asked[0].union([.hangUp, .error]), asked[1].union(.error), asked[2]]
     var sets: [[UInt64]] = []
     for pointer in pointers {
-      let address = pointer.address.rawValue
-      sets.append(address == 0 ? [] : try task.memory.readArray(address, count: words, as: UInt64.self))
+      let address = pointer.address
+      sets.append(address.isNull ? [] : try task.memory.readArray(address, count: words, as: UInt64.self))
     }
     var results = sets.map { [UInt64](repeating: 0, count: $0.count) }
     var wait = PollWait()
@@ -132,7 +132,7 @@ extension Syscalls {
       if try wait.isOver(task, timeout: timeout) {} else { throw wait.park(task, interrupted: .restartNoHand) }
     }
     for (pointer, result) in zip(pointers, results) where !result.isEmpty {
-      try task.memory.writeArray(pointer.address.rawValue, result)
+      try task.memory.writeArray(pointer.address, result)
     }
     return ready
   }
@@ -203,7 +203,7 @@ struct DescriptorSetPointer: SyscallArgument {
   func describe(in call: CallFormatter) -> String? {
     guard !address.isNull else { return "NULL" }
     let count = min(max(Int(call.argument(Int32.self) ?? 0), 0), DescriptorSetPointer.capacity)
-    guard let words = try? call.task.memory.readArray(address.rawValue, count: (count + 63) / 64, as: UInt64.self)
+    guard let words = try? call.task.memory.readArray(address, count: (count + 63) / 64, as: UInt64.self)
     else { return pointer(address.rawValue) }
     let members = (0..<count).filter { words[$0 / 64] >> UInt64($0 % 64) & 1 != 0 }
     return "[\(members.map { "\($0)" }.joined(separator: " "))]"

@@ -62,7 +62,7 @@ extension Syscalls {
     _ task: Task, _ vectors: VectorPointer, count: UInt64
   ) throws(Errno) -> VectorCursor {
     guard count <= maximumVectors else { throw .invalidArgument }
-    let words = try task.memory.readArray(vectors.address.rawValue, count: Int(count) * 2, as: UInt64.self)
+    let words = try task.memory.readArray(vectors.address, count: Int(count) * 2, as: UInt64.self)
     for index in stride(from: 1, to: words.count, by: 2) where words[index] > UInt64(Int64.max) {
       throw .invalidArgument
     }
@@ -75,7 +75,7 @@ extension Syscalls {
     private var index = 0
     private var offset: UInt64 = 0
     init(_ words: [UInt64]) { self.words = words }
-    var address: UInt64 { words[index] &+ offset }
+    var address: GuestAddress { GuestAddress(words[index] &+ offset) }
     private var left: UInt64 { words[index + 1] - offset }
 
     mutating func advance(_ count: Int) { offset += UInt64(count) }

@@ -152,7 +152,7 @@ extension Syscalls {
     guard room >= 0 else { throw .invalidArgument }
     let value = try socket.option(SocketOption(level, option.value))
     let shown = value.bytes.prefix(Int(room))
-    try task.memory.write(result.rawValue, Array(shown))
+    try task.memory.write(result, Array(shown))
     try task.store(Int32(shown.count), to: size)
     return 0
   }
@@ -168,7 +168,7 @@ extension Syscalls {
     let socket = try task.socket(socket)
     guard size >= 0 else { throw .invalidArgument }
     let count = min(Int(size), maximumOptionSize)
-    let bytes = try task.memory.readArray(value.address.rawValue, count: count, as: UInt8.self)
+    let bytes = try task.memory.readArray(value.address, count: count, as: UInt8.self)
     try socket.setOption(SocketOption(level, option.value), to: SocketOptionValue(bytes: bytes))
     return 0
   }
@@ -230,7 +230,7 @@ extension Task {
   /// Reads a socket address. - Throws: `EINVAL` for a size that no address has.
   func socketAddress(_ address: GuestAddress, size: Int32) throws(Errno) -> SocketAddress {
     guard size >= 0, size <= SocketAddress.maximumSize else { throw .invalidArgument }
-    return try SocketAddress(try memory.readArray(address.rawValue, count: Int(size), as: UInt8.self))
+    return try SocketAddress(try memory.readArray(address, count: Int(size), as: UInt8.self))
   }
 
   /// Writes as much of a socket address as the program has room for, and its full size where the program said how much
@@ -241,7 +241,7 @@ extension Task {
     let room = try load(size)
     guard room >= 0 else { throw .invalidArgument }
     let bytes = socketAddress?.bytes ?? []
-    try memory.write(address.rawValue, Array(bytes.prefix(Int(room))))
+    try memory.write(address, Array(bytes.prefix(Int(room))))
     try store(Int32(bytes.count), to: size)
   }
 }

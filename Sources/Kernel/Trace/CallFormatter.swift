@@ -66,7 +66,7 @@ struct CallFormatter {
   func list<Value: GuestValue>(_ address: GuestAddress, count: UInt64, of type: Value.Type) -> String {
     guard !address.isNull else { return "NULL" }
     let shown = Int(min(count, CallFormatter.listLimit))
-    guard let values = try? task.memory.readArray(address.rawValue, count: shown, as: type) else {
+    guard let values = try? task.memory.readArray(address, count: shown, as: type) else {
       return pointer(address.rawValue)
     }
     let parts = values.map { $0.traced ?? "?" }

@@ -185,8 +185,8 @@ import Testing
     let other = try tree.open("/big")
     let queue = try #require(file.waitQueue)
     let waiter = CountingWaiter()
-    queue.add(waiter)
-    defer { queue.remove(waiter) }
+    let registration = queue.add(waiter)
+    defer { queue.remove(registration) }
     var waits = 0
     while true {
       do throws(Errno) {

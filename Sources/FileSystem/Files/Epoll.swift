@@ -57,7 +57,7 @@ package final class Epoll: AnonymousFile {
     guard !event.flags.contains(.exclusive) else { throw .invalidArgument }
     let item = try item(descriptor, file)
     guard !item.flags.contains(.exclusive) else { throw .invalidArgument }
-    item.queue.remove(item)
+    item.endRegistration()
     arm(item, event)
   }
 
@@ -77,7 +77,7 @@ package final class Epoll: AnonymousFile {
     item.flags = event.flags
     item.data = event.data
     item.isArmed = true
-    item.queue.add(item, events: item.events, exclusive: item.flags.contains(.exclusive))
+    item.register()
     if item.isReady {
       enqueue(item)
     } else {
@@ -201,7 +201,8 @@ final class EpollItem: Waiter {
   let descriptor: Int32
   let file: OpenFile
   /// The queue of the file that this item waits on.
-  let queue: WaitQueue
+  private let queue: WaitQueue
+  private var registration: WaitQueue.Registration?
   var events: PollEvents = []
   var flags: EpollFlags = []
   var data: UInt64 = 0
@@ -224,9 +225,16 @@ final class EpollItem: Waiter {
     return epoll.enqueue(self)
   }
 
+  func register() { registration = queue.add(self, events: events, exclusive: flags.contains(.exclusive)) }
+
+  func endRegistration() {
+    if let registration { queue.remove(registration) }
+    registration = nil
+  }
+
   func detach() {
     isArmed = false
-    queue.remove(self)
+    endRegistration()
     file.epollItems.removeAll { $0 === self }
   }
 }

@@ -61,7 +61,7 @@ final class Task: Waiter {
   var pendingRestart: Errno?
   /// Set by calls that replace all registers (execve, rt_sigreturn): their result is not stored.
   var replacedRegisters = false
-  private var waitingOn: [WaitQueue] = []
+  private var registrations: [(queue: WaitQueue, registration: WaitQueue.Registration)] = []
   private(set) lazy var deadlineTimer = KernelTimer { [unowned self] in wakeUp() }
 
   // Signals (see Signals/)
@@ -111,8 +111,7 @@ final class Task: Waiter {
     exclusive: Bool = false
   ) -> Errno {
     if hasDeliverableSignal { return interrupted }
-    for queue in queues { queue.add(self, events: events, exclusive: exclusive) }
-    waitingOn = queues
+    for queue in queues { registrations.append((queue, queue.add(self, events: events, exclusive: exclusive))) }
     if let deadline { kernel.arm(deadlineTimer, deadline: deadline) }
     state = .waiting
     return .parked
@@ -120,10 +119,7 @@ final class Task: Waiter {
 
   /// Parks this task until `wakeUp()`; signals wake it too, but do not end the call: it looks again and waits again.
   func waitUninterruptibly(on queue: WaitQueue? = nil) -> Errno {
-    if let queue {
-      queue.add(self)
-      waitingOn = [queue]
-    }
+    if let queue { registrations.append((queue, queue.add(self))) }
     state = .waiting
     return .parked
   }
@@ -150,8 +146,8 @@ final class Task: Waiter {
   /// Makes a waiting task runnable; it runs its system call again.
   func wakeUp() {
     guard state == .waiting else { return }
-    for queue in waitingOn { queue.remove(self) }
-    waitingOn = []
+    for (queue, registration) in registrations { queue.remove(registration) }
+    registrations.removeAll(keepingCapacity: true)
     kernel.disarm(deadlineTimer)
     state = .runnable
     kernel.scheduler.enqueue(self)

@@ -98,7 +98,7 @@ public struct SandboxStatistics: Sendable {
     borrowedCPUs = kernel.scheduler.borrowings
     // What is in use now may be the most there was.
     peakMemory = max(kernel.physicalMemory.usedBytes, kernel.physicalMemory.peakBytes)
-    outOfMemoryKills = kernel.outOfMemoryKills
+    outOfMemoryKills = kernel.outOfMemory.kills
     self.elapsed = elapsed
   }
 

@@ -53,9 +53,7 @@ package final class Kernel {
   package internal(set) var result: WaitStatus?
   /// Tells the user of an event in one line (the host's stderr).
   package var report: ((String) -> Void)?
-  package internal(set) var outOfMemoryKills = 0
-  /// When the last of them was (CLOCK_MONOTONIC, nanoseconds).
-  var lastOutOfMemoryKill: UInt64 = 0
+  package let outOfMemory: OutOfMemory
 
   package init(configuration: KernelConfiguration, services: any MachineServices, vfs: VFS) {
     self.configuration = configuration
@@ -63,6 +61,7 @@ package final class Kernel {
     self.vfs = vfs
     hostName = configuration.hostName
     startTime = services.monotonicTime
+    outOfMemory = OutOfMemory(memory: services.physicalMemory)
     scheduler = Scheduler(
       services: services, cpus: configuration.cpus.enumerated().map { CPU(index: $0.offset, hostCPU: $0.element) })
   }

@@ -166,7 +166,7 @@ extension ProcessDirectory {
 
   func outOfMemoryScore() throws(Errno) -> String {
     let task = try task
-    return "\(task.kernel.outOfMemoryScore(of: task.group))\n"
+    return "\(task.kernel.outOfMemory.score(of: task.group))\n"
   }
 
   func setOutOfMemoryAdjustment(_ text: String) throws(Errno) {
@@ -186,13 +186,6 @@ extension Kernel {
     guard let terminal = console else { return nil }
     adopt(terminal)
     return terminal.session == group.session ? terminal : nil
-  }
-
-  /// How much of the memory a process uses, in thousandths, with what `oom_score_adj` adds.
-  func outOfMemoryScore(of group: ThreadGroup) -> Int64 {
-    let resident = group.tasks.first?.memory.residentBytes ?? 0
-    let share = Int64(clamping: resident / max(physicalMemory.limit / 1000, 1))
-    return max(0, share + Int64(group.outOfMemoryAdjustment))
   }
 }
 

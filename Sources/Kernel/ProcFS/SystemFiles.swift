@@ -99,7 +99,7 @@ extension ProcFS {
     let memory = kernel.physicalMemory
     let free = (memory.limit - min(memory.usedBytes, memory.limit)) / 4096
     return "nr_free_pages \(free)\npgfault \(kernel.statistics.traps.pageFaults)\npswpin 0\npswpout 0\n"
-      + "oom_kill \(kernel.outOfMemoryKills)\n"
+      + "oom_kill \(kernel.outOfMemory.kills)\n"
   }
 
   // MARK: /proc/sys

@@ -212,29 +212,3 @@ extension Kernel {
     if !text.isEmpty { report?("ended process \(task.group.id) (\(task.name)): \(text)") }
   }
 }
-
-extension Kernel {
-  /// Physical memory is used up: drops what can be dropped, else ends the largest process. True where memory was freed.
-  func relieveMemoryPressure() -> Bool {
-    if groups.values.contains(where: { !$0.isZombie && $0.exitStatus != nil }) { return true }
-    // The last victim is gone, but its host process has not given its memory back yet.
-    let sinceKill = monotonicTime &- lastOutOfMemoryKill
-    if outOfMemoryKills > 0, sinceKill < Kernel.releaseGrace, physicalMemory.isReleasing { return true }
-    let victim = processes.filter { !$0.isZombie && $0.outOfMemoryAdjustment > -1000 }
-      .max { (outOfMemoryScore(of: $0), residentBytes(of: $0)) < (outOfMemoryScore(of: $1), residentBytes(of: $1)) }
-    guard let victim else { return false }
-    outOfMemoryKills += 1
-    lastOutOfMemoryKill = monotonicTime
-    let megabytes = residentBytes(of: victim) >> 20
-    report?(
-      "out of memory: ended process \(victim.id) (\(victim.leader?.name ?? "")), which used \(megabytes) MiB; --memory sets the limit"
-    )
-    endGroup(victim, .signaled(Signal.kill))
-    return true
-  }
-
-  /// How long the memory of a process that was ended for want of memory is waited for.
-  private static let releaseGrace: UInt64 = 2_000_000_000
-
-  private func residentBytes(of group: ThreadGroup) -> UInt64 { group.tasks.first?.memory.residentBytes ?? 0 }
-}

@@ -114,8 +114,7 @@ extension Kernel {
     for other in group.tasks where other !== task && !other.mustExit {
       other.mustExit = true
       if other.state == .stopped {
-        other.state = .runnable
-        scheduler.enqueue(other)
+        scheduler.makeRunnable(other)
       } else {
         kick(other)
       }

@@ -45,8 +45,7 @@ extension Kernel {
     task.retry.object = ExecRequest(
       path: Array(first.path.utf8), arguments: first.arguments.map { Array($0.utf8) },
       environment: first.environment.map { Array($0.utf8) })
-    task.state = .runnable
-    scheduler.enqueue(task)
+    scheduler.makeRunnable(task)
   }
 
   /// The first process could not execute its program.

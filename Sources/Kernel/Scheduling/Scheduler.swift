@@ -33,6 +33,12 @@ package final class Scheduler {
     return cpus[nextCPU]
   }
 
+  /// A task that is new, was waiting or was stopped may run.
+  func makeRunnable(_ task: Task) {
+    task.state = .runnable
+    enqueue(task)
+  }
+
   /// Puts a runnable task in a run queue.
   func enqueue(_ task: Task) {
     guard task.state == .runnable, !task.isQueued, task.cpu.current !== task else { return }

@@ -44,8 +44,7 @@ extension Kernel {
     group.isStopped = false
     group.unreportedStop = nil
     for task in group.tasks where task.state == .stopped {
-      task.state = .runnable
-      scheduler.enqueue(task)
+      scheduler.makeRunnable(task)
     }
     guard group.signals.isStopAnnounced else { return }
     group.unreportedContinue = true

@@ -47,8 +47,7 @@ extension Kernel {
       child.vforkParent = parent
       child.pace = .spawning
     }
-    child.state = .runnable
-    scheduler.enqueue(child)
+    scheduler.makeRunnable(child)
     return child
   }
 

@@ -10,8 +10,7 @@ extension Kernel {
     group.exitStatus = status
     for task in group.tasks {
       if task.state == .stopped {
-        task.state = .runnable
-        scheduler.enqueue(task)
+        scheduler.makeRunnable(task)
       } else {
         kick(task)
       }

@@ -149,8 +149,7 @@ final class Task: Waiter {
     for (queue, registration) in registrations { queue.remove(registration) }
     registrations.removeAll(keepingCapacity: true)
     kernel.disarm(deadlineTimer)
-    state = .runnable
-    kernel.scheduler.enqueue(self)
+    kernel.scheduler.makeRunnable(self)
   }
 }
 

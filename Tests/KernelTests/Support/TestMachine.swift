@@ -70,8 +70,7 @@ final class TestMachine {
     group.tasks = [task]
     kernel.groups[id] = group
     kernel.tasks[id] = task
-    task.state = .runnable
-    kernel.scheduler.enqueue(task)
+    kernel.scheduler.makeRunnable(task)
     return task
   }
 

@@ -39,12 +39,7 @@ package final class Kernel {
   let network = NetworkStack()
 
   // Processes
-  var tasks: [Int32: Task] = [:]
-  var groups: [Int32: ThreadGroup] = [:]
-  /// All processes in the order of their ids, so that what is done to several is done in the same order in every run.
-  var processes: [ThreadGroup] { groups.values.sorted { $0.id < $1.id } }
-  private var lastID: Int32 = 1
-  private var idsWrapped = false
+  let processTable: ProcessTable
   /// The first process: its end is the end of the sandbox.
   var firstGroup: ThreadGroup?
   /// Why the first process could not execute its program.
@@ -61,6 +56,7 @@ package final class Kernel {
     self.vfs = vfs
     hostName = configuration.hostName
     startTime = services.monotonicTime
+    processTable = ProcessTable(maximumTasks: configuration.maximumTasks)
     outOfMemory = OutOfMemory(memory: services.physicalMemory)
     scheduler = Scheduler(
       services: services, cpus: configuration.cpus.enumerated().map { CPU(index: $0.offset, hostCPU: $0.element) })
@@ -74,22 +70,7 @@ package final class Kernel {
   func disarm(_ timer: KernelTimer) { services.disarm(timer) }
   var timers: TimerQueue { services.timers }
 
-  // MARK: Identifiers
-
-  /// A process or thread id that is free. - Throws: `EAGAIN` where all are taken.
-  func makeID() throws(Errno) -> Int32 {
-    guard tasks.count < Int(configuration.maximumTasks) else { throw .resourceTemporarilyUnavailable }
-    repeat {
-      lastID = lastID >= Kernel.maximumID ? 2 : lastID + 1
-      if lastID == Kernel.maximumID { idsWrapped = true }
-    } while tasks[lastID] != nil || groups[lastID] != nil || idsWrapped && isSessionOrGroup(lastID)
-    return lastID
-  }
-
-  /// `/proc/sys/kernel/pid_max` − 1.
-  static let maximumID: Int32 = 4_194_303
-
-  private func isSessionOrGroup(_ id: Int32) -> Bool {
-    groups.values.contains { $0.processGroup == id || $0.session == id }
-  }
+  var tasks: [Int32: Task] { processTable.tasks }
+  var groups: [Int32: ThreadGroup] { processTable.groups }
+  var processes: [ThreadGroup] { processTable.processes }
 }

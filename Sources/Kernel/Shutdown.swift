@@ -20,8 +20,7 @@ extension Kernel {
       cpu.current = nil
       cpu.queue = []
     }
-    tasks = [:]
-    groups = [:]
+    processTable.removeAll()
     firstGroup = nil
     servedTask = nil
     tracer = nil

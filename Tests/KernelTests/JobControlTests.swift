@@ -62,7 +62,7 @@ import Testing
     // The child is in the parent's group, which nobody outside of it controls.
     machine.send(Signal.tstp, to: child)
     #expect(machine.enter(child))
-    child.group.processGroup = child.id
+    try machine.kernel.processTable.move(child.group, toProcessGroup: child.id)
     machine.send(Signal.tstp, to: child)
     #expect(!machine.enter(child))
     #expect(child.group.isStopped)

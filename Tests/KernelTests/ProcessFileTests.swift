@@ -126,7 +126,7 @@ import Testing
     let child = try machine.fork(task)
     child.userTime = 1_230_000_000
     let text = try machine.read("/proc/\(child.id)/stat")
-    #expect(text.hasPrefix("\(child.id) (a) b () R \(task.id) \(task.group.processGroup) \(task.group.session) "))
+    #expect(text.hasPrefix("\(child.id) (a) b () R \(task.id) \(task.group.processGroup.id) \(task.group.session.id) "))
     // What follows the name is found behind its last parenthesis.
     let fields = try #require(text.split(separator: ")").last).split { $0 == " " || $0 == "\n" }
     #expect(fields.count == 50)

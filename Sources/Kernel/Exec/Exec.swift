@@ -121,11 +121,11 @@ extension Kernel {
     }
     if group.tasks.count > 1 { throw task.waitUninterruptibly(on: group.taskQueue) }
     if !task.isLeader {
-      tasks[task.id] = nil
+      processTable.remove(task)
       group.leader?.state = .dead
       task.id = group.id
       group.leader = task
-      tasks[task.id] = task
+      processTable.add(task)
     }
   }
 

@@ -27,17 +27,18 @@ extension Kernel {
   /// Makes the first process and has it execute its program as soon as a CPU runs. Where execve(2) fails, `startError` is
   /// set and the sandbox ends.
   package func start(_ first: FirstProcess) throws(Errno) {
-    let id = try makeID()
+    let id = try processTable.makeID()
     let memory = AddressSpace(physical: physicalMemory, platform: platform, process: try makeGuestProcess())
     let thread = try memory.process.makeThread(registers: Registers(), extendedStateOf: nil)
-    let group = ThreadGroup(id: id, parent: nil, processGroup: id, session: id, signals: GroupSignals())
+    let group = ThreadGroup(
+      id: id, parent: nil, processGroup: ProcessGroup(id: id, session: Session(id: id)), signals: GroupSignals())
     let task = Task(
       id: id, kernel: self, group: group, memory: memory, thread: thread, files: first.files, fs: first.fs,
       credentials: first.credentials, name: "apus", cpu: scheduler.place(childOf: nil))
     group.leader = task
     group.tasks = [task]
-    groups[id] = group
-    tasks[id] = task
+    processTable.add(group)
+    processTable.add(task)
     firstGroup = group
     // The task is made as if it waited in execve.
     task.isInSyscall = true

@@ -12,31 +12,31 @@ extension Syscalls {
     task.kernel.adopt(terminal)
     switch request {
     case Ioctl.getProcessGroup:
-      guard terminal.session == group.session else { throw .inappropriateIOCTLForDevice }
+      guard terminal.session == group.session.id else { throw .inappropriateIOCTLForDevice }
       try task.memory.writeValue(address, terminal.foregroundGroup)
     case Ioctl.getSession:
-      guard terminal.session == group.session else { throw .inappropriateIOCTLForDevice }
+      guard terminal.session == group.session.id else { throw .inappropriateIOCTLForDevice }
       try task.memory.writeValue(address, terminal.session)
     case Ioctl.setProcessGroup:
-      guard terminal.session == group.session else { throw .inappropriateIOCTLForDevice }
+      guard terminal.session == group.session.id else { throw .inappropriateIOCTLForDevice }
       let wanted = try task.memory.readValue(address, as: Int32.self)
       guard wanted > 0 else { throw .invalidArgument }
       try task.checkMayChange(terminal)
-      guard let member = task.kernel.groups.values.first(where: { $0.processGroup == wanted && !$0.isZombie }) else {
-        throw .noSuchProcess
-      }
-      guard member.session == group.session else { throw .notPermitted }
+      guard let chosen = task.kernel.processTable.processGroups[wanted],
+        chosen.members.contains(where: { !$0.isZombie })
+      else { throw .noSuchProcess }
+      guard chosen.session === group.session else { throw .notPermitted }
       terminal.foregroundGroup = wanted
     case Ioctl.setControllingTerminal:
-      if terminal.session == group.session { return 0 }
-      guard group.session == group.id, terminal.session < 0 || (address == 1 && task.credentials.has(.sysAdmin)) else {
+      if terminal.session == group.session.id { return 0 }
+      guard group.isSessionLeader, terminal.session < 0 || (address == 1 && task.credentials.has(.sysAdmin)) else {
         throw .notPermitted
       }
-      terminal.session = group.session
-      terminal.foregroundGroup = group.processGroup
+      terminal.session = group.session.id
+      terminal.foregroundGroup = group.processGroup.id
     case Ioctl.noControllingTerminal:
-      guard terminal.session == group.session else { throw .inappropriateIOCTLForDevice }
-      guard group.session == group.id else { return 0 }
+      guard terminal.session == group.session.id else { throw .inappropriateIOCTLForDevice }
+      guard group.isSessionLeader else { return 0 }
       for signal in [Signal.hup, Signal.cont] { task.kernel.send(signal, toProcessGroup: terminal.foregroundGroup) }
       terminal.session = -1
       terminal.foregroundGroup = 0
@@ -50,13 +50,13 @@ extension Kernel {
   /// The caller's terminal belongs to the first process's session until that gives it up.
   func adopt(_ terminal: Terminal) {
     guard terminal.session == 0, let first = firstGroup else { return }
-    terminal.session = first.session
-    terminal.foregroundGroup = first.processGroup
+    terminal.session = first.session.id
+    terminal.foregroundGroup = first.processGroup.id
   }
 
   /// Sends a signal to every process of a process group.
-  func send(_ signal: Signal, toProcessGroup processGroup: Int32) {
-    for member in processes where member.processGroup == processGroup && !member.isZombie {
+  func send(_ signal: Signal, toProcessGroup id: Int32) {
+    for member in processTable.processGroups[id]?.members ?? [] where !member.isZombie {
       send(SignalInfo(signal: signal, code: SignalInfo.siKernel), to: member)
     }
   }
@@ -66,17 +66,17 @@ extension Task {
   /// A background process that reads from its terminal is stopped. - Throws: `EIO` where it doesn't take SIGTTIN.
   func checkMayRead(_ terminal: Terminal) throws(Errno) {
     kernel.adopt(terminal)
-    guard terminal.session == group.session, group.processGroup != terminal.foregroundGroup else { return }
-    if ignores(Signal.ttin) || kernel.isOrphaned(processGroup: group.processGroup) { throw .ioError }
-    kernel.send(Signal.ttin, toProcessGroup: group.processGroup)
+    guard terminal.session == group.session.id, group.processGroup.id != terminal.foregroundGroup else { return }
+    if ignores(Signal.ttin) || kernel.isOrphaned(group.processGroup) { throw .ioError }
+    kernel.send(Signal.ttin, toProcessGroup: group.processGroup.id)
     throw .restartSys
   }
 
   /// A background process that changes its terminal is stopped, unless it ignores SIGTTOU.
   func checkMayChange(_ terminal: Terminal) throws(Errno) {
-    guard group.processGroup != terminal.foregroundGroup, !ignores(Signal.ttou) else { return }
-    if kernel.isOrphaned(processGroup: group.processGroup) { throw .ioError }
-    kernel.send(Signal.ttou, toProcessGroup: group.processGroup)
+    guard group.processGroup.id != terminal.foregroundGroup, !ignores(Signal.ttou) else { return }
+    if kernel.isOrphaned(group.processGroup) { throw .ioError }
+    kernel.send(Signal.ttou, toProcessGroup: group.processGroup.id)
     throw .restartSys
   }
 

@@ -35,8 +35,9 @@ extension ProcessDirectory {
     let stack = memory?.mappings.first { $0.name == "[stack]" }
     let heap = memory?.mappings.first { $0.name == "[heap]" }
     let fields: [String] = [
-      "\(task.id)", "(\(task.name))", ProcessDirectory.state(task).letter, "\(group.parentID)", "\(group.processGroup)",
-      "\(group.session)", "\(terminal == nil ? 0 : Terminal.device)", "\(terminal?.foregroundGroup ?? -1)",
+      "\(task.id)", "(\(task.name))", ProcessDirectory.state(task).letter, "\(group.parentID)",
+      "\(group.processGroup.id)",
+      "\(group.session.id)", "\(terminal == nil ? 0 : Terminal.device)", "\(terminal?.foregroundGroup ?? -1)",
       // flags minflt cminflt majflt cmajflt
       "0", "\(group.usage.minorFaults)", "\(group.childUsage.minorFaults)", "\(group.usage.majorFaults)",
       "\(group.childUsage.majorFaults)",
@@ -87,8 +88,8 @@ extension ProcessDirectory {
       ("Uid", "\(credentials.uid)\t\(credentials.euid)\t\(credentials.suid)\t\(credentials.fsuid)"),
       ("Gid", "\(credentials.gid)\t\(credentials.egid)\t\(credentials.sgid)\t\(credentials.fsgid)"),
       ("FDSize", "\(task.files.count)"), ("Groups", credentials.groups.map { "\($0) " }.joined()),
-      ("NStgid", "\(group.id)"), ("NSpid", "\(task.id)"), ("NSpgid", "\(group.processGroup)"),
-      ("NSsid", "\(group.session)"),
+      ("NStgid", "\(group.id)"), ("NSpid", "\(task.id)"), ("NSpgid", "\(group.processGroup.id)"),
+      ("NSsid", "\(group.session.id)"),
     ]
     if let memory = ProcessDirectory.memory(of: task) {
       let resident = ProcessDirectory.resident(memory)
@@ -185,7 +186,7 @@ extension Kernel {
   func terminal(of group: ThreadGroup) -> Terminal? {
     guard let terminal = console else { return nil }
     adopt(terminal)
-    return terminal.session == group.session ? terminal : nil
+    return terminal.session == group.session.id ? terminal : nil
   }
 }
 

@@ -123,7 +123,7 @@ extension ProcFS {
       ("ostype", value { _ in "Linux" }),
       ("overflowgid", value { _ in "65534" }),
       ("overflowuid", value { _ in "65534" }),
-      ("pid_max", value { _ in "\(Kernel.maximumID + 1)" }),
+      ("pid_max", value { _ in "\(ProcessTable.maximumID + 1)" }),
       ("random", random),
       ("tainted", value { _ in "0" }),
       ("threads-max", value { "\($0.configuration.maximumTasks)" }),

@@ -35,7 +35,7 @@ extension Kernel {
   /// and the first process goes on at once.
   private func stopWithCaller() {
     services.stopWithCaller()
-    if let group = firstGroup { send(Signal.cont, toProcessGroup: group.processGroup) }
+    if let group = firstGroup { send(Signal.cont, toProcessGroup: group.processGroup.id) }
   }
 
   /// Ends a stop (SIGCONT).
@@ -67,15 +67,10 @@ extension Kernel {
     parent.childQueue.wake()
   }
 
-  /// No process of the group has a parent in its session but outside of the group, which could continue it: terminal
-  /// stop signals have no effect there (setpgid(2)).
-  ///
-  /// The first process's group has such a parent in the caller's shell.
-  func isOrphaned(processGroup: Int32) -> Bool {
-    if console != nil, processGroup == firstGroup?.processGroup { return false }
-    return !groups.values.contains { member in
-      guard member.processGroup == processGroup, !member.isZombie, let parent = member.parent else { return false }
-      return parent.session == member.session && parent.processGroup != processGroup
-    }
+  /// Nobody could continue a process group (see `ProcessGroup.isOrphaned`). The first process's has such a parent in the
+  /// caller's shell.
+  func isOrphaned(_ processGroup: ProcessGroup) -> Bool {
+    if console != nil, processGroup === firstGroup?.processGroup { return false }
+    return processGroup.isOrphaned
   }
 }

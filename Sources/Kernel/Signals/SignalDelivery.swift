@@ -69,7 +69,7 @@ extension Kernel {
     switch info.signal.defaultAction {
     case .ignore, .continue: break
     case .stop:
-      if info.signal != Signal.stop, isOrphaned(processGroup: group.processGroup) { return }
+      if info.signal != Signal.stop, isOrphaned(group.processGroup) { return }
       stop(group, by: info.signal)
     case .terminate, .dumpCore:
       // Apus writes no core files, so the status never says that there is one.

@@ -11,7 +11,7 @@ extension Kernel {
     if mine.euid == theirs.suid || mine.euid == theirs.uid || mine.uid == theirs.suid || mine.uid == theirs.uid {
       return
     }
-    if signal == Signal.cont, sender.group.session == target.group.session { return }
+    if signal == Signal.cont, sender.group.session === target.group.session { return }
     throw .notPermitted
   }
 
@@ -33,7 +33,7 @@ extension Kernel {
   /// kill(2) of a process group.
   /// - Throws: `ESRCH` for an empty one; `EPERM` where no member could be signalled.
   func send(_ info: SignalInfo, from sender: Task, toProcessGroup id: Int32) throws(Errno) {
-    try send(info, from: sender, toAll: processes.filter { $0.processGroup == id && $0.leader != nil })
+    try send(info, from: sender, toAll: processTable.processGroups[id]?.members.filter { $0.leader != nil } ?? [])
   }
 
   /// kill(2) of process −1: every process but the sender's and process 1.

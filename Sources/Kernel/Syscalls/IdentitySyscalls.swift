@@ -221,15 +221,15 @@ extension Syscalls {
 
   /// getpgid(2). Process 1 is Apus itself.
   static func getpgid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    a.int(0) == 1 ? 1 : Int(try process(a.int(0), task).processGroup)
+    a.int(0) == 1 ? 1 : Int(try process(a.int(0), task).processGroup.id)
   }
 
   /// getpgrp(2).
-  static func getpgrp(_ task: Task) throws(Errno) -> Int { Int(task.group.processGroup) }
+  static func getpgrp(_ task: Task) throws(Errno) -> Int { Int(task.group.processGroup.id) }
 
   /// getsid(2).
   static func getsid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    a.int(0) == 1 ? 1 : Int(try process(a.int(0), task).session)
+    a.int(0) == 1 ? 1 : Int(try process(a.int(0), task).session.id)
   }
 
   /// setpgid(2).
@@ -243,27 +243,18 @@ extension Syscalls {
     }
     if target !== caller {
       guard target.parent === caller else { throw .noSuchProcess }
-      guard target.session == caller.session else { throw .notPermitted }
+      guard target.session === caller.session else { throw .notPermitted }
       guard !target.hasExecuted else { throw .permissionDenied }
     }
-    guard target.session != target.id else { throw .notPermitted }
-    if processGroup != id {
-      let exists = task.kernel.groups.values.contains {
-        $0.processGroup == processGroup && $0.session == caller.session
-      }
-      guard exists else { throw .notPermitted }
-    }
-    target.processGroup = processGroup
+    guard !target.isSessionLeader else { throw .notPermitted }
+    try task.kernel.processTable.move(target, toProcessGroup: processGroup)
     return 0
   }
 
   /// setsid(2).
   static func setsid(_ task: Task) throws(Errno) -> Int {
     let group = task.group
-    let isTaken = task.kernel.groups.values.contains { $0.processGroup == group.id || $0.session == group.id }
-    guard !isTaken else { throw .notPermitted }
-    group.session = group.id
-    group.processGroup = group.id
+    try task.kernel.processTable.startSession(group)
     return Int(group.id)
   }
 }

@@ -147,7 +147,7 @@ extension Syscalls {
     switch type.value {
     case .all: target = .any
     case .process where id > 0: target = .process(id)
-    case .processGroup where id >= 0: target = .processGroup(id == 0 ? task.group.processGroup : id)
+    case .processGroup where id >= 0: target = .processGroup(id == 0 ? task.group.processGroup.id : id)
     case .processDescriptor:
       guard let file = try task.files.file(id) as? ProcessFile else { throw .badFileDescriptor }
       target = .process(file.process.processID)
@@ -171,7 +171,7 @@ extension Syscalls {
   private static func target(_ pid: Int32, _ task: Task) -> WaitSelector.Target {
     switch pid {
     case -1: .any
-    case 0: .processGroup(task.group.processGroup)
+    case 0: .processGroup(task.group.processGroup.id)
     case ..<0: .processGroup(-pid)
     default: .process(pid)
     }

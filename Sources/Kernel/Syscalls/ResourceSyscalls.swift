@@ -89,8 +89,8 @@ extension Syscalls {
     switch which {
     case .process: found = who == 0 ? [task] : [task.kernel.tasks[who]].compactMap(\.self)
     case .processGroup:
-      let processGroup = who == 0 ? task.group.processGroup : who
-      found = task.kernel.groups.values.filter { $0.processGroup == processGroup }.flatMap(\.tasks)
+      let processGroup = who == 0 ? task.group.processGroup : task.kernel.processTable.processGroups[who]
+      found = processGroup?.members.flatMap(\.tasks) ?? []
     case .user:
       let uid = who == 0 ? task.credentials.uid : UInt32(bitPattern: who)
       found = task.kernel.tasks.values.filter { $0.credentials.uid == uid }

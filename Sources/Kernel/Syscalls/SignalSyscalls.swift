@@ -148,7 +148,7 @@ extension Syscalls {
     let kernel = task.kernel
     switch target {
     case 1: try checkInit(task)
-    case 0: try kernel.send(info, from: task, toProcessGroup: task.group.processGroup)
+    case 0: try kernel.send(info, from: task, toProcessGroup: task.group.processGroup.id)
     case -1: try kernel.sendToAll(info, from: task)
     case .min: throw .noSuchProcess
     case ..<0: try kernel.send(info, from: task, toProcessGroup: -target)

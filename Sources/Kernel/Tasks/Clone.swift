@@ -14,7 +14,7 @@ extension Kernel {
       let mine = tasks.values.count { $0.credentials.uid == parent.credentials.uid }
       guard UInt64(mine) < group.limits[.processes].current else { throw .resourceTemporarilyUnavailable }
     }
-    let id = try makeID()
+    let id = try processTable.makeID()
 
     var registers = parent.thread.registers
     registers.rax = 0
@@ -39,7 +39,7 @@ extension Kernel {
     child.attributes = parent.attributes.inherited()
     childGroup.tasks.append(child)
     if childGroup.leader == nil { childGroup.leader = child }
-    tasks[id] = child
+    processTable.add(child)
     if flags.contains(.childClearTID) { child.clearChildTID = GuestAddress(arguments.childTID) }
     if flags.contains(.childSetTID) { try? memory.writeValue(GuestAddress(arguments.childTID), id) }
     if flags.contains(.parentSetTID) { try? parent.memory.writeValue(GuestAddress(arguments.parentTID), id) }
@@ -106,8 +106,7 @@ extension Kernel {
     } else {
       signals = GroupSignals(copyingHandlersOf: source.signals, clearing: flags.contains(.clearSignalHandlers))
     }
-    let group = ThreadGroup(
-      id: id, parent: owner, processGroup: source.processGroup, session: source.session, signals: signals)
+    let group = ThreadGroup(id: id, parent: owner, processGroup: source.processGroup, signals: signals)
     group.executable = source.executable
     group.limits = source.limits
     group.isDumpable = source.isDumpable
@@ -117,7 +116,7 @@ extension Kernel {
     group.exitSignal =
       flags.contains(.parent) ? source.exitSignal : Signal(rawValue: Int32(truncatingIfNeeded: arguments.exitSignal))
     owner?.children.append(group)
-    groups[id] = group
+    processTable.add(group)
     cpuLimitChanged(of: group)
     return group
   }

@@ -33,7 +33,7 @@ extension Kernel {
     group.tasks.removeAll { $0 === task }
     retargetSignals(from: task)
     if group.isStopped { announceStop(of: group) }
-    if !task.isLeader { tasks[task.id] = nil }
+    if !task.isLeader { processTable.remove(task) }
     group.taskQueue.wake()
     if group.tasks.isEmpty {
       endProcess(group, status: group.exitStatus ?? .exited(task.exitCode))
@@ -72,7 +72,7 @@ extension Kernel {
     stopTimers(of: group)
     group.endQueue.wake()
     reparentChildren(of: group)
-    if group.id == group.session { hangUpSession(of: group) }
+    if group.isSessionLeader { hangUpSession(of: group) }
     signalOrphanedProcessGroups(leaving: group)
     if group === firstGroup { return endSandbox(status) }
     guard let parent = group.parent else { return reap(group) }
@@ -117,8 +117,7 @@ extension Kernel {
       orphanUsage.add(group.childUsage)
     }
     group.leader?.state = .dead
-    tasks[group.id] = nil
-    groups[group.id] = nil
+    processTable.remove(group)
     group.leader = nil
   }
 
@@ -158,17 +157,10 @@ extension Kernel {
 
   /// Stopped process groups that no longer have a parent in their session get SIGHUP and SIGCONT (setpgid(2)).
   private func signalOrphanedProcessGroups(leaving group: ThreadGroup) {
-    let stopped = processes.filter { $0.isStopped && $0.session == group.session && $0 !== group }
-    for candidate in stopped where candidate.parent == nil && !isAnchored(candidate.processGroup, except: group) {
+    let stopped = group.session.stoppedMembers.filter { $0 !== group }
+    for candidate in stopped where candidate.parent == nil && isOrphaned(candidate.processGroup) {
       send(SignalInfo(signal: Signal.hup, code: SignalInfo.siKernel), to: candidate)
       send(SignalInfo(signal: Signal.cont, code: SignalInfo.siKernel), to: candidate)
-    }
-  }
-
-  private func isAnchored(_ processGroup: Int32, except gone: ThreadGroup) -> Bool {
-    groups.values.contains { member in
-      guard member.processGroup == processGroup, let parent = member.parent, parent !== gone else { return false }
-      return parent.session == member.session && parent.processGroup != processGroup
     }
   }
 

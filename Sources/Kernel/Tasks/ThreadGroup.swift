@@ -11,8 +11,10 @@ final class ThreadGroup {
   /// The parent process; nil where Apus itself (process 1) is the parent.
   weak var parent: ThreadGroup?
   var children: [ThreadGroup] = []
-  var processGroup: Int32
-  var session: Int32
+  /// Changed by `ProcessTable` alone, which keeps its members.
+  var processGroup: ProcessGroup
+  var session: Session { processGroup.session }
+  var isSessionLeader: Bool { session.id == id }
   var hasExecuted = false
   /// What execve(2) runs; nil before, and after the end.
   var executable: PathLocation? {
@@ -59,11 +61,10 @@ final class ThreadGroup {
   var environmentRange = GuestAddress.null..<GuestAddress.null
   var auxiliaryVector: [UInt64] = []
 
-  init(id: Int32, parent: ThreadGroup?, processGroup: Int32, session: Int32, signals: GroupSignals) {
+  init(id: Int32, parent: ThreadGroup?, processGroup: ProcessGroup, signals: GroupSignals) {
     self.id = id
     self.parent = parent
     self.processGroup = processGroup
-    self.session = session
     self.signals = signals
   }
 

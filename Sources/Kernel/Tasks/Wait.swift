@@ -23,7 +23,7 @@ struct WaitSelector {
     switch target {
     case .any: return true
     case .process(let id): return child.id == id
-    case .processGroup(let id): return child.processGroup == id
+    case .processGroup(let id): return child.processGroup.id == id
     }
   }
 }

@@ -25,7 +25,7 @@ extension Kernel {
     guard let group = firstGroup else { return }
     if isFromTerminal {
       let foreground = terminal(of: group)?.foregroundGroup ?? 0
-      send(signal, toProcessGroup: foreground > 0 ? foreground : group.processGroup)
+      send(signal, toProcessGroup: foreground > 0 ? foreground : group.processGroup.id)
     } else {
       send(SignalInfo(signal: signal, code: SignalInfo.siUser), to: group)
     }

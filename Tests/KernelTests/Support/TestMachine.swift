@@ -46,7 +46,7 @@ final class TestMachine {
   }
 
   private static func makeProcess(_ kernel: Kernel, parent: ThreadGroup?) throws -> Task {
-    let id = try kernel.makeID()
+    let id = try kernel.processTable.makeID()
     let process = try kernel.makeGuestProcess()
     let memory = AddressSpace(physical: kernel.physicalMemory, platform: kernel.platform, process: process)
     for (start, size) in [(data, UInt64(0x1_0000)), (stackPointer - 0x4_0000, 0x4_0000)] {
@@ -60,7 +60,8 @@ final class TestMachine {
     registers.rip = code
     registers.rsp = stackPointer
     let thread = try process.makeThread(registers: registers, extendedStateOf: nil)
-    let group = ThreadGroup(id: id, parent: parent, processGroup: id, session: id, signals: GroupSignals())
+    let processGroup = ProcessGroup(id: id, session: Session(id: id))
+    let group = ThreadGroup(id: id, parent: parent, processGroup: processGroup, signals: GroupSignals())
     let location = kernel.vfs.root
     let task = Task(
       id: id, kernel: kernel, group: group, memory: memory, thread: thread, files: FileTable(),
@@ -68,8 +69,8 @@ final class TestMachine {
       name: "test", cpu: kernel.scheduler.cpus[0])
     group.leader = task
     group.tasks = [task]
-    kernel.groups[id] = group
-    kernel.tasks[id] = task
+    kernel.processTable.add(group)
+    kernel.processTable.add(task)
     kernel.scheduler.makeRunnable(task)
     return task
   }

@@ -1,0 +1,114 @@
+import LinuxABI
+
+/// The tasks and processes of a kernel, its process groups and sessions, all by their ids; and which ids are free.
+final class ProcessTable {
+  private(set) var tasks: [Int32: Task] = [:]
+  /// Processes, up to their being reaped.
+  private(set) var groups: [Int32: ThreadGroup] = [:]
+  /// All processes in the order of their ids, so that what is done to several is done in the same order in every run.
+  var processes: [ThreadGroup] { groups.values.sorted { $0.id < $1.id } }
+  /// Those that have members.
+  private(set) var processGroups: [Int32: ProcessGroup] = [:]
+  private(set) var sessions: [Int32: Session] = [:]
+  private let maximumTasks: Int
+  private var lastID: Int32
+
+  /// `/proc/sys/kernel/pid_max` − 1.
+  static let maximumID: Int32 = 4_194_303
+
+  /// The first id that is given away is the one after `lastID`.
+  init(maximumTasks: Int, lastID: Int32 = 1) {
+    self.maximumTasks = maximumTasks
+    self.lastID = lastID
+  }
+
+  /// A process or thread id that is free, as is the process group and session of that id.
+  /// - Throws: `EAGAIN` where all are taken.
+  func makeID() throws(Errno) -> Int32 {
+    guard tasks.count < maximumTasks else { throw .resourceTemporarilyUnavailable }
+    repeat {
+      lastID = lastID >= ProcessTable.maximumID ? 2 : lastID + 1
+    } while tasks[lastID] != nil || groups[lastID] != nil || processGroups[lastID] != nil || sessions[lastID] != nil
+    return lastID
+  }
+
+  // MARK: Tasks and processes
+
+  /// Adds a task, or gives it the id of the one that had it before.
+  func add(_ task: Task) { tasks[task.id] = task }
+  func remove(_ task: Task) { tasks[task.id] = nil }
+
+  /// Adds a process to the table and to its process group.
+  func add(_ group: ThreadGroup) {
+    groups[group.id] = group
+    enter(group)
+  }
+
+  /// Forgets a process, and the leader that has its id.
+  func remove(_ group: ThreadGroup) {
+    tasks[group.id] = nil
+    groups[group.id] = nil
+    leave(group)
+  }
+
+  /// At the end of the sandbox. Lets go of what refers to each other.
+  func removeAll() {
+    for group in groups.values { leave(group) }
+    tasks = [:]
+    groups = [:]
+  }
+
+  // MARK: Process groups and sessions
+
+  /// Makes a process a member of a process group of its session, which is new where the id is its own (setpgid(2)).
+  /// - Throws: `EPERM` where the session has no such process group.
+  func move(_ group: ThreadGroup, toProcessGroup id: Int32) throws(Errno) {
+    let session = group.processGroup.session
+    let target: ProcessGroup
+    if let found = processGroups[id] {
+      guard found.session === session else { throw .notPermitted }
+      target = found
+    } else {
+      guard id == group.id else { throw .notPermitted }
+      target = ProcessGroup(id: id, session: session)
+    }
+    move(group, to: target)
+  }
+
+  /// Makes a process the leader of a new session, and of a new process group in it (setsid(2)).
+  /// - Throws: `EPERM` where there is a session or a process group of its id.
+  func startSession(_ group: ThreadGroup) throws(Errno) {
+    guard processGroups[group.id] == nil, sessions[group.id] == nil else { throw .notPermitted }
+    move(group, to: ProcessGroup(id: group.id, session: Session(id: group.id)))
+  }
+
+  private func move(_ group: ThreadGroup, to target: ProcessGroup) {
+    guard target !== group.processGroup else { return }
+    leave(group)
+    group.processGroup = target
+    enter(group)
+  }
+
+  /// The first member brings its process group into the table, and that its session.
+  private func enter(_ group: ThreadGroup) {
+    let processGroup = group.processGroup
+    if processGroup.members.isEmpty {
+      let session = processGroup.session
+      if session.processGroups.isEmpty { sessions[session.id] = session }
+      session.insert(processGroup)
+      processGroups[processGroup.id] = processGroup
+    }
+    processGroup.insert(group)
+  }
+
+  /// The last member takes its process group out of the table, and that its session.
+  private func leave(_ group: ThreadGroup) {
+    let processGroup = group.processGroup
+    processGroup.remove(group)
+    guard processGroup.members.isEmpty else { return }
+    let session = processGroup.session
+    session.remove(processGroup)
+    processGroups[processGroup.id] = nil
+    if session.processGroups.isEmpty { sessions[session.id] = nil }
+  }
+}

@@ -79,7 +79,9 @@ extension Kernel {
     task.files.closeOnExec()
     task.credentials = loaded.credentials
     task.attributes.secureBits.remove(.keepCapabilities)
-    resetSignalsForExec(task)
+    task.group.timers?.removePosixTimers()
+    task.keepsRetry = false
+    task.resetSignalsForExec()
     task.replacedRegisters = true
   }
 

@@ -26,7 +26,7 @@ extension Kernel {
     guard !group.signals.isStopAnnounced, group.tasks.allSatisfy({ $0.state != .runnable }) else { return }
     group.signals.isStopAnnounced = true
     group.unreportedStop = group.signals.stopSignal
-    notifyParent(of: group, code: SignalInfo.cldStopped, status: group.signals.stopSignal)
+    notifyParent(of: group, .stopped(group.signals.stopSignal))
     if group === firstGroup, console != nil { stopWithCaller() }
   }
 
@@ -48,23 +48,7 @@ extension Kernel {
     }
     guard group.signals.isStopAnnounced else { return }
     group.unreportedContinue = true
-    notifyParent(of: group, code: SignalInfo.cldContinued, status: Signal.cont)
-  }
-
-  private func notifyParent(of group: ThreadGroup, code: Int32, status: Signal) {
-    guard let parent = group.parent else { return }
-    let action = parent.signals.handlers[Signal.chld]
-    if action.handler != SignalAction.ignoreHandler, !action.flags.contains(.noChildStop) {
-      var info = SignalInfo(signal: Signal.chld, code: code)
-      info.pid = group.id
-      info.uid = group.leader?.credentials.uid ?? 0
-      info.status = status.rawValue
-      let usage = usage(of: group)
-      info.value = usage.userTime / 10_000_000
-      info.systemTime = usage.systemTime / 10_000_000
-      send(info, to: parent)
-    }
-    parent.childQueue.wake()
+    notifyParent(of: group, .continued)
   }
 
   /// Nobody could continue a process group (see `ProcessGroup.isOrphaned`). The first process's has such a parent in the

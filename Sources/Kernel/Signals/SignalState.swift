@@ -101,6 +101,18 @@ extension Task {
   }
 }
 
+extension Task {
+  /// A new program starts with no handlers, which the task shares with no other, and no alternate stack (execve(2)).
+  func resetSignalsForExec() {
+    group.signals.handlers = SignalHandlers(copying: group.signals.handlers)
+    group.signals.handlers.reset()
+    signals.alternateStack = AlternateStack()
+    signals.fault = TaskSignals.FaultRecord()
+    if let mask = maskToRestore { signalMask = mask }
+    maskToRestore = nil
+  }
+}
+
 extension Task: SignalSource {
   var signalQueue: WaitQueue { group.signalQueue }
   func hasPending(_ set: SignalSet) -> Bool { !pendingSignals.isDisjoint(with: set) }

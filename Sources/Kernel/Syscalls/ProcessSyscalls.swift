@@ -191,11 +191,9 @@ extension Syscalls {
     var words = [Int32](repeating: 0, count: 32)
     if let report {
       words[0] = Signal.chld.rawValue
-      words[2] = report.code
+      (words[2], words[6]) = report.status.childInformation
       words[4] = report.group
       words[5] = Int32(bitPattern: report.uid)
-      words[6] = report.status.exitCode ?? report.status.signal?.rawValue ?? report.status.stopSignal?.rawValue ?? 0
-      if report.status == .continued { words[6] = Signal.cont.rawValue }
     }
     return words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
   }

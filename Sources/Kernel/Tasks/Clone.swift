@@ -32,11 +32,7 @@ extension Kernel {
       files: flags.contains(.files) ? parent.files : parent.files.copy(),
       fs: flags.contains(.fs) ? parent.fs : parent.fs.copy(),
       credentials: parent.credentials, name: parent.name, cpu: scheduler.place(childOf: parent))
-    child.signalMask = parent.maskToRestore ?? parent.signalMask
-    if !flags.contains(.vm) || flags.contains(.vfork) { child.signals.alternateStack = parent.signals.alternateStack }
-    child.nice = parent.nice
-    child.affinity = parent.affinity
-    child.attributes = parent.attributes.inherited()
+    child.inherit(from: parent, flags)
     childGroup.tasks.append(child)
     if childGroup.leader == nil { childGroup.leader = child }
     processTable.add(child)
@@ -100,19 +96,9 @@ extension Kernel {
   private func makeGroup(id: Int32, of parent: Task, _ flags: CloneFlags, _ arguments: CloneArguments) -> ThreadGroup {
     let source = parent.group
     let owner = flags.contains(.parent) ? source.parent : source
-    let signals: GroupSignals
-    if flags.contains(.signalHandlers) {
-      signals = GroupSignals(sharingHandlersOf: source.signals)
-    } else {
-      signals = GroupSignals(copyingHandlersOf: source.signals, clearing: flags.contains(.clearSignalHandlers))
-    }
-    let group = ThreadGroup(id: id, parent: owner, processGroup: source.processGroup, signals: signals)
-    group.executable = source.executable
-    group.limits = source.limits
-    group.isDumpable = source.isDumpable
-    group.argumentRange = source.argumentRange
-    group.environmentRange = source.environmentRange
-    group.auxiliaryVector = source.auxiliaryVector
+    let group = ThreadGroup(
+      id: id, parent: owner, processGroup: source.processGroup, signals: GroupSignals(of: source.signals, flags))
+    group.inherit(from: source)
     group.exitSignal =
       flags.contains(.parent) ? source.exitSignal : Signal(rawValue: Int32(truncatingIfNeeded: arguments.exitSignal))
     owner?.children.append(group)

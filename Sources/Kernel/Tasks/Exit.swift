@@ -77,31 +77,13 @@ extension Kernel {
     if group === firstGroup { return endSandbox(status) }
     guard let parent = group.parent else { return reap(group) }
     let action = parent.signals.handlers[Signal.chld]
-    notifyParent(of: group, status: status)
+    notifyParent(of: group, status)
     if group.exitSignal == Signal.chld,
       action.handler == SignalAction.ignoreHandler || action.flags.contains(.noChildWait)
     {
       // What nobody waits for is not counted as the children's (getrusage(2)).
       reap(group, isWaitedFor: false)
     }
-    parent.childQueue.wake()
-  }
-
-  /// Sends the parent the signal that a child's state changed (waitpid(2), sigaction(2) `siginfo_t` of SIGCHLD).
-  func notifyParent(of group: ThreadGroup, status: WaitStatus) {
-    guard let parent = group.parent, group.exitSignal != .null else { return }
-    var info = SignalInfo(signal: group.exitSignal, code: SignalInfo.cldExited)
-    info.pid = group.id
-    info.uid = group.leader?.credentials.uid ?? 0
-    if let code = status.exitCode {
-      info.status = code
-    } else {
-      info.code = SignalInfo.cldKilled
-      info.status = status.signal?.rawValue ?? 0
-    }
-    info.value = group.usage.userTime / 10_000_000
-    info.systemTime = group.usage.systemTime / 10_000_000
-    send(info, to: parent)
   }
 
   /// Forgets a zombie.
@@ -136,8 +118,7 @@ extension Kernel {
       if let reaper {
         reaper.children.append(child)
         if child.isZombie {
-          notifyParent(of: child, status: child.exitStatus ?? .exited(0))
-          reaper.childQueue.wake()
+          notifyParent(of: child, child.exitStatus ?? .exited(0))
         }
       } else if child.isZombie {
         reap(child)

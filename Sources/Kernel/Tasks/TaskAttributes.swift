@@ -16,15 +16,4 @@ struct TaskAttributes: Sendable {
   var disablesHugePages = false
   var personality = Personality(rawValue: 0)
   var ioFlusher = false
-
-  /// What a child starts with.
-  func inherited() -> TaskAttributes {
-    var child = self
-    child.defaultTimerSlack = timerSlack
-    if resetsSchedulingOnFork {
-      child.schedulingPolicy = .other
-      child.resetsSchedulingOnFork = false
-    }
-    return child
-  }
 }

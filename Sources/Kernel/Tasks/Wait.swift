@@ -34,8 +34,16 @@ struct WaitReport {
   var uid: UInt32
   var status: WaitStatus
   var usage: ResourceUsage
-  /// `CLD_*`.
-  var code: Int32
+}
+
+extension WaitStatus {
+  /// `si_code` and `si_status` of the SIGCHLD that tells of it (sigaction(2)).
+  var childInformation: (code: Int32, status: Int32) {
+    if self == .continued { return (SignalInfo.cldContinued, Signal.cont.rawValue) }
+    if let stopSignal { return (SignalInfo.cldStopped, stopSignal.rawValue) }
+    if let exitCode { return (SignalInfo.cldExited, exitCode) }
+    return (SignalInfo.cldKilled, signal?.rawValue ?? 0)
+  }
 }
 
 extension Kernel {
@@ -52,11 +60,11 @@ extension Kernel {
       }
       if selector.stopped, let signal = child.unreportedStop {
         if !selector.keeps { child.unreportedStop = nil }
-        return report(child, .stopped(signal), code: SignalInfo.cldStopped)
+        return report(child, .stopped(signal))
       }
       if selector.continued, child.unreportedContinue {
         if !selector.keeps { child.unreportedContinue = false }
-        return report(child, .continued, code: SignalInfo.cldContinued)
+        return report(child, .continued)
       }
     }
     guard anyMatches else { throw .noChildProcess }
@@ -64,17 +72,37 @@ extension Kernel {
   }
 
   private func takeEnd(of child: ThreadGroup, keeps: Bool) -> WaitReport {
-    let status = child.exitStatus ?? .exited(0)
-    let code = status.exitCode != nil ? SignalInfo.cldExited : SignalInfo.cldKilled
-    let result = report(child, status, code: code)
+    let result = report(child, child.exitStatus ?? .exited(0))
     if !keeps { reap(child) }
     return result
   }
 
-  private func report(_ child: ThreadGroup, _ status: WaitStatus, code: Int32) -> WaitReport {
+  private func report(_ child: ThreadGroup, _ status: WaitStatus) -> WaitReport {
     var usage = child.usage
     usage.add(child.childUsage)
-    return WaitReport(
-      group: child.id, uid: child.leader?.credentials.uid ?? 0, status: status, usage: usage, code: code)
+    return WaitReport(group: child.id, uid: child.leader?.credentials.uid ?? 0, status: status, usage: usage)
+  }
+
+  /// Tells the parent that a child has ended, stopped or goes on: by a signal, where it wants one (`SA_NOCLDSTOP` of
+  /// sigaction(2); clone(2) says which one at the end), and in wait(2).
+  func notifyParent(of group: ThreadGroup, _ status: WaitStatus) {
+    guard let parent = group.parent else { return }
+    let action = parent.signals.handlers[Signal.chld]
+    let isWanted =
+      group.isZombie
+      ? group.exitSignal != .null
+      : action.handler != SignalAction.ignoreHandler && !action.flags.contains(.noChildStop)
+    if isWanted {
+      let change = status.childInformation
+      var info = SignalInfo(signal: group.isZombie ? group.exitSignal : Signal.chld, code: change.code)
+      info.pid = group.id
+      info.uid = group.leader?.credentials.uid ?? 0
+      info.status = change.status
+      let times = times(of: group)
+      info.value = times.user / 10_000_000
+      info.systemTime = times.system / 10_000_000
+      send(info, to: parent)
+    }
+    parent.childQueue.wake()
   }
 }

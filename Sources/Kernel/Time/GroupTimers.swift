@@ -201,17 +201,4 @@ extension Kernel {
     guard group.limits[.cpu].current != ResourceLimit.infinity || group.timers != nil else { return }
     group.makeTimers(self).checkCPUTimers()
   }
-
-  /// Handlers, alternate stack and timers at execve(2).
-  func resetSignalsForExec(_ task: Task) {
-    let signals = task.group.signals
-    signals.handlers = SignalHandlers(copying: signals.handlers)
-    signals.handlers.reset()
-    task.signals.alternateStack = AlternateStack()
-    task.signals.fault = TaskSignals.FaultRecord()
-    task.group.timers?.removePosixTimers()
-    task.maskToRestore.map { task.signalMask = $0 }
-    task.maskToRestore = nil
-    task.keepsRetry = false
-  }
 }

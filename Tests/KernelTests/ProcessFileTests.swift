@@ -125,6 +125,8 @@ import Testing
     machine.services.elapse(2_000_000_000)
     let child = try machine.fork(task)
     child.userTime = 1_230_000_000
+    child.group.argumentRange = 0x1000..<0x2000
+    child.group.environmentRange = 0x2000..<0x3000
     let text = try machine.read("/proc/\(child.id)/stat")
     #expect(text.hasPrefix("\(child.id) (a) b () R \(task.id) \(task.group.processGroup.id) \(task.group.session.id) "))
     // What follows the name is found behind its last parenthesis.
@@ -133,6 +135,8 @@ import Testing
     #expect(fields[11] == "123")
     // starttime, in ticks from the start of the sandbox.
     #expect(fields[19] == "200")
+    // Where arguments and environment are, as decimal numbers.
+    #expect(fields[45...48] == ["4096", "8192", "8192", "12288"])
   }
 
   @Test func mapsShowsMemoryInOrder() throws {
@@ -164,6 +168,7 @@ import Testing
     #expect(try machine.read("/proc/sys/kernel/hostname") == "apus\n")
     #expect(try machine.read("/proc/sys/kernel/pid_max") == "4194304\n")
     #expect(try machine.read("/proc/sys/vm/max_map_count") == "65530\n")
+    #expect(try machine.read("/proc/sys/vm/mmap_min_addr") == "65536\n")
     #expect(try machine.read("/proc/version").hasPrefix("Linux version 6.12.0-apus "))
   }
 

@@ -131,7 +131,7 @@ extension ProcFS {
     ])
     let memorySettings = fileSystem.directory([
       ("max_map_count", value { "\($0.platform.mappingLimit)" }),
-      ("mmap_min_addr", value { _ in "\(Layout.minimumAddress)" }),
+      ("mmap_min_addr", value { _ in "\(Layout.minimumAddress.rawValue)" }),
       // Memory is promised without being counted, whatever it adds up to.
       ("overcommit_memory", value { _ in "1" }),
       ("overcommit_ratio", value { _ in "50" }),

@@ -14,7 +14,8 @@ struct StandardStreams {
       guard let stream else { continue }
       do throws(Errno) {
         let file = try HostStream(stream, terminal: terminal, services: services)
-        try table.set(Int32(number), to: file, closeOnExec: false, limit: 1024)
+        let descriptor = FileDescriptorNumber(rawValue: Int32(number))
+        try table.set(descriptor, to: file, closeOnExec: false, limit: 1024)
       } catch .badFileDescriptor {
         // Closed in the caller: closed in the guest.
         continue

@@ -1,5 +1,5 @@
 /// `F_*` commands of fcntl(2).
-public enum FcntlCommand: Int32, Sendable {
+public enum FcntlCommand: Int32, NamedConstants, Sendable {
   case duplicate = 0
   case getDescriptorFlags = 1
   case setDescriptorFlags = 2
@@ -26,16 +26,39 @@ public enum FcntlCommand: Int32, Sendable {
   case getPipeSize = 1032
   case addSeals = 1033
   case getSeals = 1034
+
+  public static let names: [ConstantName] = [
+    .init("F_DUPFD", duplicate), .init("F_GETFD", getDescriptorFlags), .init("F_SETFD", setDescriptorFlags),
+    .init("F_GETFL", getStatusFlags), .init("F_SETFL", setStatusFlags), .init("F_GETLK", getLock),
+    .init("F_SETLK", setLock), .init("F_SETLKW", setLockWait), .init("F_SETOWN", setOwner),
+    .init("F_GETOWN", getOwner), .init("F_SETSIG", setSignal), .init("F_GETSIG", getSignal),
+    .init("F_SETOWN_EX", setOwnerExtended), .init("F_GETOWN_EX", getOwnerExtended),
+    .init("F_OFD_GETLK", getDescriptionLock), .init("F_OFD_SETLK", setDescriptionLock),
+    .init("F_OFD_SETLKW", setDescriptionLockWait), .init("F_SETLEASE", setLease), .init("F_GETLEASE", getLease),
+    .init("F_NOTIFY", notify), .init("F_DUPFD_QUERY", duplicateQuery),
+    .init("F_DUPFD_CLOEXEC", duplicateCloseOnExec), .init("F_SETPIPE_SZ", setPipeSize),
+    .init("F_GETPIPE_SZ", getPipeSize), .init("F_ADD_SEALS", addSeals), .init("F_GET_SEALS", getSeals),
+  ]
 }
 
 /// `struct f_owner_ex` of fcntl(2).
 package struct DescriptorOwner: BitwiseCopyable, Sendable {
-  package var type: Int32 = 1
-  package var id: Int32 = 0
-  package init() {}
-  package init(type: Int32, id: Int32) {
-    self.type = type
+  /// A `Kind`, or what else a guest wrote there.
+  package var type: Int32
+  package var id: Int32
+  package init(_ kind: Kind, id: Int32) {
+    type = kind.rawValue
     self.id = id
+  }
+
+  package enum Kind: Int32, NamedConstants, Sendable {
+    case thread = 0
+    case process = 1
+    case processGroup = 2
+
+    package static let names: [ConstantName] = [
+      .init("F_OWNER_TID", thread), .init("F_OWNER_PID", process), .init("F_OWNER_PGRP", processGroup),
+    ]
   }
 }
 

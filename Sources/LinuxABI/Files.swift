@@ -61,6 +61,9 @@ package struct FileMode: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
       .init("S_IFBLK", blockDevice), .init("S_IFREG", regular), .init("S_IFLNK", symbolicLink),
       .init("S_IFSOCK", socket),
     ]
+
+    /// `DT_*` of readdir(3) (`IFTODT`).
+    package var directoryEntryType: UInt8 { UInt8(truncatingIfNeeded: rawValue >> 12) }
   }
   /// `S_IFMT`: the bits of the type.
   package static let kindMask: UInt32 = 0o170000

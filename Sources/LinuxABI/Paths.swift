@@ -127,16 +127,20 @@ public struct AccessMode: NamedFlags, Sendable, BitwiseCopyable {
 }
 
 /// `RENAME_*` of renameat2(2).
-public struct RenameFlags: OptionSet, Sendable, BitwiseCopyable {
+public struct RenameFlags: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
   public static let noReplace = RenameFlags(rawValue: 1)
   public static let exchange = RenameFlags(rawValue: 2)
   public static let whiteout = RenameFlags(rawValue: 4)
+
+  public static let names: [ConstantName] = [
+    .init("RENAME_NOREPLACE", noReplace), .init("RENAME_EXCHANGE", exchange), .init("RENAME_WHITEOUT", whiteout),
+  ]
 }
 
 /// `MNT_*` and `UMOUNT_NOFOLLOW` of umount2(2).
-public struct UnmountFlags: OptionSet, Sendable, BitwiseCopyable {
+public struct UnmountFlags: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
   public static let force = UnmountFlags(rawValue: 1)
@@ -144,20 +148,51 @@ public struct UnmountFlags: OptionSet, Sendable, BitwiseCopyable {
   public static let expire = UnmountFlags(rawValue: 4)
   public static let noFollow = UnmountFlags(rawValue: 8)
   public static let all: UnmountFlags = [.force, .detach, .expire, .noFollow]
+
+  public static let names: [ConstantName] = [
+    .init("MNT_FORCE", force), .init("MNT_DETACH", detach), .init("MNT_EXPIRE", expire),
+    .init("UMOUNT_NOFOLLOW", noFollow),
+  ]
 }
 
 /// `MS_*` flags of mount(2).
-public struct MountFlags: OptionSet, Sendable, BitwiseCopyable {
+public struct MountFlags: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt64
   public init(rawValue: UInt64) { self.rawValue = rawValue }
   public static let readOnly = MountFlags(rawValue: 1)
+  public static let noSetUserID = MountFlags(rawValue: 2)
+  public static let noDevices = MountFlags(rawValue: 4)
+  public static let noExecute = MountFlags(rawValue: 8)
+  public static let synchronous = MountFlags(rawValue: 16)
   public static let remount = MountFlags(rawValue: 32)
+  public static let mandatoryLocks = MountFlags(rawValue: 64)
+  public static let synchronousDirectories = MountFlags(rawValue: 128)
+  public static let noSymbolicLinks = MountFlags(rawValue: 256)
+  public static let noAccessTimes = MountFlags(rawValue: 1024)
+  public static let noDirectoryAccessTimes = MountFlags(rawValue: 2048)
   public static let bind = MountFlags(rawValue: 4096)
   public static let move = MountFlags(rawValue: 8192)
+  public static let recursive = MountFlags(rawValue: 1 << 14)
+  public static let silent = MountFlags(rawValue: 1 << 15)
   public static let unbindable = MountFlags(rawValue: 1 << 17)
   public static let `private` = MountFlags(rawValue: 1 << 18)
   public static let slave = MountFlags(rawValue: 1 << 19)
   public static let shared = MountFlags(rawValue: 1 << 20)
+  public static let relativeAccessTimes = MountFlags(rawValue: 1 << 21)
+  public static let strictAccessTimes = MountFlags(rawValue: 1 << 24)
+  public static let lazyTimes = MountFlags(rawValue: 1 << 25)
   /// Changes of how mounts spread to other namespaces, of which there are none.
   public static let propagation: MountFlags = [.unbindable, .private, .slave, .shared]
+
+  public static let names: [ConstantName] = [
+    .init("MS_RDONLY", readOnly), .init("MS_NOSUID", noSetUserID), .init("MS_NODEV", noDevices),
+    .init("MS_NOEXEC", noExecute), .init("MS_SYNCHRONOUS", synchronous), .init("MS_REMOUNT", remount),
+    .init("MS_MANDLOCK", mandatoryLocks), .init("MS_DIRSYNC", synchronousDirectories),
+    .init("MS_NOSYMFOLLOW", noSymbolicLinks), .init("MS_NOATIME", noAccessTimes),
+    .init("MS_NODIRATIME", noDirectoryAccessTimes), .init("MS_BIND", bind), .init("MS_MOVE", move),
+    .init("MS_REC", recursive), .init("MS_SILENT", silent), .init("MS_UNBINDABLE", unbindable),
+    .init("MS_PRIVATE", `private`), .init("MS_SLAVE", slave), .init("MS_SHARED", shared),
+    .init("MS_RELATIME", relativeAccessTimes), .init("MS_STRICTATIME", strictAccessTimes),
+    .init("MS_LAZYTIME", lazyTimes),
+  ]
 }

@@ -16,6 +16,10 @@ package struct Timespec: BitwiseCopyable, Sendable, Hashable {
       nanoseconds += 1_000_000_000
     }
   }
+  /// `UTIME_NOW` of utimensat(2), in place of the nanoseconds.
+  package static let utimeNow: Int64 = (1 << 30) - 1
+  /// `UTIME_OMIT`, likewise.
+  package static let utimeOmit: Int64 = (1 << 30) - 2
   /// True where the fields are a time that calls such as nanosleep(2) accept.
   package var isValid: Bool { seconds >= 0 && nanoseconds >= 0 && nanoseconds < 1_000_000_000 }
   /// In nanoseconds, at most `Int64.max`.

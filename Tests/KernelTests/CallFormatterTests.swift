@@ -64,6 +64,49 @@ import Testing
     #expect(shown(.stat, 0, 0, result: -14) == "stat(NULL, NULL)")
   }
 
+  @Test func argumentOfFcntlDependsOnTheCommand() throws {
+    #expect(shown(.fcntl, 3, 1, 0xffff) == "fcntl(3, F_GETFD)")
+    #expect(shown(.fcntl, 3, 2, 1) == "fcntl(3, F_SETFD, FD_CLOEXEC)")
+    #expect(shown(.fcntl, 3, 2, 0) == "fcntl(3, F_SETFD, 0)")
+    #expect(shown(.fcntl, 3, 4, 0o4001) == "fcntl(3, F_SETFL, O_WRONLY|O_NONBLOCK)")
+    #expect(shown(.fcntl, 3, 0, 0xffff_ffff) == "fcntl(3, F_DUPFD, -1)")
+    #expect(shown(.fcntl, 3, 1033, 3) == "fcntl(3, F_ADD_SEALS, F_SEAL_SEAL|F_SEAL_SHRINK)")
+    #expect(shown(.fcntl, 3, 77, 16) == "fcntl(3, 0x4d, 0x10)")
+    let record: [Int16] = [1, 2, 0, 0]
+    try machine.first.memory.writeArray(GuestAddress(structure), record)
+    try machine.first.memory.writeArray(GuestAddress(structure + 8), [5 as Int64, -1, 0])
+    #expect(
+      shown(.fcntl, 3, 6, structure)
+        == "fcntl(3, F_SETLK, {l_type=F_WRLCK, l_whence=SEEK_END, l_start=5, l_len=-1})")
+    try machine.first.memory.writeArray(GuestAddress(structure), [2 as Int32, 40])
+    #expect(shown(.fcntl, 3, 15, structure) == "fcntl(3, F_SETOWN_EX, {type=F_OWNER_PGRP, pid=40})")
+    #expect(shown(.fcntl, 3, 16, structure, result: -9) == "fcntl(3, F_GETOWN_EX, 0x100100)")
+  }
+
+  @Test func buffersShowWhatTheyHold() throws {
+    try machine.first.memory.write(GuestAddress(structure), Array("bytes and more".utf8))
+    #expect(shown(.read, 3, structure, 64, result: 5) == #"read(3, "bytes", 64)"#)
+    #expect(shown(.read, 3, structure, 64, result: -9) == "read(3, 0x100100, 64)")
+    #expect(shown(.write, 3, structure, 5, result: -9) == #"write(3, "bytes", 5)"#)
+    // The size of an attribute that was asked for, and not the attribute.
+    #expect(
+      shown(.getxattr, path, structure, structure, 0, result: 5)
+        == #"getxattr("/etc/motd", "bytes and more", "", 0)"#)
+    try machine.first.memory.write(GuestAddress(structure), Array("/usr/lib\0".utf8))
+    #expect(shown(.getcwd, structure, 64, result: 9) == #"getcwd("/usr/lib", 64)"#)
+    #expect(shown(.getcwd, structure, 64, result: -34) == "getcwd(0x100100, 64)")
+  }
+
+  @Test func timesOfFiles() throws {
+    let here = UInt64(bitPattern: -100)
+    try machine.first.memory.writeArray(GuestAddress(structure), [7 as Int64, 8, 0, 0x3fff_ffff])
+    #expect(
+      shown(.utimensat, here, path, structure, 0x100)
+        == #"utimensat(AT_FDCWD, "/etc/motd", [{tv_sec=7, tv_nsec=8}, UTIME_NOW], AT_SYMLINK_NOFOLLOW)"#)
+    #expect(shown(.utimes, path, 0) == #"utimes("/etc/motd", NULL)"#)
+    #expect(shown(.chown, path, 0xffff_ffff, 5) == #"chown("/etc/motd", -1, 5)"#)
+  }
+
   @Test func refusedCallsShowTheirArguments() {
     #expect(
       shown(.name_to_handle_at, 3, path, 0, 16, 0x1000, result: -95)

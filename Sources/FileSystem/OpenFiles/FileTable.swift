@@ -21,17 +21,16 @@ package final class FileTable {
   }
 
   /// The description behind a descriptor. - Throws: `EBADF`.
+  package func file(_ descriptor: FileDescriptorNumber) throws(Errno) -> OpenFile { try slot(descriptor).file }
   package func file(_ descriptor: Int32) throws(Errno) -> OpenFile { try slot(descriptor).file }
 
-  package func file(_ descriptor: FileDescriptorNumber) throws(Errno) -> OpenFile {
-    try slot(descriptor.rawValue).file
-  }
-
-  package func slot(_ descriptor: Int32) throws(Errno) -> Slot {
-    guard descriptor >= 0, Int(descriptor) < slots.count, let slot = slots[Int(descriptor)] else {
-      throw .badFileDescriptor
-    }
+  package func slot(_ descriptor: FileDescriptorNumber) throws(Errno) -> Slot {
+    let index = Int(descriptor.rawValue)
+    guard index >= 0, index < slots.count, let slot = slots[index] else { throw .badFileDescriptor }
     return slot
+  }
+  package func slot(_ descriptor: Int32) throws(Errno) -> Slot {
+    try slot(FileDescriptorNumber(rawValue: descriptor))
   }
 
   /// Gives the file the lowest free descriptor that is at least `minimum`. - Throws: `EMFILE`.
@@ -47,9 +46,11 @@ package final class FileTable {
   }
 
   /// Makes `descriptor` refer to the file, closing what it referred to (dup2(2)).
-  package func set(_ descriptor: Int32, to file: OpenFile, closeOnExec: Bool, limit: UInt64) throws(Errno) {
-    guard descriptor >= 0, UInt64(descriptor) < limit else { throw .badFileDescriptor }
-    let index = Int(descriptor)
+  package func set(
+    _ descriptor: FileDescriptorNumber, to file: OpenFile, closeOnExec: Bool, limit: UInt64
+  ) throws(Errno) {
+    let index = Int(descriptor.rawValue)
+    guard index >= 0, UInt64(index) < limit else { throw .badFileDescriptor }
     while slots.count <= index { slots.append(nil) }
     let old = slots[index]
     slots[index] = Slot(file: file, closeOnExec: closeOnExec)
@@ -57,19 +58,24 @@ package final class FileTable {
     if let old { release(old.file) }
   }
 
-  package func setCloseOnExec(_ descriptor: Int32, _ value: Bool) throws(Errno) {
+  package func setCloseOnExec(_ descriptor: FileDescriptorNumber, _ value: Bool) throws(Errno) {
     _ = try slot(descriptor)
-    slots[Int(descriptor)]?.closeOnExec = value
+    slots[Int(descriptor.rawValue)]?.closeOnExec = value
   }
 
   /// Closes a descriptor and returns the description it referred to. - Throws: `EBADF`.
   @discardableResult
-  package func close(_ descriptor: Int32) throws(Errno) -> OpenFile {
+  package func close(_ descriptor: FileDescriptorNumber) throws(Errno) -> OpenFile {
     let slot = try slot(descriptor)
-    slots[Int(descriptor)] = nil
-    lowestFree = min(lowestFree, Int(descriptor))
+    let index = Int(descriptor.rawValue)
+    slots[index] = nil
+    lowestFree = min(lowestFree, index)
     release(slot.file)
     return slot.file
+  }
+  @discardableResult
+  package func close(_ descriptor: Int32) throws(Errno) -> OpenFile {
+    try close(FileDescriptorNumber(rawValue: descriptor))
   }
 
   /// A copy for a child without `CLONE_FILES` (fork(2)).

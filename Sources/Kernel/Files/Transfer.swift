@@ -17,9 +17,21 @@ extension Task {
   enum GuestBuffer {
     case single(address: GuestAddress, count: Int)
     case vector([(address: GuestAddress, count: UInt64)])
+
+    /// - Throws: `EINVAL` for more than `SSIZE_MAX`.
+    init(_ target: OutBuffer, count: UInt64) throws(Errno) {
+      self = .single(address: target.address, count: try Task.transferCount(count))
+    }
+    /// - Throws: `EINVAL` for more than `SSIZE_MAX`.
+    init(_ source: InBuffer, count: UInt64) throws(Errno) {
+      self = .single(address: source.address, count: try Task.transferCount(count))
+    }
   }
 
   /// Reads an iovec and bounds its total. - Throws: `EINVAL` (readv(2)).
+  func readVector(_ vectors: VectorPointer, count: UInt64) throws(Errno) -> GuestBuffer {
+    try readVector(vectors.address, count: count)
+  }
   func readVector(_ address: GuestAddress, count: UInt64) throws(Errno) -> GuestBuffer {
     guard count <= 1024 else { throw .invalidArgument }
     let entries = try memory.readArray(address, count: Int(count), as: IOVector.self)

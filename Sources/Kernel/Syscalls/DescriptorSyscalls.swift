@@ -2,31 +2,37 @@ import FileSystem
 import LinuxABI
 import Memory
 
+extension CloseRangeFlags: SyscallArgument {}
+extension DescriptorFlags: SyscallArgument {}
+extension FileSeals: SyscallArgument {}
+
 /// Descriptors: closing, duplicating, fcntl(2).
 extension Syscalls {
   static let descriptorTable: [SyscallEntry] = [
-    .init(.close, close, [.fd]),
-    .init(.close_range, closeRange, [.uint, .uint, .hex]),
-    .init(.dup, dup, [.fd]),
-    .init(.dup2, dup2, [.fd, .fd]),
-    .init(.dup3, dup3, [.fd, .fd, .openFlags]),
-    .init(.fcntl, fcntl, [.fd, .fcntl, .hex]),
+    .init(.close, close),
+    .init(.close_range, closeRange),
+    .init(.dup, dup),
+    .init(.dup2, dup2),
+    .init(.dup3, dup3),
+    .init(.fcntl, fcntl, .partial("no leases, no directory notifications, no write hints, and no file sends SIGIO")),
     .init(.ioctl, ioctl, [.fd, .ioctl, .pointer]),
   ]
 
   /// close(2).
-  static func close(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.files.close(a.int(0))
+  static func close(_ task: Task, _ descriptor: FileDescriptorNumber) throws(Errno) -> Int {
+    try task.files.close(descriptor)
     return 0
   }
 
   /// close_range(2).
-  static func closeRange(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let (first, last, flags) = (a.uint(0), a.uint(1), CloseRangeFlags(rawValue: a.uint(2)))
+  static func closeRange(
+    _ task: Task, _ first: UInt32, _ last: UInt32, _ flags: CloseRangeFlags
+  ) throws(Errno) -> Int {
     guard first <= last, flags.isSubset(of: [.unshare, .closeOnExec]) else { throw .invalidArgument }
     if flags.contains(.unshare) { task.unshareFiles() }
-    for descriptor in task.files.descriptors {
-      guard UInt32(descriptor) >= first, UInt32(descriptor) <= last else { continue }
+    for number in task.files.descriptors {
+      guard UInt32(number) >= first, UInt32(number) <= last else { continue }
+      let descriptor = FileDescriptorNumber(rawValue: number)
       if flags.contains(.closeOnExec) {
         try task.files.setCloseOnExec(descriptor, true)
       } else {
@@ -37,36 +43,38 @@ extension Syscalls {
   }
 
   /// dup(2).
-  static func dup(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    Int(try task.addFile(try task.files.file(a.int(0)), closeOnExec: false))
+  static func dup(_ task: Task, _ descriptor: FileDescriptorNumber) throws(Errno) -> Int {
+    Int(try task.addFile(try task.files.file(descriptor), closeOnExec: false))
   }
 
   /// dup2(2).
-  static func dup2(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let file = try task.files.file(a.int(0))
-    if a.int(0) != a.int(1) {
-      try task.files.set(a.int(1), to: file, closeOnExec: false, limit: task.descriptorLimit)
-    }
-    return Int(a.int(1))
+  static func dup2(
+    _ task: Task, _ old: FileDescriptorNumber, _ new: FileDescriptorNumber
+  ) throws(Errno) -> Int {
+    let file = try task.files.file(old)
+    if old != new { try task.files.set(new, to: file, closeOnExec: false, limit: task.descriptorLimit) }
+    return Int(new.rawValue)
   }
 
   /// dup3(2).
-  static func dup3(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let flags = OpenFlags(rawValue: a.uint(2))
-    guard flags.isSubset(of: .closeOnExec), a.int(0) != a.int(1) else { throw .invalidArgument }
-    let file = try task.files.file(a.int(0))
+  static func dup3(
+    _ task: Task, _ old: FileDescriptorNumber, _ new: FileDescriptorNumber, _ flags: OpenFlags
+  ) throws(Errno) -> Int {
+    guard flags.isSubset(of: .closeOnExec), old != new else { throw .invalidArgument }
+    let file = try task.files.file(old)
     let closes = flags.contains(.closeOnExec)
-    try task.files.set(a.int(1), to: file, closeOnExec: closes, limit: task.descriptorLimit)
-    return Int(a.int(1))
+    try task.files.set(new, to: file, closeOnExec: closes, limit: task.descriptorLimit)
+    return Int(new.rawValue)
   }
 
   /// fcntl(2). No file sends SIGIO and none has leases or directory notifications: `O_ASYNC` isn't set, as on Linux for
   /// files without it, and `F_SETLEASE` and `F_NOTIFY` are refused.
-  static func fcntl(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let descriptor = a.int(0)
+  static func fcntl(
+    _ task: Task, _ descriptor: FileDescriptorNumber, _ command: Constant<FcntlCommand>, _ argument: FcntlArgument
+  ) throws(Errno) -> Int {
     let slot = try task.files.slot(descriptor)
     let file = slot.file
-    guard let command = FcntlCommand(rawValue: a.int(1)) else { throw .invalidArgument }
+    guard let command = command.value else { throw .invalidArgument }
     if file.flags.contains(.path) {
       let allowed: [FcntlCommand] = [
         .duplicate, .duplicateCloseOnExec, .duplicateQuery, .getDescriptorFlags, .setDescriptorFlags, .getStatusFlags,
@@ -75,24 +83,25 @@ extension Syscalls {
     }
     switch command {
     case .duplicate, .duplicateCloseOnExec:
-      guard a.int(2) >= 0, UInt64(a.int(2)) < task.descriptorLimit else { throw .invalidArgument }
-      return Int(try task.addFile(file, closeOnExec: command == .duplicateCloseOnExec, minimum: a.int(2)))
+      let minimum = argument.as(Int32.self)
+      guard minimum >= 0, UInt64(minimum) < task.descriptorLimit else { throw .invalidArgument }
+      return Int(try task.addFile(file, closeOnExec: command == .duplicateCloseOnExec, minimum: minimum))
     case .duplicateQuery:
-      return try task.files.file(a.int(2)) === file ? 1 : 0
+      return try task.files.file(argument.as(FileDescriptorNumber.self)) === file ? 1 : 0
     case .getDescriptorFlags: return slot.closeOnExec ? Int(DescriptorFlags.closeOnExec.rawValue) : 0
     case .setDescriptorFlags:
-      try task.files.setCloseOnExec(descriptor, DescriptorFlags(rawValue: a.uint(2)).contains(.closeOnExec))
+      try task.files.setCloseOnExec(descriptor, argument.as(DescriptorFlags.self).contains(.closeOnExec))
       return 0
     case .getStatusFlags:
       let hidden: OpenFlags = [.create, .exclusive, .truncate, .noControllingTTY, .closeOnExec]
       let large: OpenFlags = file.location != nil && !file.flags.contains(.path) ? .largeFile : []
       return Int(file.flags.subtracting(hidden).union(large).rawValue)
     case .setStatusFlags:
-      try setStatusFlags(task, file, OpenFlags(rawValue: a.uint(2)))
+      try setStatusFlags(task, file, argument.as(OpenFlags.self))
       return 0
     case .getLock, .getDescriptionLock, .setLock, .setLockWait, .setDescriptionLock, .setDescriptionLockWait:
-      return try recordLock(task, file, command, a[2])
-    default: return try fileControl(task, file, command, a)
+      return try recordLock(task, file, command, argument.as(InOutPointer<RecordLock>.self))
+    default: return try fileControl(task, file, command, argument)
     }
   }
 
@@ -107,36 +116,37 @@ extension Syscalls {
   }
 
   private static func fileControl(
-    _ task: Task, _ file: OpenFile, _ command: FcntlCommand, _ a: SyscallArguments
+    _ task: Task, _ file: OpenFile, _ command: FcntlCommand, _ argument: FcntlArgument
   ) throws(Errno) -> Int {
     switch command {
     case .setOwner:
-      guard a.int(2) != Int32.min else { throw .invalidArgument }
-      file.signalOwner = a.int(2)
+      // A process group is a negative number.
+      guard argument.as(Int32.self) != .min else { throw .invalidArgument }
+      file.signalOwner = argument.as(Int32.self)
     case .getOwner: return Int(file.signalOwner)
     case .setOwnerExtended:
-      let owner = try task.memory.readValue(GuestAddress(a[2]), as: DescriptorOwner.self)
-      guard (0...2).contains(owner.type) else { throw .invalidArgument }
-      file.signalOwner = owner.type == 2 ? 0 &- owner.id : owner.id
+      let owner = try task.load(argument.as(InPointer<DescriptorOwner>.self))
+      guard let kind = DescriptorOwner.Kind(rawValue: owner.type) else { throw .invalidArgument }
+      file.signalOwner = kind == .processGroup ? 0 &- owner.id : owner.id
     case .getOwnerExtended:
-      let owner = file.signalOwner
-      try task.memory.writeValue(
-        GuestAddress(a[2]), owner < 0 ? DescriptorOwner(type: 2, id: 0 &- owner) : DescriptorOwner(type: 1, id: owner))
+      let id = file.signalOwner
+      let owner = id < 0 ? DescriptorOwner(.processGroup, id: 0 &- id) : DescriptorOwner(.process, id: id)
+      try task.store(owner, to: argument.as(OutPointer<DescriptorOwner>.self))
     case .setSignal:
-      let signal = Signal(rawValue: a.int(2))
+      let signal = Signal(rawValue: argument.as(Int32.self))
       guard signal == .null || signal.isValid else { throw .invalidArgument }
       file.ownerSignal = signal
     case .getSignal: return Int(file.ownerSignal.rawValue)
-    case .getLease: return 2
+    case .getLease: return Int(RecordLock.Kind.unlocked.rawValue)
     case .setPipeSize:
       guard let pipe = file.pipe else { throw .badFileDescriptor }
-      return try pipe.setCapacity(UInt64(a.uint(2)))
+      return try pipe.setCapacity(UInt64(argument.as(UInt32.self)))
     case .getPipeSize:
       guard let pipe = file.pipe else { throw .badFileDescriptor }
       return pipe.capacity
     case .addSeals:
       guard file.flags.isWritable else { throw .notPermitted }
-      try file.addSeals(FileSeals(rawValue: a.uint(2)))
+      try file.addSeals(argument.as(FileSeals.self))
     case .getSeals: return Int(try file.seals().rawValue)
     default: throw .invalidArgument
     }
@@ -145,7 +155,7 @@ extension Syscalls {
 
   /// ioctl(2): what every file has, terminals' sessions, then the file's own.
   static func ioctl(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let descriptor = a.int(0)
+    let descriptor = FileDescriptorNumber(rawValue: a.int(0))
     let request = a.uint(1)
     let file = try task.openFile(descriptor)
     switch request {

@@ -5,71 +5,72 @@ import Memory
 /// Listing, making and removing directories, and where a task is.
 extension Syscalls {
   static let directoryTable: [SyscallEntry] = [
-    .init(.getdents, getdents, [.fd, .pointer, .uint]),
-    .init(.getdents64, getdents64, [.fd, .pointer, .uint]),
-    .init(.mkdir, mkdir, [.path, .mode]),
-    .init(.mkdirat, mkdirat, [.directory, .path, .mode]),
-    .init(.rmdir, rmdir, [.path]),
-    .init(.chdir, chdir, [.path]),
-    .init(.fchdir, fchdir, [.fd]),
-    .init(.getcwd, getcwd, [.pointer, .uint]),
-    .init(.chroot, chroot, [.path]),
-    .init(.umask, umask, [.octal]),
+    .init(.getdents, getdents),
+    .init(.getdents64, getdents64),
+    .init(.mkdir, mkdir),
+    .init(.mkdirat, mkdirat),
+    .init(.rmdir, rmdir),
+    .init(.chdir, chdir),
+    .init(.fchdir, fchdir),
+    .init(.getcwd, getcwd),
+    .init(.chroot, chroot),
+    .init(.umask, umask),
   ]
 
-  /// getdents(2), the form with the type in the last byte.
-  static func getdents(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try list(task, a.int(0), a[1], size: a.uint(2)) { entry, name in
-      record(entry, headerLength: 18, length: 18 + name.count + 2) { bytes in
-        bytes += name
-        return { $0[$0.count - 1] = type(of: entry) }
-      }
-    }
+  // MARK: listing
+
+  /// getdents(2).
+  static func getdents(
+    _ task: Task, _ directory: FileDescriptorNumber, _ entries: GuestAddress, _ size: UInt32
+  ) throws(Errno) -> Int {
+    try list(task, directory, entries, size, .typeLast)
   }
 
   /// getdents64(2).
-  static func getdents64(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try list(task, a.int(0), a[1], size: a.uint(2)) { entry, name in
-      record(entry, headerLength: 19, length: 19 + name.count + 1) { bytes in
-        bytes.append(type(of: entry))
-        bytes += name
-        return { _ in }
-      }
-    }
+  static func getdents64(
+    _ task: Task, _ directory: FileDescriptorNumber, _ entries: GuestAddress, _ size: UInt32
+  ) throws(Errno) -> Int {
+    try list(task, directory, entries, size, .typeFirst)
   }
 
-  /// `DT_*` of readdir(3).
-  private static func type(of entry: DirectoryEntry) -> UInt8 { UInt8((entry.kind?.rawValue ?? 0) >> 12) }
+  /// Where `d_type` stands.
+  private enum RecordLayout {
+    /// In the last byte: `struct linux_dirent`.
+    case typeLast
+    /// Before the name: `struct linux_dirent64`.
+    case typeFirst
+  }
 
-  /// One record: `d_ino`, `d_off`, `d_reclen`, what `body` appends, zeros up to a multiple of eight.
-  private static func record(
-    _ entry: DirectoryEntry, headerLength: Int, length: Int, _ body: (inout [UInt8]) -> (inout [UInt8]) -> Void
-  ) -> [UInt8] {
-    let padded = (length + 7) & ~7
+  /// One record: `d_ino`, `d_off`, `d_reclen`, the type and the name, zeros up to a multiple of eight.
+  private static func record(_ entry: DirectoryEntry, _ layout: RecordLayout) -> [UInt8] {
+    let name = FileName.bytes(entry.name)
+    // The type, and the zero that ends the name.
+    let length = (18 + 1 + name.count + 1 + 7) & ~7
+    let type = entry.kind?.directoryEntryType ?? 0
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(padded)
+    bytes.reserveCapacity(length)
     for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: entry.inode >> shift)) }
     for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: entry.next >> shift)) }
-    bytes.append(UInt8(truncatingIfNeeded: padded))
-    bytes.append(UInt8(truncatingIfNeeded: padded >> 8))
-    let finish = body(&bytes)
-    while bytes.count < padded { bytes.append(0) }
-    finish(&bytes)
+    bytes.append(UInt8(truncatingIfNeeded: length))
+    bytes.append(UInt8(truncatingIfNeeded: length >> 8))
+    if layout == .typeFirst { bytes.append(type) }
+    bytes += name
+    while bytes.count < length { bytes.append(0) }
+    if layout == .typeLast { bytes[length - 1] = type }
     return bytes
   }
 
   private static func list(
-    _ task: Task, _ descriptor: Int32, _ address: UInt64, size: UInt32,
-    _ encode: (DirectoryEntry, [UInt8]) -> [UInt8]
+    _ task: Task, _ directory: FileDescriptorNumber, _ entries: GuestAddress, _ size: UInt32, _ layout: RecordLayout
   ) throws(Errno) -> Int {
-    let file = try task.openFile(descriptor)
+    let file = try task.openFile(directory)
     let start = file.position
     let room = min(Int(size), 1 << 20)
     var bytes: [UInt8] = []
     bytes.reserveCapacity(min(room, 1 << 15))
     var isFull = false
     try file.readDirectory { entry in
-      let next = encode(entry, FileName.bytes(entry.name))
+      let next = record(entry, layout)
       guard bytes.count + next.count <= room else {
         isFull = true
         return false
@@ -78,65 +79,71 @@ extension Syscalls {
       return true
     }
     if bytes.isEmpty && isFull { throw .invalidArgument }
-    do throws(Errno) { try task.memory.write(GuestAddress(address), bytes) } catch {
+    do throws(Errno) { try task.memory.write(entries, bytes) } catch {
       file.position = start
       throw error
     }
     return bytes.count
   }
 
+  // MARK: making and removing
+
   /// mkdir(2).
-  static func mkdir(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.kernel.vfs.makeDirectory(try task.path(GuestAddress(a[0])), task.paths, mode: a.uint(1))
-    return 0
+  static func mkdir(_ task: Task, _ path: GuestPath, _ mode: FileMode) throws(Errno) -> Int {
+    try mkdirat(task, .working, path, mode)
   }
 
   /// mkdirat(2).
-  static func mkdirat(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let path = try task.path(GuestAddress(a[1]))
-    try task.kernel.vfs.makeDirectory(path, try task.paths(at: a.int(0), for: path), mode: a.uint(2))
+  static func mkdirat(
+    _ task: Task, _ directory: DirectoryDescriptor, _ path: GuestPath, _ mode: FileMode
+  ) throws(Errno) -> Int {
+    let path = try task.path(path)
+    try task.kernel.vfs.makeDirectory(path, try task.paths(at: directory, for: path), mode: mode.rawValue)
     return 0
   }
 
   /// rmdir(2).
-  static func rmdir(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.kernel.vfs.removeDirectory(try task.path(GuestAddress(a[0])), task.paths)
+  static func rmdir(_ task: Task, _ path: GuestPath) throws(Errno) -> Int {
+    try task.kernel.vfs.removeDirectory(try task.path(path), task.paths)
     return 0
   }
 
+  // MARK: where a task is
+
   /// chdir(2).
-  static func chdir(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let location = try task.resolve(GuestAddress(a[0]), .directory)
-    try task.credentials.check(.execute, try location.dentry.inode.permissionAttributes())
-    task.fs.workingDirectory = location
-    return 0
+  static func chdir(_ task: Task, _ path: GuestPath) throws(Errno) -> Int {
+    try changeDirectory(task, to: try task.resolve(path, .directory))
   }
 
   /// fchdir(2).
-  static func fchdir(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard let location = try task.files.file(a.int(0)).location, location.dentry.inode.kind == .directory else {
+  static func fchdir(_ task: Task, _ directory: FileDescriptorNumber) throws(Errno) -> Int {
+    guard let location = try task.files.file(directory).location, location.dentry.inode.kind == .directory else {
       throw .notDirectory
     }
+    return try changeDirectory(task, to: location)
+  }
+
+  private static func changeDirectory(_ task: Task, to location: PathLocation) throws(Errno) -> Int {
     try task.credentials.check(.execute, try location.dentry.inode.permissionAttributes())
     task.fs.workingDirectory = location
     return 0
   }
 
   /// getcwd(2).
-  static func getcwd(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func getcwd(_ task: Task, _ buffer: PathBuffer, _ size: UInt64) throws(Errno) -> Int {
     let location = task.fs.workingDirectory
     if location.dentry.isDeleted { throw .noSuchFileOrDirectory }
     let path = location.path(from: task.fs.root) ?? "(unreachable)" + location.path
     let bytes = FileName.bytes(path) + [0]
     guard bytes.count <= FileName.maximumPathLength else { throw .fileNameTooLong }
-    guard UInt64(bytes.count) <= a[1] else { throw .outOfRange }
-    try task.memory.write(GuestAddress(a[0]), bytes)
+    guard UInt64(bytes.count) <= size else { throw .outOfRange }
+    try task.memory.write(buffer.address, bytes)
     return bytes.count
   }
 
   /// chroot(2).
-  static func chroot(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let location = try task.resolve(GuestAddress(a[0]), .directory)
+  static func chroot(_ task: Task, _ path: GuestPath) throws(Errno) -> Int {
+    let location = try task.resolve(path, .directory)
     try task.credentials.check(.execute, try location.dentry.inode.permissionAttributes())
     guard task.credentials.has(.sysChroot) else { throw .notPermitted }
     task.fs.root = location
@@ -144,9 +151,18 @@ extension Syscalls {
   }
 
   /// umask(2).
-  static func umask(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func umask(_ task: Task, _ mask: FileMode) throws(Errno) -> Int {
     let old = task.fs.umask
-    task.fs.umask = a.uint(0) & 0o777
+    task.fs.umask = mask.rawValue & 0o777
     return Int(old)
+  }
+}
+
+/// The address to which a call writes a path.
+struct PathBuffer: SyscallArgument {
+  let address: GuestAddress
+  init(register: UInt64) { address = GuestAddress(register) }
+  func describe(in call: CallFormatter) -> String? {
+    call.succeeded ? call.string(address.rawValue, limit: 4096) : pointer(address.rawValue)
   }
 }

@@ -2,22 +2,28 @@ import FileSystem
 import LinuxABI
 import Memory
 
+extension AllocationMode: SyscallArgument {}
+extension FlockOperation: SyscallArgument {}
+extension SyncRangeFlags: SyscallArgument {}
+
 /// Sizes and contents of files, and locks on them.
 extension Syscalls {
   static let fileContentTable: [SyscallEntry] = [
-    .init(.truncate, truncate, [.path, .long]),
-    .init(.ftruncate, ftruncate, [.fd, .long]),
-    .init(.fallocate, fallocate, [.fd, .hex, .long, .long]),
-    .init(.sync, sync, []),
-    .init(.syncfs, syncfs, [.fd]),
-    .init(.fsync, fsync, [.fd]),
-    .init(.fdatasync, fdatasync, [.fd]),
-    .init(.sync_file_range, syncFileRange, [.fd, .long, .long, .hex]),
-    .init(.fadvise64, fadvise64, [.fd, .long, .long, .int]),
-    .init(.readahead, readahead, [.fd, .long, .uint]),
-    .init(.copy_file_range, copyFileRange, [.fd, .pointer, .fd, .pointer, .uint, .hex]),
-    .init(.flock, flock, [.fd, .int]),
+    .init(.truncate, truncate),
+    .init(.ftruncate, ftruncate),
+    .init(.fallocate, fallocate),
+    .init(.sync, sync, writtenByHost),
+    .init(.syncfs, syncfs, writtenByHost),
+    .init(.fsync, fsync),
+    .init(.fdatasync, fdatasync),
+    .init(.sync_file_range, syncFileRange, .partial("checks its arguments; only fsync(2) and fdatasync(2) write back")),
+    .init(.fadvise64, fadvise64, .partial("checks its arguments; the advice has no effect")),
+    .init(.readahead, readahead, .partial("checks its arguments; reads nothing")),
+    .init(.copy_file_range, copyFileRange),
+    .init(.flock, flock),
   ]
+  private static let writtenByHost = SyscallSupport.partial(
+    "does nothing: what the host has not written yet is the host's business")
 
   /// `RLIMIT_FSIZE`. - Throws: `EFBIG`, after SIGXFSZ.
   private static func checkSize(_ task: Task, _ size: UInt64) throws(Errno) {
@@ -27,18 +33,18 @@ extension Syscalls {
   }
 
   /// truncate(2).
-  static func truncate(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard let size = UInt64(exactly: a.long(1)) else { throw .invalidArgument }
-    let location = try task.resolve(GuestAddress(a[0]))
+  static func truncate(_ task: Task, _ path: GuestPath, _ size: Int64) throws(Errno) -> Int {
+    let size = try fileOffset(size)
+    let location = try task.resolve(path)
     try checkSize(task, size)
     try task.kernel.vfs.truncate(location, to: size, task.credentials)
     return 0
   }
 
   /// ftruncate(2).
-  static func ftruncate(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard let size = UInt64(exactly: a.long(1)) else { throw .invalidArgument }
-    let file = try task.openFile(a.int(0))
+  static func ftruncate(_ task: Task, _ file: FileDescriptorNumber, _ size: Int64) throws(Errno) -> Int {
+    let size = try fileOffset(size)
+    let file = try task.openFile(file)
     guard file.flags.isWritable, file.inode?.kind == .regular else { throw .invalidArgument }
     try checkSize(task, size)
     try VFS.removePrivileges(of: file, task.credentials)
@@ -47,49 +53,52 @@ extension Syscalls {
   }
 
   /// fallocate(2).
-  static func fallocate(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a.long(2) >= 0, a.long(3) > 0 else { throw .invalidArgument }
-    let file = try task.writableFile(a.int(0))
+  static func fallocate(
+    _ task: Task, _ file: FileDescriptorNumber, _ mode: AllocationMode, _ offset: Int64, _ length: Int64
+  ) throws(Errno) -> Int {
+    guard offset >= 0, length > 0 else { throw .invalidArgument }
+    let file = try task.writableFile(file)
     guard file.pipe == nil else { throw .illegalSeek }
     guard file.inode?.kind == .regular else { throw .operationNotSupportedByDevice }
-    let (end, overflow) = a.long(2).addingReportingOverflow(a.long(3))
+    let (end, overflow) = offset.addingReportingOverflow(length)
     guard !overflow else { throw .fileTooLarge }
-    let mode = AllocationMode(rawValue: a.uint(1))
     if !mode.contains(.keepSize) { try checkSize(task, UInt64(end)) }
     try VFS.removePrivileges(of: file, task.credentials)
-    try file.allocate(mode: mode, offset: a[2], length: a[3])
+    try file.allocate(mode: mode, offset: UInt64(offset), length: UInt64(length))
     return 0
   }
 
   // MARK: writing back
 
   /// sync(2): what the host has not written yet is the host's business.
-  static func sync(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { 0 }
+  static func sync(_ task: Task) throws(Errno) -> Int { 0 }
 
   /// syncfs(2).
-  static func syncfs(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    _ = try task.openFile(a.int(0))
+  static func syncfs(_ task: Task, _ file: FileDescriptorNumber) throws(Errno) -> Int {
+    _ = try task.openFile(file)
     return 0
   }
 
   /// fsync(2).
-  static func fsync(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.openFile(a.int(0)).sync(dataOnly: false)
+  static func fsync(_ task: Task, _ file: FileDescriptorNumber) throws(Errno) -> Int {
+    try task.openFile(file).sync(dataOnly: false)
     return 0
   }
 
   /// fdatasync(2).
-  static func fdatasync(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.openFile(a.int(0)).sync(dataOnly: true)
+  static func fdatasync(_ task: Task, _ file: FileDescriptorNumber) throws(Errno) -> Int {
+    try task.openFile(file).sync(dataOnly: true)
     return 0
   }
 
   /// sync_file_range(2): checks its arguments; fsync(2) is the call that makes promises.
-  static func syncFileRange(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let file = try task.openFile(a.int(0))
-    guard SyncRangeFlags(rawValue: a.uint(3)).isSubset(of: .all), a.long(1) >= 0, a.long(2) >= 0,
-      !a.long(1).addingReportingOverflow(a.long(2)).overflow
-    else { throw .invalidArgument }
+  static func syncFileRange(
+    _ task: Task, _ file: FileDescriptorNumber, _ offset: Int64, _ count: Int64, _ flags: SyncRangeFlags
+  ) throws(Errno) -> Int {
+    let file = try task.openFile(file)
+    guard flags.isSubset(of: .all), offset >= 0, count >= 0, !offset.addingReportingOverflow(count).overflow else {
+      throw .invalidArgument
+    }
     switch file.inode?.kind {
     case .regular, .blockDevice, .directory, .symbolicLink: return 0
     default: throw .illegalSeek
@@ -99,16 +108,18 @@ extension Syscalls {
   // MARK: advice
 
   /// posix_fadvise(2): checks its arguments.
-  static func fadvise64(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let file = try task.openFile(a.int(0))
+  static func fadvise64(
+    _ task: Task, _ file: FileDescriptorNumber, _: Int64, _ length: Int64, _ advice: Constant<FileAdvice>
+  ) throws(Errno) -> Int {
+    let file = try task.openFile(file)
     guard file.pipe == nil else { throw .illegalSeek }
-    guard FileAdvice(rawValue: a.int(3)) != nil, a.long(2) >= 0 else { throw .invalidArgument }
+    guard advice.value != nil, length >= 0 else { throw .invalidArgument }
     return 0
   }
 
   /// readahead(2).
-  static func readahead(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let file = try task.readableFile(a.int(0))
+  static func readahead(_ task: Task, _ file: FileDescriptorNumber, _: Int64, _: UInt64) throws(Errno) -> Int {
+    let file = try task.readableFile(file)
     guard file.inode?.kind == .regular else { throw .invalidArgument }
     return 0
   }
@@ -118,20 +129,23 @@ extension Syscalls {
   /// Bytes that one call copies at most: the kernel lock is held meanwhile.
   private static let copyLimit = 1 << 20
 
-  /// copy_file_range(2).
-  static func copyFileRange(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let input = try task.readableFile(a.int(0))
-    let output = try task.writableFile(a.int(2))
-    guard a.uint(5) == 0 else { throw .invalidArgument }
+  /// copy_file_range(2), which has no flags yet.
+  static func copyFileRange(
+    _ task: Task, _ input: FileDescriptorNumber, _ inputOffset: InOutPointer<Int64>, _ output: FileDescriptorNumber,
+    _ outputOffset: InOutPointer<Int64>, _ count: UInt64, _ flags: Hexadecimal<UInt32>
+  ) throws(Errno) -> Int {
+    let input = try task.readableFile(input)
+    let output = try task.writableFile(output)
+    guard flags.value == 0 else { throw .invalidArgument }
     for file in [input, output] {
       guard let kind = file.inode?.kind else { throw .invalidArgument }
       if kind == .directory { throw .isDirectory }
       guard kind == .regular else { throw .invalidArgument }
     }
     if output.flags.contains(.append) { throw .badFileDescriptor }
-    let from = try copyOffset(task, a[1], input)
-    let to = try copyOffset(task, a[3], output)
-    let count = Int(min(a[4], UInt64(copyLimit)))
+    let from = try fileOffset(task, inputOffset) ?? input.position
+    let to = try fileOffset(task, outputOffset) ?? output.position
+    let count = Int(min(count, UInt64(copyLimit)))
     if input.inode === output.inode, from < to &+ UInt64(count), to < from &+ UInt64(count) {
       throw .invalidArgument
     }
@@ -145,31 +159,22 @@ extension Syscalls {
       var source = IOBuffer(bytes: bytes)
       return bytes.isEmpty ? 0 : try output.write(from: &source, at: to)
     }
-    try finishCopy(task, a[1], input, from &+ UInt64(written))
-    try finishCopy(task, a[3], output, to &+ UInt64(written))
+    try finishCopy(task, inputOffset, input, from &+ UInt64(written))
+    try finishCopy(task, outputOffset, output, to &+ UInt64(written))
     return written
   }
 
-  private static func copyOffset(_ task: Task, _ address: UInt64, _ file: OpenFile) throws(Errno) -> UInt64 {
-    guard address != 0 else { return file.position }
-    guard let offset = UInt64(exactly: try task.memory.readValue(GuestAddress(address), as: Int64.self)) else {
-      throw .invalidArgument
-    }
-    return offset
-  }
-
   private static func finishCopy(
-    _ task: Task, _ address: UInt64, _ file: OpenFile, _ offset: UInt64
+    _ task: Task, _ pointer: InOutPointer<Int64>, _ file: OpenFile, _ offset: UInt64
   ) throws(Errno) {
-    if address == 0 { file.position = offset } else { try task.memory.writeValue(GuestAddress(address), offset) }
+    if pointer.isNull { file.position = offset } else { try task.store(Int64(clamping: offset), to: pointer) }
   }
 
   // MARK: locks
 
   /// flock(2).
-  static func flock(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let file = try task.openFile(a.int(0))
-    let operation = FlockOperation(rawValue: a.int(1))
+  static func flock(_ task: Task, _ file: FileDescriptorNumber, _ operation: FlockOperation) throws(Errno) -> Int {
+    let file = try task.openFile(file)
     let kind: FileLockKind?
     switch operation.subtracting(.nonBlocking) {
     case .shared: kind = .read

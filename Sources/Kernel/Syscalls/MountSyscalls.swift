@@ -2,35 +2,44 @@ import FileSystem
 import LinuxABI
 import Memory
 
+extension MountFlags: SyscallArgument {}
+extension UnmountFlags: SyscallArgument {}
+
 /// Mounts. All processes of a sandbox share one mount namespace.
 extension Syscalls {
   static let mountTable: [SyscallEntry] = [
-    .init(.mount, mount, [.string, .path, .string, .hex, .pointer]),
-    .init(.umount2, umount2, [.path, .hex]),
-    .init(.pivot_root, pivotRoot, [.path, .path]),
+    .init(
+      .mount, mount,
+      .partial("only tmpfs, bind mounts and changes between read-only and read-write; nothing is propagated or moved")),
+    .init(.umount2, umount2, .partial("a mount whose files are open goes too; no MNT_EXPIRE")),
+    .init(
+      .pivot_root, .notPermitted, because: "there is one mount namespace, whose root stays",
+      [GuestPath.self, GuestPath.self]),
   ]
 
   /// mount(2): tmpfs, bind mounts, and changes between read-only and read-write.
-  static func mount(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func mount(
+    _ task: Task, _ source: GuestPath, _ point: GuestPath, _ type: GuestString, _ flags: MountFlags,
+    _ data: GuestString
+  ) throws(Errno) -> Int {
     guard task.credentials.has(.sysAdmin) else { throw .notPermitted }
-    let flags = MountFlags(rawValue: a[3])
     let vfs = task.kernel.vfs
-    let point = try task.resolve(GuestAddress(a[1]))
+    let point = try task.resolve(point)
     let isReadOnly = flags.contains(.readOnly)
     if flags.contains(.remount) {
       guard point.dentry === point.mount.root else { throw .invalidArgument }
       vfs.remount(point.mount, isReadOnly: isReadOnly)
     } else if flags.contains(.bind) {
-      try vfs.bind(try task.resolve(GuestAddress(a[0])), at: point, isReadOnly: isReadOnly)
+      try vfs.bind(try task.resolve(source), at: point, isReadOnly: isReadOnly)
     } else if !flags.isDisjoint(with: .propagation) {
       guard point.dentry === point.mount.root else { throw .invalidArgument }
     } else if flags.contains(.move) {
       throw .notPermitted
     } else {
-      let type = FileName.string(try task.memory.readCString(GuestAddress(a[2]), limit: 4096))
+      let type = try text(task, type.address)
       guard type == "tmpfs" || type == "ramfs" else { throw .operationNotSupportedByDevice }
-      let source = a[0] == 0 ? "none" : FileName.string(try task.memory.readCString(GuestAddress(a[0]), limit: 4096))
-      let data = a[4] == 0 ? "" : FileName.string(try task.memory.readCString(GuestAddress(a[4]), limit: 4096))
+      let source = source.address.isNull ? "none" : try text(task, source.address)
+      let data = data.address.isNull ? "" : try text(task, data.address)
       let options = try TmpFileSystemOptions(data, memory: task.kernel.physicalMemory.limit)
       let fileSystem = TmpFileSystem(
         source: source, size: options.size, nodeLimit: options.nodeLimit, context: vfs.context)
@@ -40,20 +49,21 @@ extension Syscalls {
     return 0
   }
 
+  /// A string of mount(2), which may have a page.
+  private static func text(_ task: Task, _ address: GuestAddress) throws(Errno) -> String {
+    FileName.string(try task.memory.readCString(address, limit: 4096))
+  }
+
   /// umount2(2). A mount whose files are open goes too; those files live on.
-  static func umount2(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let flags = UnmountFlags(rawValue: a.uint(1))
+  static func umount2(_ task: Task, _ point: GuestPath, _ flags: UnmountFlags) throws(Errno) -> Int {
     guard flags.isSubset(of: .all) else { throw .invalidArgument }
     guard task.credentials.has(.sysAdmin) else { throw .notPermitted }
-    let location = try task.resolve(GuestAddress(a[0]), flags.contains(.noFollow) ? .noFollow : [])
+    let location = try task.resolve(point, flags.contains(.noFollow) ? .noFollow : [])
     // MNT_EXPIRE marks first; nothing expires here.
     if flags.contains(.expire) { throw .resourceTemporarilyUnavailable }
     try task.kernel.vfs.unmount(location, detach: flags.contains(.detach))
     return 0
   }
-
-  /// pivot_root(2): there is one mount namespace, whose root stays.
-  static func pivotRoot(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { throw .notPermitted }
 }
 
 /// Mount options of tmpfs(5).

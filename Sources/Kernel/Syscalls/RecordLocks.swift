@@ -5,30 +5,30 @@ import Memory
 /// Record locks (fcntl(2), `F_SETLK` and `F_OFD_SETLK`).
 extension Syscalls {
   static func recordLock(
-    _ task: Task, _ file: OpenFile, _ command: FcntlCommand, _ address: UInt64
+    _ task: Task, _ file: OpenFile, _ command: FcntlCommand, _ pointer: InOutPointer<RecordLock>
   ) throws(Errno) -> Int {
-    var request = try task.memory.readValue(GuestAddress(address), as: RecordLock.self)
+    var request = try task.load(pointer)
     let isDescription = [.getDescriptionLock, .setDescriptionLock, .setDescriptionLockWait].contains(command)
     if isDescription, request.processID != 0 { throw .invalidArgument }
     let range = try lockedRange(request, file)
     let owner: FileLockOwner =
       isDescription ? .description(ObjectIdentifier(file)) : .process(ObjectIdentifier(task.files))
     let kind = FileLockKind(rawValue: request.type)
-    guard kind != nil || request.type == RecordLock.unlocked else { throw .invalidArgument }
+    guard kind != nil || RecordLock.Kind(rawValue: request.type) == .unlocked else { throw .invalidArgument }
     guard let locks = file.inode?.locks else { throw .badFileDescriptor }
 
     if command == .getLock || command == .getDescriptionLock {
       guard let kind else { throw .invalidArgument }
       if let found = locks.test(owner: owner, range: range, kind: kind) {
         request.type = found.kind.rawValue
-        request.whence = 0
+        request.whence = Int16(Whence.start.rawValue)
         request.start = found.range.lowerBound
         request.length = found.range.upperBound == .max ? 0 : found.range.upperBound - found.range.lowerBound
         request.processID = found.processID
       } else {
-        request.type = RecordLock.unlocked
+        request.type = RecordLock.Kind.unlocked.rawValue
       }
-      try task.memory.writeValue(GuestAddress(address), request)
+      try task.store(request, to: pointer)
       return 0
     }
 

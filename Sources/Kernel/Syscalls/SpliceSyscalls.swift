@@ -2,13 +2,15 @@ import FileSystem
 import LinuxABI
 import Memory
 
+extension SpliceFlags: SyscallArgument {}
+
 /// Moving bytes from file to file.
 extension Syscalls {
   static let spliceTable: [SyscallEntry] = [
-    .init(.sendfile, sendfile, [.fd, .fd, .pointer, .uint]),
-    .init(.splice, splice, [.fd, .pointer, .fd, .pointer, .uint, .hex]),
-    .init(.tee, tee, [.fd, .fd, .uint, .hex]),
-    .init(.vmsplice, vmsplice, [.fd, .iovec, .uint, .hex]),
+    .init(.sendfile, sendfile),
+    .init(.splice, splice),
+    .init(.tee, tee),
+    .init(.vmsplice, vmsplice, .partial("copies: what is written to the memory later is not seen in the pipe")),
   ]
 
   /// Bytes moved in one step.
@@ -17,19 +19,22 @@ extension Syscalls {
   private static let sendfileLimit = 16 << 20
 
   /// sendfile(2).
-  static func sendfile(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let output = try task.writableFile(a.int(0))
-    let input = try task.readableFile(a.int(1))
-    let count = min(try Task.transferCount(a[3]), sendfileLimit)
+  static func sendfile(
+    _ task: Task, _ output: FileDescriptorNumber, _ input: FileDescriptorNumber, _ position: InOutPointer<Int64>,
+    _ count: UInt64
+  ) throws(Errno) -> Int {
+    let output = try task.writableFile(output)
+    let input = try task.readableFile(input)
+    let count = min(try Task.transferCount(count), sendfileLimit)
     guard !output.flags.contains(.append), !input.isPollable else { throw .invalidArgument }
     let start: UInt64
-    if a[2] != 0 {
-      start = try fileOffset(try task.memory.readValue(GuestAddress(a[2]), as: Int64.self))
+    if let given = try fileOffset(task, position) {
+      start = given
     } else {
       start = try input.seek(to: 0, whence: .current)
     }
     // What an earlier run moved is counted in `transferred`; the position was moved along with it.
-    var offset = a[2] != 0 ? start &+ UInt64(task.retry.transferred) : start
+    var offset = position.isNull ? start : start &+ UInt64(task.retry.transferred)
     var failure: Errno?
     var waitsForInput = false
     while task.retry.transferred < count {
@@ -39,7 +44,7 @@ extension Syscalls {
         if moved == 0 { break }
         task.retry.transferred += moved
         offset &+= UInt64(moved)
-        if a[2] == 0 { _ = try input.seek(to: Int64(clamping: offset), whence: .start) }
+        if position.isNull { _ = try input.seek(to: Int64(clamping: offset), whence: .start) }
         // An eventfd(2) takes 8 bytes of each chunk.
         if isShort && !output.writesFully { break }
       } catch {
@@ -52,7 +57,7 @@ extension Syscalls {
         waitsForInput ? task.waitError(input, .readable) : task.outcome(of: failure, output, .writable)
       if outcome == .parked || task.retry.transferred == 0 { throw outcome }
     }
-    if a[2] != 0 { try task.memory.writeValue(GuestAddress(a[2]), Int64(clamping: offset)) }
+    if !position.isNull { try task.store(Int64(clamping: offset), to: position) }
     return task.retry.transferred
   }
 
@@ -92,24 +97,26 @@ extension Syscalls {
   }
 
   /// splice(2): at least one side is a pipe. The bytes are copied.
-  static func splice(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let flags = SpliceFlags(rawValue: a.uint(5))
+  static func splice(
+    _ task: Task, _ input: FileDescriptorNumber, _ inputOffset: InOutPointer<Int64>, _ output: FileDescriptorNumber,
+    _ outputOffset: InOutPointer<Int64>, _ count: UInt64, _ flags: SpliceFlags
+  ) throws(Errno) -> Int {
     guard flags.isSubset(of: .all) else { throw .invalidArgument }
-    let input = try task.readableFile(a.int(0))
-    let output = try task.writableFile(a.int(2))
-    let count = try Task.transferCount(a[4])
+    let input = try task.readableFile(input)
+    let output = try task.writableFile(output)
+    let count = try Task.transferCount(count)
     if count == 0 { return 0 }
-    if input.pipe != nil, a[1] != 0 { throw .illegalSeek }
-    if output.pipe != nil, a[3] != 0 { throw .illegalSeek }
+    if input.pipe != nil, !inputOffset.isNull { throw .illegalSeek }
+    if output.pipe != nil, !outputOffset.isNull { throw .illegalSeek }
     let mayWait = !flags.contains(.nonBlocking)
     switch (input.pipe, output.pipe) {
     case (let source?, let target?):
       guard source !== target else { throw .invalidArgument }
       return try splice(task, source, input, target, output, count, mayWait: mayWait, keeps: false)
     case (let source?, nil):
-      return try spliceOut(task, source, input, output, a[3], count, mayWait: mayWait)
+      return try spliceOut(task, source, input, output, outputOffset, count, mayWait: mayWait)
     case (nil, let target?):
-      return try spliceIn(task, input, a[1], target, output, count, mayWait: mayWait)
+      return try spliceIn(task, input, inputOffset, target, output, count, mayWait: mayWait)
     case (nil, nil): throw .invalidArgument
     }
   }
@@ -133,12 +140,11 @@ extension Syscalls {
 
   /// Pipe to file.
   private static func spliceOut(
-    _ task: Task, _ source: Pipe, _ input: OpenFile, _ output: OpenFile, _ offsetAddress: UInt64, _ count: Int,
+    _ task: Task, _ source: Pipe, _ input: OpenFile, _ output: OpenFile, _ position: InOutPointer<Int64>, _ count: Int,
     mayWait: Bool
   ) throws(Errno) -> Int {
     if output.flags.contains(.append) { throw .invalidArgument }
-    let offset =
-      offsetAddress == 0 ? nil : try fileOffset(try task.memory.readValue(GuestAddress(offsetAddress), as: Int64.self))
+    let offset = try fileOffset(task, position)
     guard source.count > 0 else {
       if !source.hasWriters { return 0 }
       throw mayWait ? task.waitError(input, .readable) : .wouldBlock
@@ -147,9 +153,7 @@ extension Syscalls {
     do throws(Errno) {
       let written = try output.write(from: &buffer, at: offset)
       source.discard(written)
-      if let offset {
-        try task.memory.writeValue(GuestAddress(offsetAddress), Int64(clamping: offset &+ UInt64(written)))
-      }
+      if let offset { try task.store(Int64(clamping: offset &+ UInt64(written)), to: position) }
       return written
     } catch {
       if error == .wouldBlock, !mayWait { throw error }
@@ -159,18 +163,17 @@ extension Syscalls {
 
   /// File to pipe.
   private static func spliceIn(
-    _ task: Task, _ input: OpenFile, _ offsetAddress: UInt64, _ target: Pipe, _ output: OpenFile, _ count: Int,
+    _ task: Task, _ input: OpenFile, _ position: InOutPointer<Int64>, _ target: Pipe, _ output: OpenFile, _ count: Int,
     mayWait: Bool
   ) throws(Errno) -> Int {
     guard target.hasReaders else { throw task.outcome(of: .brokenPipe, output, .writable) }
     guard target.free > 0 else { throw mayWait ? task.waitError(output, .writable) : .wouldBlock }
-    let offset =
-      offsetAddress == 0 ? nil : try fileOffset(try task.memory.readValue(GuestAddress(offsetAddress), as: Int64.self))
+    let offset = try fileOffset(task, position)
     var buffer = IOBuffer(collecting: min(count, target.free))
     do throws(Errno) {
       let read = try input.read(into: &buffer, at: offset)
       if read > 0 { target.append(buffer.collected) }
-      if let offset { try task.memory.writeValue(GuestAddress(offsetAddress), Int64(clamping: offset &+ UInt64(read))) }
+      if let offset { try task.store(Int64(clamping: offset &+ UInt64(read)), to: position) }
       return read
     } catch {
       guard error == .wouldBlock, mayWait else { throw error }
@@ -179,25 +182,27 @@ extension Syscalls {
   }
 
   /// tee(2).
-  static func tee(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let flags = SpliceFlags(rawValue: a.uint(3))
+  static func tee(
+    _ task: Task, _ input: FileDescriptorNumber, _ output: FileDescriptorNumber, _ count: UInt64, _ flags: SpliceFlags
+  ) throws(Errno) -> Int {
     guard flags.isSubset(of: .all) else { throw .invalidArgument }
-    let input = try task.readableFile(a.int(0))
-    let output = try task.writableFile(a.int(1))
+    let input = try task.readableFile(input)
+    let output = try task.writableFile(output)
     guard let source = input.pipe, let target = output.pipe, source !== target else { throw .invalidArgument }
-    let count = try Task.transferCount(a[2])
+    let count = try Task.transferCount(count)
     if count == 0 { return 0 }
     return try splice(
       task, source, input, target, output, count, mayWait: !flags.contains(.nonBlocking), keeps: true)
   }
 
   /// vmsplice(2): memory to or from a pipe; the bytes are copied. It waits for room, and gives what fits.
-  static func vmsplice(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let flags = SpliceFlags(rawValue: a.uint(3))
+  static func vmsplice(
+    _ task: Task, _ file: FileDescriptorNumber, _ vectors: VectorPointer, _ count: UInt64, _ flags: SpliceFlags
+  ) throws(Errno) -> Int {
     guard flags.isSubset(of: .all) else { throw .invalidArgument }
-    let file = try task.openFile(a.int(0))
+    let file = try task.openFile(file)
     guard file.pipe != nil else { throw .badFileDescriptor }
-    let vector = try task.readVector(GuestAddress(a[1]), count: a[2])
+    let vector = try task.readVector(vectors, count: count)
     let noWait = flags.contains(.nonBlocking)
     guard file.flags.isWritable else { return try task.read(file, vector, noWait: noWait) }
     do throws(Errno) {

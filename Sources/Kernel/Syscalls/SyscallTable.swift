@@ -25,7 +25,7 @@ struct SyscallArguments: Sendable {
 
 /// How an argument is shown by `--trace`, as strace(1) decodes it.
 enum ArgumentKind: Sendable {
-  case int, uint, long, hex, octal, pointer
+  case int, uint, long, hex, pointer
   case fd
   /// A directory descriptor (`AT_FDCWD` by name).
   case directory
@@ -34,7 +34,7 @@ enum ArgumentKind: Sendable {
   case bytes(count: Int)
   /// Bytes the call hands out; the count is the result.
   case resultBytes
-  case openFlags, mode, accessMode, atFlags, seekWhence
+  case openFlags, mode, accessMode, atFlags
   case signal, signalSet, signalAction, signalHow, signalStack
   case cloneFlags
   case timespec
@@ -42,7 +42,7 @@ enum ArgumentKind: Sendable {
   case iovec
   /// Structures and ids that the call hands out.
   case uidResult
-  case ioctl, fcntl, stringArray, uid, pid
+  case ioctl, stringArray, uid, pid
   case flags([FlagName])
   /// A named bit for `.flags`.
   struct FlagName: Sendable {

@@ -80,9 +80,6 @@ struct CallFormatter {
     let shown: [String]
     switch entry.number {
     case .rt_sigreturn: shown = []
-    case .getcwd:
-      shown = [succeeded ? string(arguments[0], limit: 4096) : pointer(arguments[0]), "\(arguments[1])"]
-    case .fcntl: shown = fcntlArguments()
     default: shown = kinds.indices.map { format(kinds[$0], $0) }
     }
     return shown
@@ -96,7 +93,7 @@ struct CallFormatter {
     case .uint: return "\(value)"
     case .long: return "\(arguments.long(index))"
     case .hex: return hex(value)
-    case .octal, .mode: return octal(UInt64(arguments.uint(index)))
+    case .mode: return octal(UInt64(arguments.uint(index)))
     case .pointer: return pointer(value)
     case .directory: return arguments.int(index) == -100 ? "AT_FDCWD" : "\(arguments.int(index))"
     case .path: return string(value, limit: 4096)
@@ -175,28 +172,5 @@ struct CallFormatter {
       }
     }
     return text + "\""
-  }
-
-  private func fcntlArguments() -> [String] {
-    let shown = [format(.fd, 0), format(.fcntl, 1)]
-    switch arguments[1] {
-    case 1, 3, 9, 11, 1025, 1032, 1034: return shown
-    case 0, 8, 1030, 1031: return shown + [format(.int, 2)]
-    case 2: return shown + [FlagNames.join(arguments[2], [.init("0", 0), .init("FD_CLOEXEC", 1)])]
-    case 4: return shown + [ConstantName.join(arguments[2], OpenFlags.names)]
-    case 5, 6, 7, 36, 37, 38: return shown + [lock(arguments[2]) ?? pointer(arguments[2])]
-    default: return shown + [hex(arguments[2])]
-    }
-  }
-
-  /// `struct flock` of fcntl(2).
-  private func lock(_ address: UInt64) -> String? {
-    guard let kind = try? task.memory.readArray(GuestAddress(address), count: 2, as: Int16.self),
-      let range = try? task.memory.readArray(GuestAddress(address &+ 8), count: 2, as: Int64.self)
-    else { return nil }
-    let name = FlagNames.one(
-      UInt64(clamping: kind[0]), [.init("F_RDLCK", 0), .init("F_WRLCK", 1), .init("F_UNLCK", 2)])
-    let whence = FlagNames.one(UInt64(clamping: kind[1]), FlagNames.seek)
-    return "{l_type=\(name), l_whence=\(whence), l_start=\(range[0]), l_len=\(range[1])}"
   }
 }

@@ -9,12 +9,10 @@ extension CallFormatter {
     case .openFlags: return ConstantName.join(number, OpenFlags.names)
     case .accessMode: return ConstantName.join(number, AccessMode.names)
     case .atFlags: return ConstantName.join(number, AtFlags.names)
-    case .seekWhence: return FlagNames.one(number, FlagNames.seek)
     case .signal: return SignalNames.name(Signal(rawValue: arguments.int(index)))
     case .signalHow: return FlagNames.one(number, FlagNames.signalHow)
     case .cloneFlags: return ConstantName.join(value, CloneFlags.names)
     case .ioctl: return FlagNames.one(number, FlagNames.ioctl)
-    case .fcntl: return FlagNames.one(number, FlagNames.fcntl)
     default: return nil
     }
   }

@@ -57,6 +57,18 @@ extension StatFS: GuestValue {
 
 extension OpenHow: GuestValue {}
 
+extension RecordLock: GuestValue {
+  var traced: String? {
+    let type = ConstantName.one(self.type.zeroExtended, Kind.names)
+    let whence = ConstantName.one(self.whence.zeroExtended, Whence.names)
+    return "{l_type=\(type), l_whence=\(whence), l_start=\(start), l_len=\(length)}"
+  }
+}
+
+extension DescriptorOwner: GuestValue {
+  var traced: String? { "{type=\(ConstantName.one(type.zeroExtended, Kind.names)), pid=\(id)}" }
+}
+
 // MARK: Processes
 
 extension CloneArguments: GuestValue {

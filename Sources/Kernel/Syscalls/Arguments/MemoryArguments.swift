@@ -24,13 +24,14 @@ struct InBuffer: SyscallArgument {
   }
 }
 
-/// The address of bytes that the call writes. The next argument is how many there may be, the result how many there are.
+/// The address of bytes that the call writes. The next argument is how many there may be, the result how many there are;
+/// that may be more, where the call says how many it would have written.
 struct OutBuffer: SyscallArgument {
   let address: GuestAddress
   init(register: UInt64) { address = GuestAddress(register) }
   func describe(in call: CallFormatter) -> String? {
     guard call.succeeded, let count = call.result else { return pointer(address.rawValue) }
-    return call.bytes(address.rawValue, count: count)
+    return call.bytes(address.rawValue, count: min(count, Int(clamping: call.next)))
   }
 }
 

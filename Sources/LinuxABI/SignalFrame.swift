@@ -40,20 +40,27 @@ package struct MachineContext: BitwiseCopyable, Sendable {
   }
 }
 
+/// `SS_*` of sigaltstack(2).
+public struct AlternateStackFlags: NamedFlags, Sendable, BitwiseCopyable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let onStack = AlternateStackFlags(rawValue: 1)
+  public static let disabled = AlternateStackFlags(rawValue: 2)
+  public static let autoDisarm = AlternateStackFlags(rawValue: 0x8000_0000)
+
+  public static let names: [ConstantName] = [
+    .init("SS_ONSTACK", onStack), .init("SS_DISABLE", disabled), .init("SS_AUTODISARM", autoDisarm),
+  ]
+}
+
 /// `stack_t` of sigaltstack(2).
 package struct AlternateStack: BitwiseCopyable, Sendable, Equatable {
   package var address: UInt64 = 0
-  package var flags: Int32 = AlternateStack.disabled
+  package var flags: AlternateStackFlags = .disabled
   private var padding: Int32 = 0
   package var size: UInt64 = 0
   package init() {}
 
-  /// `SS_ONSTACK`.
-  package static let onStack: Int32 = 1
-  /// `SS_DISABLE`.
-  package static let disabled: Int32 = 2
-  /// `SS_AUTODISARM`.
-  package static let autoDisarm: Int32 = .min
   /// `MINSIGSTKSZ`.
   package static let minimumSize: UInt64 = 2048
 
@@ -63,12 +70,12 @@ package struct AlternateStack: BitwiseCopyable, Sendable, Equatable {
   }
   /// A stack pointer is on this stack; never so with `SS_AUTODISARM`.
   package func isInUse(at stackPointer: UInt64) -> Bool {
-    flags & AlternateStack.autoDisarm == 0 && holds(stackPointer)
+    !flags.contains(.autoDisarm) && holds(stackPointer)
   }
   /// The flags that sigaltstack(2) reports.
-  package func reportedFlags(at stackPointer: UInt64) -> Int32 {
-    let state = size == 0 ? AlternateStack.disabled : isInUse(at: stackPointer) ? AlternateStack.onStack : 0
-    return state | flags & AlternateStack.autoDisarm
+  package func reportedFlags(at stackPointer: UInt64) -> AlternateStackFlags {
+    let state: AlternateStackFlags = size == 0 ? .disabled : isInUse(at: stackPointer) ? .onStack : []
+    return state.union(flags.intersection(.autoDisarm))
   }
 }
 

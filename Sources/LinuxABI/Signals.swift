@@ -95,10 +95,14 @@ public struct SignalSet: OptionSet, Sendable, BitwiseCopyable, Hashable {
 }
 
 /// `how` of sigprocmask(2), `SIG_*`.
-public enum SignalMaskChange: Int32, Sendable {
+public enum SignalMaskChange: Int32, NamedConstants, Sendable {
   case block = 0
   case unblock = 1
   case set = 2
+
+  public static let names: [ConstantName] = [
+    .init("SIG_BLOCK", block), .init("SIG_UNBLOCK", unblock), .init("SIG_SETMASK", set),
+  ]
 }
 
 /// What comes with a signal: the fields of `siginfo_t` that a sender sets (sigaction(2)).
@@ -158,7 +162,7 @@ package struct SignalAction: BitwiseCopyable, Sendable, Equatable {
 }
 
 /// `SA_*` of sigaction(2).
-public struct SignalActionFlags: OptionSet, Sendable, BitwiseCopyable {
+public struct SignalActionFlags: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt64
   public init(rawValue: UInt64) { self.rawValue = rawValue }
   public static let noChildStop = SignalActionFlags(rawValue: 0x0000_0001)
@@ -174,5 +178,11 @@ public struct SignalActionFlags: OptionSet, Sendable, BitwiseCopyable {
   public static let all: SignalActionFlags = [
     .noChildStop, .noChildWait, .information, .exposeTagBits, .hasRestorer, .onStack, .restart, .noDefer,
     .resetHandler,
+  ]
+
+  public static let names: [ConstantName] = [
+    .init("SA_RESTORER", hasRestorer), .init("SA_ONSTACK", onStack), .init("SA_RESTART", restart),
+    .init("SA_NODEFER", noDefer), .init("SA_RESETHAND", resetHandler), .init("SA_SIGINFO", information),
+    .init("SA_EXPOSE_TAGBITS", exposeTagBits), .init("SA_NOCLDSTOP", noChildStop), .init("SA_NOCLDWAIT", noChildWait),
   ]
 }

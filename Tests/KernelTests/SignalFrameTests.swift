@@ -129,7 +129,7 @@ import Testing
 
   // MARK: Alternate stacks
 
-  private func stack(_ address: UInt64, _ size: UInt64, flags: Int32 = 0) -> AlternateStack {
+  private func stack(_ address: UInt64, _ size: UInt64, flags: AlternateStackFlags = []) -> AlternateStack {
     var stack = AlternateStack()
     stack.address = address
     stack.size = size
@@ -150,7 +150,7 @@ import Testing
     #expect(try machine.call(task, .sigaltstack, 0, TestMachine.data + 64) == 0)
     #expect(
       try task.memory.readValue(GuestAddress(TestMachine.data + 64), as: AlternateStack.self).flags
-        == AlternateStack.onStack)
+        == .onStack)
     task.thread.registers.rsp = handlerStack
     try machine.returnFromHandler(task)
     #expect(task.thread.registers.rsp == TestMachine.stackPointer)
@@ -168,7 +168,7 @@ import Testing
   @Test func autoDisarmedStackIsRestoredBySigreturn() throws {
     let base = TestMachine.data + 0x4000
     try machine.handle(task, Signal.usr1, flags: .onStack)
-    let armed = stack(base, 0x4000, flags: AlternateStack.autoDisarm)
+    let armed = stack(base, 0x4000, flags: .autoDisarm)
     try task.memory.writeValue(GuestAddress(TestMachine.data), armed)
     #expect(try machine.call(task, .sigaltstack, TestMachine.data, 0) == 0)
     machine.send(Signal.usr1, to: task)
@@ -181,7 +181,7 @@ import Testing
   @Test func alternateStackArgumentsAreChecked() throws {
     try task.memory.writeValue(GuestAddress(TestMachine.data), stack(0x1000, 2047))
     #expect(try machine.call(task, .sigaltstack, TestMachine.data, 0) == -Int(Errno.noMemory.rawValue))
-    try task.memory.writeValue(GuestAddress(TestMachine.data), stack(0x1000, 4096, flags: 8))
+    try task.memory.writeValue(GuestAddress(TestMachine.data), stack(0x1000, 4096, flags: AlternateStackFlags(rawValue: 8)))
     #expect(try machine.call(task, .sigaltstack, TestMachine.data, 0) == -Int(Errno.invalidArgument.rawValue))
   }
 }

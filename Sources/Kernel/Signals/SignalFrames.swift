@@ -59,7 +59,7 @@ extension Kernel {
     var blocked = task.signalMask.union(action.mask)
     if !action.flags.contains(.noDefer) { blocked.formUnion(SignalSet(info.signal)) }
     task.setSignalMask(blocked)
-    if stack.flags & AlternateStack.autoDisarm != 0 { task.signals.alternateStack = AlternateStack() }
+    if stack.flags.contains(.autoDisarm) { task.signals.alternateStack = AlternateStack() }
   }
 
   /// rt_sigreturn(2): goes on where the handler's frame says.
@@ -107,12 +107,10 @@ extension Task {
   /// - Throws: `EPERM` while the stack is in use, `EINVAL` for bad flags, `ENOMEM` for a stack that is too small.
   func setAlternateStack(_ new: AlternateStack, at stackPointer: UInt64) throws(Errno) {
     if signals.alternateStack.isInUse(at: stackPointer) { throw .notPermitted }
-    let mode = new.flags & ~AlternateStack.autoDisarm
-    guard mode == 0 || mode == AlternateStack.onStack || mode == AlternateStack.disabled else {
-      throw .invalidArgument
-    }
+    let mode = new.flags.subtracting(.autoDisarm)
+    guard [[], .onStack, .disabled].contains(mode) else { throw .invalidArgument }
     var stack = new
-    if mode == AlternateStack.disabled {
+    if mode == .disabled {
       stack.address = 0
       stack.size = 0
     } else if new.size < AlternateStack.minimumSize {

@@ -11,22 +11,22 @@ extension Syscalls {
     .init(.geteuid, geteuid),
     .init(.getgid, getgid),
     .init(.getegid, getegid),
-    .init(.setuid, setuid, [.uid]),
-    .init(.setgid, setgid, [.uid]),
-    .init(.setreuid, setreuid, [.uid, .uid]),
-    .init(.setregid, setregid, [.uid, .uid]),
-    .init(.setresuid, setresuid, [.uid, .uid, .uid]),
-    .init(.setresgid, setresgid, [.uid, .uid, .uid]),
-    .init(.getresuid, getresuid, [.uidResult, .uidResult, .uidResult]),
-    .init(.getresgid, getresgid, [.uidResult, .uidResult, .uidResult]),
-    .init(.setfsuid, setfsuid, [.uid]),
-    .init(.setfsgid, setfsgid, [.uid]),
-    .init(.getgroups, getgroups, [.int, .pointer]),
-    .init(.setgroups, setgroups, [.uint, .pointer]),
-    .init(.getpgid, getpgid, [.pid]),
-    .init(.setpgid, setpgid, [.pid, .pid]),
+    .init(.setuid, setuid),
+    .init(.setgid, setgid),
+    .init(.setreuid, setreuid),
+    .init(.setregid, setregid),
+    .init(.setresuid, setresuid),
+    .init(.setresgid, setresgid),
+    .init(.getresuid, getresuid),
+    .init(.getresgid, getresgid),
+    .init(.setfsuid, setfsuid),
+    .init(.setfsgid, setfsgid),
+    .init(.getgroups, getgroups),
+    .init(.setgroups, setgroups),
+    .init(.getpgid, getpgid),
+    .init(.setpgid, setpgid),
     .init(.getpgrp, getpgrp),
-    .init(.getsid, getsid, [.pid]),
+    .init(.getsid, getsid),
     .init(.setsid, setsid),
   ]
 
@@ -42,13 +42,9 @@ extension Syscalls {
 
   // MARK: Users
 
-  /// The id that leaves a field as it is.
-  private static let unchanged = UInt32.max
-
   /// setuid(2).
-  static func setuid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let uid = a.uint(0)
-    guard uid != unchanged else { throw .invalidArgument }
+  static func setuid(_ task: Task, _ id: IDChange) throws(Errno) -> Int {
+    guard let uid = id.value else { throw .invalidArgument }
     var new = task.credentials
     if new.has(.setuid) {
       new.uid = uid
@@ -63,50 +59,53 @@ extension Syscalls {
   }
 
   /// setreuid(2).
-  static func setreuid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let (real, effective) = (a.uint(0), a.uint(1))
+  static func setreuid(_ task: Task, _ real: IDChange, _ effective: IDChange) throws(Errno) -> Int {
+    let (real, effective) = (real.value, effective.value)
     let old = task.credentials
     var new = old
     if !old.has(.setuid) {
-      guard real == unchanged || real == old.uid || real == old.euid else { throw .notPermitted }
-      guard effective == unchanged || [old.uid, old.euid, old.suid].contains(effective) else { throw .notPermitted }
+      if let real, real != old.uid, real != old.euid { throw .notPermitted }
+      if let effective, ![old.uid, old.euid, old.suid].contains(effective) { throw .notPermitted }
     }
-    if real != unchanged { new.uid = real }
-    if effective != unchanged { new.euid = effective }
-    if real != unchanged || effective != unchanged && effective != old.uid { new.suid = new.euid }
+    if let real { new.uid = real }
+    if let effective { new.euid = effective }
+    if real != nil || effective != nil && effective != old.uid { new.suid = new.euid }
     new.fsuid = new.euid
     task.adopt(new)
     return 0
   }
 
   /// setresuid(2).
-  static func setresuid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func setresuid(
+    _ task: Task, _ real: IDChange, _ effective: IDChange, _ saved: IDChange
+  ) throws(Errno) -> Int {
     let old = task.credentials
     var new = old
-    for index in 0..<3 where a.uint(index) != unchanged && !old.has(.setuid) {
-      guard [old.uid, old.euid, old.suid].contains(a.uint(index)) else { throw .notPermitted }
+    for id in [real.value, effective.value, saved.value] where !old.has(.setuid) {
+      if let id, ![old.uid, old.euid, old.suid].contains(id) { throw .notPermitted }
     }
-    if a.uint(0) != unchanged { new.uid = a.uint(0) }
-    if a.uint(1) != unchanged { new.euid = a.uint(1) }
-    if a.uint(2) != unchanged { new.suid = a.uint(2) }
+    if let real = real.value { new.uid = real }
+    if let effective = effective.value { new.euid = effective }
+    if let saved = saved.value { new.suid = saved }
     new.fsuid = new.euid
     task.adopt(new)
     return 0
   }
 
   /// getresuid(2).
-  static func getresuid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.memory.writeValue(GuestAddress(a[0]), task.credentials.uid)
-    try task.memory.writeValue(GuestAddress(a[1]), task.credentials.euid)
-    try task.memory.writeValue(GuestAddress(a[2]), task.credentials.suid)
+  static func getresuid(
+    _ task: Task, _ real: OutPointer<IDResult>, _ effective: OutPointer<IDResult>, _ saved: OutPointer<IDResult>
+  ) throws(Errno) -> Int {
+    try task.store(IDResult(id: task.credentials.uid), to: real)
+    try task.store(IDResult(id: task.credentials.euid), to: effective)
+    try task.store(IDResult(id: task.credentials.suid), to: saved)
     return 0
   }
 
   /// setfsuid(2): returns the old id whether it changed or not.
-  static func setfsuid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func setfsuid(_ task: Task, _ id: IDChange) throws(Errno) -> Int {
     let old = task.credentials
-    let uid = a.uint(0)
-    if uid != unchanged, old.has(.setuid) || [old.uid, old.euid, old.suid, old.fsuid].contains(uid) {
+    if let uid = id.value, old.has(.setuid) || [old.uid, old.euid, old.suid, old.fsuid].contains(uid) {
       var new = old
       new.fsuid = uid
       task.adopt(new)
@@ -117,9 +116,8 @@ extension Syscalls {
   // MARK: Groups
 
   /// setgid(2).
-  static func setgid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let gid = a.uint(0)
-    guard gid != unchanged else { throw .invalidArgument }
+  static func setgid(_ task: Task, _ id: IDChange) throws(Errno) -> Int {
+    guard let gid = id.value else { throw .invalidArgument }
     var new = task.credentials
     if new.has(.setgid) {
       new.gid = gid
@@ -134,50 +132,53 @@ extension Syscalls {
   }
 
   /// setregid(2).
-  static func setregid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let (real, effective) = (a.uint(0), a.uint(1))
+  static func setregid(_ task: Task, _ real: IDChange, _ effective: IDChange) throws(Errno) -> Int {
+    let (real, effective) = (real.value, effective.value)
     let old = task.credentials
     var new = old
     if !old.has(.setgid) {
-      guard real == unchanged || real == old.gid || real == old.egid else { throw .notPermitted }
-      guard effective == unchanged || [old.gid, old.egid, old.sgid].contains(effective) else { throw .notPermitted }
+      if let real, real != old.gid, real != old.egid { throw .notPermitted }
+      if let effective, ![old.gid, old.egid, old.sgid].contains(effective) { throw .notPermitted }
     }
-    if real != unchanged { new.gid = real }
-    if effective != unchanged { new.egid = effective }
-    if real != unchanged || effective != unchanged && effective != old.gid { new.sgid = new.egid }
+    if let real { new.gid = real }
+    if let effective { new.egid = effective }
+    if real != nil || effective != nil && effective != old.gid { new.sgid = new.egid }
     new.fsgid = new.egid
     task.adopt(new)
     return 0
   }
 
   /// setresgid(2).
-  static func setresgid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func setresgid(
+    _ task: Task, _ real: IDChange, _ effective: IDChange, _ saved: IDChange
+  ) throws(Errno) -> Int {
     let old = task.credentials
     var new = old
-    for index in 0..<3 where a.uint(index) != unchanged && !old.has(.setgid) {
-      guard [old.gid, old.egid, old.sgid].contains(a.uint(index)) else { throw .notPermitted }
+    for id in [real.value, effective.value, saved.value] where !old.has(.setgid) {
+      if let id, ![old.gid, old.egid, old.sgid].contains(id) { throw .notPermitted }
     }
-    if a.uint(0) != unchanged { new.gid = a.uint(0) }
-    if a.uint(1) != unchanged { new.egid = a.uint(1) }
-    if a.uint(2) != unchanged { new.sgid = a.uint(2) }
+    if let real = real.value { new.gid = real }
+    if let effective = effective.value { new.egid = effective }
+    if let saved = saved.value { new.sgid = saved }
     new.fsgid = new.egid
     task.adopt(new)
     return 0
   }
 
   /// getresgid(2).
-  static func getresgid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try task.memory.writeValue(GuestAddress(a[0]), task.credentials.gid)
-    try task.memory.writeValue(GuestAddress(a[1]), task.credentials.egid)
-    try task.memory.writeValue(GuestAddress(a[2]), task.credentials.sgid)
+  static func getresgid(
+    _ task: Task, _ real: OutPointer<IDResult>, _ effective: OutPointer<IDResult>, _ saved: OutPointer<IDResult>
+  ) throws(Errno) -> Int {
+    try task.store(IDResult(id: task.credentials.gid), to: real)
+    try task.store(IDResult(id: task.credentials.egid), to: effective)
+    try task.store(IDResult(id: task.credentials.sgid), to: saved)
     return 0
   }
 
   /// setfsgid(2): returns the old id whether it changed or not.
-  static func setfsgid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func setfsgid(_ task: Task, _ id: IDChange) throws(Errno) -> Int {
     let old = task.credentials
-    let gid = a.uint(0)
-    if gid != unchanged, old.has(.setgid) || [old.gid, old.egid, old.sgid, old.fsgid].contains(gid) {
+    if let gid = id.value, old.has(.setgid) || [old.gid, old.egid, old.sgid, old.fsgid].contains(gid) {
       var new = old
       new.fsgid = gid
       task.adopt(new)
@@ -188,23 +189,21 @@ extension Syscalls {
   private static let maximumGroups = 65536
 
   /// getgroups(2).
-  static func getgroups(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func getgroups(_ task: Task, _ room: Int32, _ result: GuestAddress) throws(Errno) -> Int {
     let groups = task.credentials.groups
-    let room = a.int(0)
     guard room >= 0 else { throw .invalidArgument }
     if room > 0 {
       guard groups.count <= Int(room) else { throw .invalidArgument }
-      try task.memory.writeArray(GuestAddress(a[1]), groups)
+      try task.memory.writeArray(result, groups)
     }
     return groups.count
   }
 
   /// setgroups(2).
-  static func setgroups(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func setgroups(_ task: Task, _ count: UInt32, _ ids: GuestAddress) throws(Errno) -> Int {
     guard task.credentials.has(.setgid) else { throw .notPermitted }
-    let count = a.uint(0)
     guard count <= maximumGroups else { throw .invalidArgument }
-    let groups = try task.memory.readArray(GuestAddress(a[1]), count: Int(count), as: UInt32.self)
+    let groups = try task.memory.readArray(ids, count: Int(count), as: UInt32.self)
     task.credentials.groups = groups.sorted()
     return 0
   }
@@ -220,23 +219,23 @@ extension Syscalls {
   }
 
   /// getpgid(2). Process 1 is Apus itself.
-  static func getpgid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    a.int(0) == 1 ? 1 : Int(try process(a.int(0), task).processGroup.id)
+  static func getpgid(_ task: Task, _ id: Int32) throws(Errno) -> Int {
+    id == 1 ? 1 : Int(try process(id, task).processGroup.id)
   }
 
   /// getpgrp(2).
   static func getpgrp(_ task: Task) throws(Errno) -> Int { Int(task.group.processGroup.id) }
 
   /// getsid(2).
-  static func getsid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    a.int(0) == 1 ? 1 : Int(try process(a.int(0), task).session.id)
+  static func getsid(_ task: Task, _ id: Int32) throws(Errno) -> Int {
+    id == 1 ? 1 : Int(try process(id, task).session.id)
   }
 
   /// setpgid(2).
-  static func setpgid(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func setpgid(_ task: Task, _ id: Int32, _ processGroup: Int32) throws(Errno) -> Int {
     let caller = task.group
-    let id = a.int(0) == 0 ? caller.id : a.int(0)
-    let processGroup = a.int(1) == 0 ? id : a.int(1)
+    let id = id == 0 ? caller.id : id
+    let processGroup = processGroup == 0 ? id : processGroup
     guard processGroup >= 0 else { throw .invalidArgument }
     guard let target = task.kernel.groups[id] else {
       throw task.kernel.tasks[id] == nil ? .noSuchProcess : .invalidArgument
@@ -257,4 +256,10 @@ extension Syscalls {
     try task.kernel.processTable.startSession(group)
     return Int(group.id)
   }
+}
+
+/// A user or group id that a call hands out.
+struct IDResult: GuestValue {
+  let id: UInt32
+  var traced: String? { "[\(id)]" }
 }

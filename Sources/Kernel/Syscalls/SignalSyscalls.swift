@@ -5,23 +5,25 @@ import Memory
 /// Signals: sigaction(2), sigprocmask(2), kill(2) and relatives.
 extension Syscalls {
   static let signalTable: [SyscallEntry] = [
-    .init(.rt_sigaction, rtSigaction, [.signal, .signalAction, .signalAction, .uint]),
-    .init(.rt_sigprocmask, rtSigprocmask, [.signalHow, .signalSet, .pointer, .uint]),
-    .init(.rt_sigreturn, rtSigreturn, []),
-    .init(.rt_sigpending, rtSigpending, [.pointer, .uint]),
-    .init(.rt_sigtimedwait, rtSigtimedwait, [.signalSet, .pointer, .timespec, .uint]),
-    .init(.rt_sigqueueinfo, rtSigqueueinfo, [.pid, .signal, .pointer]),
-    .init(.rt_tgsigqueueinfo, rtTgsigqueueinfo, [.pid, .pid, .signal, .pointer]),
-    .init(.rt_sigsuspend, rtSigsuspend, [.signalSet, .uint]),
-    .init(.sigaltstack, sigaltstack, [.signalStack, .signalStack]),
-    .init(.kill, kill, [.pid, .signal]),
-    .init(.tkill, tkill, [.pid, .signal]),
-    .init(.tgkill, tgkill, [.pid, .pid, .signal]),
-    .init(.pause, pause, []),
-    .init(.restart_syscall, restartSyscall, []),
-    .init(.pidfd_open, pidfdOpen, [.pid, .hex]),
-    .init(.pidfd_getfd, pidfdGetfd, [.fd, .int, .hex]),
-    .init(.pidfd_send_signal, pidfdSendSignal, [.fd, .signal, .pointer, .hex]),
+    .init(.rt_sigaction, rtSigaction),
+    .init(.rt_sigprocmask, rtSigprocmask),
+    .init(.rt_sigreturn, rtSigreturn),
+    .init(.rt_sigpending, rtSigpending),
+    .init(.rt_sigtimedwait, rtSigtimedwait),
+    .init(.rt_sigqueueinfo, rtSigqueueinfo),
+    .init(.rt_tgsigqueueinfo, rtTgsigqueueinfo),
+    .init(.rt_sigsuspend, rtSigsuspend),
+    .init(.sigaltstack, sigaltstack),
+    .init(.kill, kill),
+    .init(.tkill, tkill),
+    .init(.tgkill, tgkill),
+    .init(.pause, pause),
+    .init(
+      .restart_syscall, .interrupted,
+      because: "an interrupted call is run again itself, so that there is nothing to do", []),
+    .init(.pidfd_open, pidfdOpen, .partial("no descriptors of threads")),
+    .init(.pidfd_getfd, pidfdGetfd),
+    .init(.pidfd_send_signal, pidfdSendSignal, .partial("no flags")),
   ]
 
   /// `sizeof(sigset_t)` of the kernel, which all calls with a set must name.
@@ -34,91 +36,101 @@ extension Syscalls {
   // MARK: Actions and masks
 
   /// rt_sigaction(2).
-  static func rtSigaction(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let signal = Signal(rawValue: a.int(0))
-    guard a[3] == signalSetSize, signal.isValid else { throw .invalidArgument }
+  static func rtSigaction(
+    _ task: Task, _ signal: Signal, _ action: InPointer<SignalAction>, _ previous: OutPointer<SignalAction>,
+    _ size: UInt64
+  ) throws(Errno) -> Int {
+    guard size == signalSetSize, signal.isValid else { throw .invalidArgument }
     let handlers = task.group.signals.handlers
     let old = handlers[signal]
-    if a[1] != 0 {
-      var new = try task.memory.readValue(GuestAddress(a[1]), as: SignalAction.self)
+    if !action.isNull {
+      var new = try task.load(action)
       guard !SignalSet.unblockable.contains(signal) else { throw .invalidArgument }
       new.flags.formIntersection(.all)
       new.mask.subtract(.unblockable)
       handlers[signal] = new
       if handlers.ignores(signal) { task.kernel.discard(SignalSet(signal), of: task.group) }
     }
-    if a[2] != 0 { try task.memory.writeValue(GuestAddress(a[2]), old) }
+    if !previous.isNull { try task.store(old, to: previous) }
     return 0
   }
 
   /// rt_sigprocmask(2).
-  static func rtSigprocmask(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a[3] == signalSetSize else { throw .invalidArgument }
+  static func rtSigprocmask(
+    _ task: Task, _ change: Constant<SignalMaskChange>, _ set: InPointer<SignalSet>, _ previous: OutPointer<SignalSet>,
+    _ size: UInt64
+  ) throws(Errno) -> Int {
+    guard size == signalSetSize else { throw .invalidArgument }
     let old = task.signalMask
-    if a[1] != 0 {
-      let set = try task.memory.readValue(GuestAddress(a[1]), as: SignalSet.self)
-      switch SignalMaskChange(rawValue: a.int(0)) {
+    if !set.isNull {
+      let set = try task.load(set)
+      switch change.value {
       case .block: task.setSignalMask(old.union(set))
       case .unblock: task.setSignalMask(old.subtracting(set))
       case .set: task.setSignalMask(set)
       case nil: throw .invalidArgument
       }
     }
-    if a[2] != 0 { try task.memory.writeValue(GuestAddress(a[2]), old) }
+    if !previous.isNull { try task.store(old, to: previous) }
     return 0
   }
 
   /// rt_sigreturn(2): goes on where the innermost signal frame says.
-  static func rtSigreturn(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func rtSigreturn(_ task: Task) throws(Errno) -> Int {
     task.kernel.leaveHandler(task)
     return 0
   }
 
   /// sigpending(2).
-  static func rtSigpending(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a[1] <= signalSetSize else { throw .invalidArgument }
+  static func rtSigpending(_ task: Task, _ result: GuestAddress, _ size: UInt64) throws(Errno) -> Int {
+    guard size <= signalSetSize else { throw .invalidArgument }
     let set = task.pendingSignals.intersection(task.signalMask)
-    let bytes = (0..<Int(a[1])).map { UInt8(truncatingIfNeeded: set.rawValue >> UInt64(8 * $0)) }
-    try task.memory.write(GuestAddress(a[0]), bytes)
+    let bytes = (0..<Int(size)).map { UInt8(truncatingIfNeeded: set.rawValue >> UInt64(8 * $0)) }
+    try task.memory.write(result, bytes)
     return 0
   }
 
   /// sigaltstack(2).
-  static func sigaltstack(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func sigaltstack(
+    _ task: Task, _ stack: InPointer<AlternateStack>, _ previous: OutPointer<AlternateStack>
+  ) throws(Errno) -> Int {
     let stackPointer = task.syscallRegisters.rsp
-    let new = a[0] == 0 ? nil : try task.memory.readValue(GuestAddress(a[0]), as: AlternateStack.self)
+    let new = stack.isNull ? nil : try task.load(stack)
     var old = task.signals.alternateStack
     old.flags = old.reportedFlags(at: stackPointer)
     if let new { try task.setAlternateStack(new, at: stackPointer) }
-    if a[1] != 0 { try task.memory.writeValue(GuestAddress(a[1]), old) }
+    if !previous.isNull { try task.store(old, to: previous) }
     return 0
   }
 
   // MARK: Waiting
 
   /// sigsuspend(2).
-  static func rtSigsuspend(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a[1] == signalSetSize else { throw .invalidArgument }
-    if !task.retry.isRetry { task.setTemporaryMask(try task.memory.readValue(GuestAddress(a[0]), as: SignalSet.self)) }
+  static func rtSigsuspend(_ task: Task, _ mask: InPointer<SignalSet>, _ size: UInt64) throws(Errno) -> Int {
+    guard size == signalSetSize else { throw .invalidArgument }
+    if !task.retry.isRetry { task.setTemporaryMask(try task.load(mask)) }
     throw task.wait(on: [], interrupted: .restartNoHand)
   }
 
   /// pause(2).
-  static func pause(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
+  static func pause(_ task: Task) throws(Errno) -> Int {
     throw task.wait(on: [], interrupted: .restartNoHand)
   }
 
   /// sigtimedwait(2) and sigwaitinfo(2).
-  static func rtSigtimedwait(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a[3] == signalSetSize else { throw .invalidArgument }
-    let set = try task.memory.readValue(GuestAddress(a[0]), as: SignalSet.self)
-    if a[2] != 0, !task.retry.isRetry {
-      let timeout = try task.memory.readValue(GuestAddress(a[2]), as: Timespec.self)
+  static func rtSigtimedwait(
+    _ task: Task, _ set: InPointer<SignalSet>, _ result: OutPointer<SignalInformation>,
+    _ timeout: InPointer<Timespec>, _ size: UInt64
+  ) throws(Errno) -> Int {
+    guard size == signalSetSize else { throw .invalidArgument }
+    let set = try task.load(set)
+    if !timeout.isNull, !task.retry.isRetry {
+      let timeout = try task.load(timeout)
       guard timeout.isValid else { throw .invalidArgument }
       task.retry.deadline = task.kernel.deadline(timeout, clock: .monotonic, isAbsolute: false)
     }
     if let info = task.takePending(set) {
-      if a[1] != 0 { try task.memory.writeValue(GuestAddress(a[1]), SignalInformation(info)) }
+      if !result.isNull { try task.store(SignalInformation(info), to: result) }
       return Int(info.signal.rawValue)
     }
     if let deadline = task.retry.deadline, deadline <= task.kernel.monotonicTime {
@@ -126,9 +138,6 @@ extension Syscalls {
     }
     throw task.wait(on: [task.signalQueue], deadline: task.retry.deadline, interrupted: .interrupted)
   }
-
-  /// The number by which Linux goes on with an interrupted call; Apus re-runs the call itself, so there is nothing to do.
-  static func restartSyscall(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int { throw .interrupted }
 
   // MARK: Sending
 
@@ -140,9 +149,7 @@ extension Syscalls {
   }
 
   /// kill(2). Process 1 is Apus: like any init it ignores what it has no handler for.
-  static func kill(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let target = a.int(0)
-    let signal = Signal(rawValue: a.int(1))
+  static func kill(_ task: Task, _ target: Int32, _ signal: Signal) throws(Errno) -> Int {
     try checkSignal(signal)
     let info = information(signal, SignalInfo.siUser, from: task)
     let kernel = task.kernel
@@ -168,14 +175,16 @@ extension Syscalls {
   }
 
   /// tkill(2).
-  static func tkill(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    try send(task, to: a.int(0), of: nil, signal: Signal(rawValue: a.int(1)))
+  static func tkill(_ task: Task, _ thread: Int32, _ signal: Signal) throws(Errno) -> Int {
+    try send(task, to: thread, of: nil, signal: signal)
   }
 
   /// tgkill(2).
-  static func tgkill(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a.int(0) > 0 else { throw .invalidArgument }
-    return try send(task, to: a.int(1), of: a.int(0), signal: Signal(rawValue: a.int(2)))
+  static func tgkill(
+    _ task: Task, _ group: Int32, _ thread: Int32, _ signal: Signal
+  ) throws(Errno) -> Int {
+    guard group > 0 else { throw .invalidArgument }
+    return try send(task, to: thread, of: group, signal: signal)
   }
 
   private static func send(_ task: Task, to id: Int32, of group: Int32?, signal: Signal) throws(Errno) -> Int {
@@ -202,9 +211,9 @@ extension Syscalls {
 
   /// Reads a `siginfo_t` that a guest sends; only to itself may it claim to be the kernel or kill(2).
   private static func information(
-    at address: UInt64, _ signal: Signal, from task: Task, to target: Int32
+    _ information: InPointer<SignalInformation>, _ signal: Signal, from task: Task, to target: Int32
   ) throws(Errno) -> SignalInfo {
-    var info = try task.memory.readValue(GuestAddress(address), as: SignalInformation.self).info
+    var info = try task.load(information).info
     info.signal = signal
     if info.code >= 0 || info.code == SignalInfo.siTkill, target != task.group.id, target != task.id {
       throw .notPermitted
@@ -213,9 +222,10 @@ extension Syscalls {
   }
 
   /// rt_sigqueueinfo(2).
-  static func rtSigqueueinfo(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let target = a.int(0)
-    let info = try information(at: a[2], Signal(rawValue: a.int(1)), from: task, to: target)
+  static func rtSigqueueinfo(
+    _ task: Task, _ target: Int32, _ signal: Signal, _ information: InPointer<SignalInformation>
+  ) throws(Errno) -> Int {
+    let info = try self.information(information, signal, from: task, to: target)
     try checkSignal(info.signal)
     if target == 1 {
       try checkInit(task)
@@ -226,11 +236,14 @@ extension Syscalls {
   }
 
   /// rt_tgsigqueueinfo(2).
-  static func rtTgsigqueueinfo(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a.int(0) > 0, a.int(1) > 0 else { throw .invalidArgument }
-    let info = try information(at: a[3], Signal(rawValue: a.int(2)), from: task, to: a.int(1))
+  static func rtTgsigqueueinfo(
+    _ task: Task, _ group: Int32, _ thread: Int32, _ signal: Signal,
+    _ information: InPointer<SignalInformation>
+  ) throws(Errno) -> Int {
+    guard group > 0, thread > 0 else { throw .invalidArgument }
+    let info = try self.information(information, signal, from: task, to: thread)
     try checkSignal(info.signal)
-    if let target = try thread(a.int(1), of: a.int(0), task) {
+    if let target = try self.thread(thread, of: group, task) {
       try task.kernel.send(info, from: task, to: target)
     }
     return 0
@@ -238,28 +251,27 @@ extension Syscalls {
 
   // MARK: Process descriptors
 
-  /// `PIDFD_NONBLOCK`.
-  private static let nonBlocking: UInt32 = 0o4000
-
   /// pidfd_open(2).
-  static func pidfdOpen(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a.int(0) > 0, a.uint(1) & ~nonBlocking == 0 else { throw .invalidArgument }
-    guard let group = task.kernel.groups[a.int(0)] else {
-      throw task.kernel.tasks[a.int(0)] == nil ? .noSuchProcess : .invalidArgument
+  static func pidfdOpen(_ task: Task, _ id: Int32, _ flags: ProcessFileFlags) throws(Errno) -> Int {
+    guard id > 0, flags.isSubset(of: .nonBlocking) else { throw .invalidArgument }
+    guard let group = task.kernel.groups[id] else {
+      throw task.kernel.tasks[id] == nil ? .noSuchProcess : .invalidArgument
     }
-    let file = ProcessFile(process: group, flags: a.uint(1) != 0 ? .nonBlocking : [])
+    let file = ProcessFile(process: group, flags: flags.contains(.nonBlocking) ? .nonBlocking : [])
     return Int(try task.files.add(file, closeOnExec: true, limit: task.group.limits[.openFiles].current))
   }
 
   /// pidfd_getfd(2).
-  static func pidfdGetfd(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a.uint(2) == 0 else { throw .invalidArgument }
-    guard let group = (try task.openFile(a.int(0)) as? ProcessFile)?.process as? ThreadGroup else {
+  static func pidfdGetfd(
+    _ task: Task, _ process: FileDescriptorNumber, _ descriptor: Int32, _ flags: Hexadecimal<UInt32>
+  ) throws(Errno) -> Int {
+    guard flags.value == 0 else { throw .invalidArgument }
+    guard let group = (try task.openFile(process) as? ProcessFile)?.process as? ThreadGroup else {
       throw .badFileDescriptor
     }
     guard let owner = group.tasks.first, group.exitStatus == nil else { throw .noSuchProcess }
     guard task.mayAccess(owner) else { throw .notPermitted }
-    return Int(try task.addFile(try owner.files.file(a.int(1)), closeOnExec: true))
+    return Int(try task.addFile(try owner.files.file(descriptor), closeOnExec: true))
   }
 
   /// The process of a descriptor: of pidfd_open(2), or of an open `/proc/PID`.
@@ -270,17 +282,19 @@ extension Syscalls {
   }
 
   /// pidfd_send_signal(2).
-  static func pidfdSendSignal(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    guard a.uint(3) == 0 else { throw .invalidArgument }
-    let group = try process(try task.files.file(a.int(0)))
-    let signal = Signal(rawValue: a.int(1))
+  static func pidfdSendSignal(
+    _ task: Task, _ process: FileDescriptorNumber, _ signal: Signal, _ information: InPointer<SignalInformation>,
+    _ flags: Hexadecimal<UInt32>
+  ) throws(Errno) -> Int {
+    guard flags.value == 0 else { throw .invalidArgument }
+    let group = try self.process(try task.files.file(process))
     try checkSignal(signal)
     guard task.kernel.groups[group.id] === group else { throw .noSuchProcess }
-    var info = information(signal, SignalInfo.siUser, from: task)
-    if a[2] != 0 {
-      let given = try task.memory.readValue(GuestAddress(a[2]), as: SignalInformation.self)
+    var info = self.information(signal, SignalInfo.siUser, from: task)
+    if !information.isNull {
+      let given = try task.load(information)
       guard given.signal == signal else { throw .invalidArgument }
-      info = try information(at: a[2], signal, from: task, to: group.id)
+      info = try self.information(information, signal, from: task, to: group.id)
     }
     try task.kernel.send(info, from: task, to: group)
     return 0

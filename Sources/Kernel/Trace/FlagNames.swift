@@ -2,15 +2,6 @@
 enum FlagNames {
   typealias Name = ArgumentKind.FlagName
 
-  static let signalHow: [Name] = [.init("SIG_BLOCK", 0), .init("SIG_UNBLOCK", 1), .init("SIG_SETMASK", 2)]
-  static let signalActionFlags: [Name] = [
-    .init("SA_RESTORER", 0x0400_0000), .init("SA_ONSTACK", 0x0800_0000), .init("SA_RESTART", 0x1000_0000),
-    .init("SA_NODEFER", 0x4000_0000), .init("SA_RESETHAND", 0x8000_0000), .init("SA_SIGINFO", 4),
-    .init("SA_NOCLDSTOP", 1), .init("SA_NOCLDWAIT", 2),
-  ]
-  static let stackFlags: [Name] = [
-    .init("0", 0), .init("SS_ONSTACK", 1), .init("SS_DISABLE", 2), .init("SS_AUTODISARM", 0x8000_0000),
-  ]
   static let ioctl: [Name] = [
     .init("TCGETS", 0x5401), .init("TCSETS", 0x5402), .init("TCSETSW", 0x5403), .init("TCSETSF", 0x5404),
     .init("TCSBRK", 0x5409), .init("TCXONC", 0x540a), .init("TCFLSH", 0x540b), .init("TIOCEXCL", 0x540c),

@@ -10,12 +10,9 @@ extension CallFormatter {
     switch kind {
     case .timespec: return read(address, Timespec.self)?.traced
     case .signalSet: return read(address, UInt64.self).map { SignalNames.describe(SignalSet(rawValue: $0)) }
-    case .signalAction: return read(address, SignalAction.self).map(describe)
-    case .signalStack: return read(address, AlternateStack.self).map(describe)
     case .stat: return read(address, Stat.self)?.traced
     case .statfs: return read(address, StatFS.self)?.traced
     case .statx: return read(address, Statx.self)?.traced
-    case .uidResult: return read(address, UInt32.self).map { "[\($0)]" }
     case .iovec: return vectors(address, count: arguments[index + 1 < 6 ? index + 1 : 5])
     default: return nil
     }
@@ -35,26 +32,6 @@ extension CallFormatter {
 
   private func words<T: BitwiseCopyable>(_ address: UInt64, _ count: Int, _ type: T.Type) -> [T]? {
     try? task.memory.readArray(GuestAddress(address), count: count, as: type)
-  }
-
-  // MARK: Signals
-
-  private func describe(_ action: SignalAction) -> String {
-    let handler =
-      switch action.handler {
-      case SignalAction.defaultHandler: "SIG_DFL"
-      case SignalAction.ignoreHandler: "SIG_IGN"
-      default: pointer(action.handler)
-      }
-    let field = action.flags.contains(.information) ? "sa_sigaction" : "sa_handler"
-    let flags = action.flags.isEmpty ? "0" : FlagNames.join(action.flags.rawValue, FlagNames.signalActionFlags)
-    let restorer = action.flags.contains(.hasRestorer) ? ", sa_restorer=\(pointer(action.restorer))" : ""
-    return "{\(field)=\(handler), sa_mask=\(SignalNames.describe(action.mask)), sa_flags=\(flags)\(restorer)}"
-  }
-
-  private func describe(_ stack: AlternateStack) -> String {
-    let flags = FlagNames.join(UInt64(UInt32(bitPattern: stack.flags)), FlagNames.stackFlags)
-    return "{ss_sp=\(pointer(stack.address)), ss_flags=\(flags), ss_size=\(stack.size)}"
   }
 
   // MARK: Buffers

@@ -9,8 +9,6 @@ extension CallFormatter {
     case .openFlags: return ConstantName.join(number, OpenFlags.names)
     case .accessMode: return ConstantName.join(number, AccessMode.names)
     case .atFlags: return ConstantName.join(number, AtFlags.names)
-    case .signal: return SignalNames.name(Signal(rawValue: arguments.int(index)))
-    case .signalHow: return FlagNames.one(number, FlagNames.signalHow)
     case .cloneFlags: return ConstantName.join(value, CloneFlags.names)
     case .ioctl: return FlagNames.one(number, FlagNames.ioctl)
     default: return nil

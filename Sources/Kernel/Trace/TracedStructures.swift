@@ -159,3 +159,27 @@ extension MessageHeader: GuestValue {
 extension SignalSet: GuestValue {
   var traced: String? { SignalNames.describe(self) }
 }
+
+extension SignalAction: GuestValue {
+  var traced: String? {
+    let handler =
+      switch self.handler {
+      case SignalAction.defaultHandler: "SIG_DFL"
+      case SignalAction.ignoreHandler: "SIG_IGN"
+      default: pointer(self.handler)
+      }
+    let field = flags.contains(.information) ? "sa_sigaction" : "sa_handler"
+    let names = ConstantName.join(flags.rawValue, SignalActionFlags.names)
+    let restorer = flags.contains(.hasRestorer) ? ", sa_restorer=\(pointer(restorer))" : ""
+    return "{\(field)=\(handler), sa_mask=\(SignalNames.describe(mask)), sa_flags=\(names)\(restorer)}"
+  }
+}
+
+extension AlternateStack: GuestValue {
+  var traced: String? {
+    let names = ConstantName.join(flags.rawValue.zeroExtended, AlternateStackFlags.names)
+    return "{ss_sp=\(pointer(address)), ss_flags=\(names), ss_size=\(size)}"
+  }
+}
+
+extension SignalInformation: GuestValue {}

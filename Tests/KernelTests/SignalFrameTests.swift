@@ -181,7 +181,8 @@ import Testing
   @Test func alternateStackArgumentsAreChecked() throws {
     try task.memory.writeValue(GuestAddress(TestMachine.data), stack(0x1000, 2047))
     #expect(try machine.call(task, .sigaltstack, TestMachine.data, 0) == -Int(Errno.noMemory.rawValue))
-    try task.memory.writeValue(GuestAddress(TestMachine.data), stack(0x1000, 4096, flags: AlternateStackFlags(rawValue: 8)))
+    try task.memory.writeValue(
+      GuestAddress(TestMachine.data), stack(0x1000, 4096, flags: AlternateStackFlags(rawValue: 8)))
     #expect(try machine.call(task, .sigaltstack, TestMachine.data, 0) == -Int(Errno.invalidArgument.rawValue))
   }
 }

@@ -93,6 +93,43 @@ public enum Ioctl {
   public static let tcSets2Flush: UInt32 = 0x402C_542D
 }
 
+/// The second argument of ioctl(2): one of the requests above, or any other.
+public struct IoctlRequest: NamedNumber, Hashable, BitwiseCopyable, Sendable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+  private static func named(_ name: StaticString, _ request: UInt32) -> ConstantName {
+    ConstantName(name, IoctlRequest(rawValue: request))
+  }
+  public static let names: [ConstantName] = [
+    named("TCGETS", Ioctl.tcGets),
+    named("TCSETS", Ioctl.tcSets),
+    named("TCSETSW", Ioctl.tcSetsWait),
+    named("TCSETSF", Ioctl.tcSetsFlush),
+    named("TCSBRK", Ioctl.tcSendBreak),
+    named("TCXONC", Ioctl.tcFlow),
+    named("TCFLSH", Ioctl.tcFlush),
+    named("TIOCEXCL", 0x540c),
+    named("TIOCSCTTY", Ioctl.setControllingTerminal),
+    named("TIOCGPGRP", Ioctl.getProcessGroup),
+    named("TIOCSPGRP", Ioctl.setProcessGroup),
+    named("TIOCOUTQ", Ioctl.outputQueue),
+    named("TIOCGWINSZ", Ioctl.getWindowSize),
+    named("TIOCSWINSZ", Ioctl.setWindowSize),
+    named("FIONREAD", Ioctl.readable),
+    named("TIOCNOTTY", Ioctl.noControllingTerminal),
+    named("FIONBIO", Ioctl.nonBlocking),
+    named("TIOCGSID", Ioctl.getSession),
+    named("TIOCGPTN", 0x80045430),
+    named("FIONCLEX", Ioctl.noCloseOnExec),
+    named("FIOCLEX", Ioctl.closeOnExec),
+    named("FIOASYNC", Ioctl.async),
+    named("FICLONE", 0x40049409),
+    named("BLKGETSIZE64", 0x80081272),
+    named("RNDGETENTCNT", 0x80045200),
+  ]
+}
+
 /// `struct iovec` of readv(2).
 package struct IOVector: BitwiseCopyable, Sendable {
   package var base: UInt64

@@ -15,7 +15,7 @@ extension Syscalls {
     .init(.dup2, dup2),
     .init(.dup3, dup3),
     .init(.fcntl, fcntl, .partial("no leases, no directory notifications, no write hints, and no file sends SIGIO")),
-    .init(.ioctl, ioctl, [.fd, .ioctl, .pointer]),
+    .init(.ioctl, ioctl, .partial("no file attributes, no cloning of files")),
   ]
 
   /// close(2).
@@ -154,11 +154,11 @@ extension Syscalls {
   }
 
   /// ioctl(2): what every file has, terminals' sessions, then the file's own.
-  static func ioctl(_ task: Task, _ a: SyscallArguments) throws(Errno) -> Int {
-    let descriptor = FileDescriptorNumber(rawValue: a.int(0))
-    let request = a.uint(1)
+  static func ioctl(
+    _ task: Task, _ descriptor: FileDescriptorNumber, _ request: IoctlRequest, _ argument: GuestAddress
+  ) throws(Errno) -> Int {
     let file = try task.openFile(descriptor)
-    switch request {
+    switch request.rawValue {
     case Ioctl.closeOnExec:
       try task.files.setCloseOnExec(descriptor, true)
       return 0
@@ -166,14 +166,14 @@ extension Syscalls {
       try task.files.setCloseOnExec(descriptor, false)
       return 0
     case Ioctl.nonBlocking:
-      if try task.memory.readValue(GuestAddress(a[2]), as: Int32.self) != 0 {
+      if try task.memory.readValue(argument, as: Int32.self) != 0 {
         file.flags.insert(.nonBlocking)
       } else {
         file.flags.remove(.nonBlocking)
       }
       return 0
     case Ioctl.async:
-      guard try task.memory.readValue(GuestAddress(a[2]), as: Int32.self) == 0 else {
+      guard try task.memory.readValue(argument, as: Int32.self) == 0 else {
         throw .inappropriateIOCTLForDevice
       }
       return 0
@@ -181,17 +181,17 @@ extension Syscalls {
       guard let inode = file.inode, inode.kind == .regular else { break }
       let size = UInt64(clamping: try inode.attributes().size)
       let left = size > file.position ? size - file.position : 0
-      try task.memory.writeValue(GuestAddress(a[2]), Int32(clamping: left))
+      try task.memory.writeValue(argument, Int32(clamping: left))
       return 0
     case Ioctl.fileSize:
       guard let inode = file.inode, [.regular, .directory, .symbolicLink].contains(inode.kind) else { break }
-      try task.memory.writeValue(GuestAddress(a[2]), try inode.attributes().size)
+      try task.memory.writeValue(argument, try inode.attributes().size)
       return 0
     default: break
     }
-    if let terminal = file.terminal, let result = try terminalControl(task, terminal, request, GuestAddress(a[2])) {
+    if let terminal = file.terminal, let result = try terminalControl(task, terminal, request.rawValue, argument) {
       return result
     }
-    return try file.control(request, argument: a[2], memory: task.memory)
+    return try file.control(request.rawValue, argument: argument.rawValue, memory: task.memory)
   }
 }

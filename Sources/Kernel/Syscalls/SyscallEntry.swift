@@ -22,20 +22,10 @@ struct SyscallEntry: Sendable {
   let function: Function
   /// The types of the parameters; a function, so that the table costs nothing to make.
   let parameters: @Sendable () -> [any SyscallArgument.Type]
-  /// For a call that decodes its arguments itself.
-  let kinds: [ArgumentKind]?
   /// The call does not return where it succeeds.
   var neverReturns: Bool { number == .exit || number == .exit_group }
   /// Tracing has to look at the arguments before the call: it does not return, or replaces what they point to.
   var isShownAtBegin: Bool { neverReturns || number == .execve || number == .execveat }
-
-  init(_ number: SyscallNumber, _ function: @escaping Function, _ kinds: [ArgumentKind]) {
-    self.number = number
-    support = .full
-    self.function = function
-    parameters = { [] }
-    self.kinds = kinds
-  }
 
   /// A call that Apus refuses whatever the arguments are.
   init(
@@ -45,7 +35,6 @@ struct SyscallEntry: Sendable {
     self.number = number
     support = .refused(error, reason)
     self.parameters = parameters
-    kinds = nil
     function = { (_, _) throws(Errno) in throw error }
   }
 }
@@ -60,7 +49,6 @@ extension SyscallEntry {
   ) {
     self.number = number
     self.support = support
-    kinds = nil
     self.function = { (task, _) throws(Errno) in
       try function(task)
     }
@@ -74,7 +62,6 @@ extension SyscallEntry {
   ) {
     self.number = number
     self.support = support
-    kinds = nil
     self.function = { (task, registers) throws(Errno) in
       try function(task, A(register: registers[0]))
     }
@@ -88,7 +75,6 @@ extension SyscallEntry {
   ) {
     self.number = number
     self.support = support
-    kinds = nil
     self.function = { (task, registers) throws(Errno) in
       try function(task, A(register: registers[0]), B(register: registers[1]))
     }
@@ -102,7 +88,6 @@ extension SyscallEntry {
   ) {
     self.number = number
     self.support = support
-    kinds = nil
     self.function = { (task, registers) throws(Errno) in
       try function(task, A(register: registers[0]), B(register: registers[1]), C(register: registers[2]))
     }
@@ -116,7 +101,6 @@ extension SyscallEntry {
   ) {
     self.number = number
     self.support = support
-    kinds = nil
     self.function = { (task, registers) throws(Errno) in
       try function(
         task, A(register: registers[0]), B(register: registers[1]), C(register: registers[2]), D(register: registers[3])
@@ -132,7 +116,6 @@ extension SyscallEntry {
   ) {
     self.number = number
     self.support = support
-    kinds = nil
     self.function = { (task, registers) throws(Errno) in
       try function(
         task, A(register: registers[0]), B(register: registers[1]), C(register: registers[2]),
@@ -151,7 +134,6 @@ extension SyscallEntry {
   ) {
     self.number = number
     self.support = support
-    kinds = nil
     self.function = { (task, registers) throws(Errno) in
       try function(
         task, A(register: registers[0]), B(register: registers[1]), C(register: registers[2]),

@@ -15,44 +15,6 @@ struct SyscallArguments: Sendable {
 
   /// Argument `index` (0…5) as it is in the register.
   subscript(index: Int) -> UInt64 { words[index] }
-  /// As a C `int`.
-  func int(_ index: Int) -> Int32 { Int32(truncatingIfNeeded: words[index]) }
-  /// As a C `unsigned int`.
-  func uint(_ index: Int) -> UInt32 { UInt32(truncatingIfNeeded: words[index]) }
-  /// As a C `long`.
-  func long(_ index: Int) -> Int64 { Int64(bitPattern: words[index]) }
-}
-
-/// How an argument is shown by `--trace`, as strace(1) decodes it.
-enum ArgumentKind: Sendable {
-  case int, uint, long, hex, pointer
-  case fd
-  /// A directory descriptor (`AT_FDCWD` by name).
-  case directory
-  case path, string
-  /// Bytes the guest hands in; the count is the argument with this index.
-  case bytes(count: Int)
-  /// Bytes the call hands out; the count is the result.
-  case resultBytes
-  case openFlags, mode, accessMode, atFlags
-  case signal, signalSet, signalAction, signalHow, signalStack
-  case cloneFlags
-  case timespec
-  case stat, statfs, statx
-  case iovec
-  /// Structures and ids that the call hands out.
-  case uidResult
-  case ioctl, stringArray, uid, pid
-  case flags([FlagName])
-  /// A named bit for `.flags`.
-  struct FlagName: Sendable {
-    let name: StaticString
-    let bits: UInt64
-    init(_ name: StaticString, _ bits: UInt64) {
-      self.name = name
-      self.bits = bits
-    }
-  }
 }
 
 /// The system calls: one static function each, in extensions by topic, and tables that bind them to numbers.

@@ -30,7 +30,7 @@ struct CallFormatter {
       let words = (0..<6).map { hex(arguments[$0]) }
       return "\(name)(\(words.joined(separator: ", ")))"
     }
-    return "\(name)(\((entry.kinds == nil ? described(entry) : formatted(entry)).joined(separator: ", ")))"
+    return "\(name)(\(described(entry).joined(separator: ", ")))"
   }
 
   private func described(_ entry: SyscallEntry) -> [String] {
@@ -73,37 +73,15 @@ struct CallFormatter {
     return "[\(parts.joined(separator: ", "))\(count > CallFormatter.listLimit ? ", ..." : "")]"
   }
 
-  // MARK: Calls that decode their arguments themselves
-
-  private func formatted(_ entry: SyscallEntry) -> [String] {
-    let kinds = entry.kinds ?? []
-    let shown: [String]
-    switch entry.number {
-    case .rt_sigreturn: shown = []
-    default: shown = kinds.indices.map { format(kinds[$0], $0) }
+  /// The buffers of readv(2) and its relatives.
+  func vectors(_ address: UInt64, count: UInt64) -> String {
+    guard address != 0 else { return "NULL" }
+    let shown = Int(min(count, 16))
+    guard let words = try? task.memory.readArray(GuestAddress(address), count: shown * 2, as: UInt64.self) else {
+      return pointer(address)
     }
-    return shown
-  }
-
-  func format(_ kind: ArgumentKind, _ index: Int) -> String {
-    let value = arguments[index]
-    switch kind {
-    case .int, .fd, .pid: return "\(arguments.int(index))"
-    case .uid: return arguments.uint(index) == .max ? "-1" : "\(arguments.uint(index))"
-    case .uint: return "\(value)"
-    case .long: return "\(arguments.long(index))"
-    case .hex: return hex(value)
-    case .mode: return octal(UInt64(arguments.uint(index)))
-    case .pointer: return pointer(value)
-    case .directory: return arguments.int(index) == -100 ? "AT_FDCWD" : "\(arguments.int(index))"
-    case .path: return string(value, limit: 4096)
-    case .string: return string(value, limit: CallFormatter.stringLimit)
-    case .bytes(let count): return bytes(value, count: count < 6 ? Int(clamping: arguments[count]) : 0)
-    case .resultBytes: return succeeded ? bytes(value, count: result ?? 0) : pointer(value)
-    case .stringArray: return stringArray(value)
-    case .flags(let names): return FlagNames.join(value, names)
-    default: return symbolic(kind, index, value) ?? structure(kind, index, value) ?? pointer(value)
-    }
+    let parts = (0..<shown).map { "{iov_base=\(pointer(words[2 * $0])), iov_len=\(words[2 * $0 + 1])}" }
+    return "[\(parts.joined(separator: ", "))\(count > 16 ? ", ..." : "")]"
   }
 
   // MARK: Strings

@@ -64,6 +64,7 @@ extension SyscallArgument where Self: NamedFlags {
 extension AccessMode: SyscallArgument {}
 extension AtFlags: SyscallArgument {}
 extension ClockNumber: SyscallArgument {}
+extension IoctlRequest: SyscallArgument {}
 extension CloneFlags: SyscallArgument {}
 extension IOPriority: SyscallArgument {
   init(register: UInt64) { self.init(rawValue: Int32(truncatingIfNeeded: register)) }

@@ -217,6 +217,7 @@ extension StubProcess {
       counted = true
       if posting == .full {
         Host.sleep(nanoseconds: 500_000)
+        if Host.hasEnded(hostPID) { noteEnd() }
       } else {
         waitForAgent(before: thread, isPreemptible: posting == .partial)
       }

@@ -70,13 +70,8 @@ struct Watch {
       }
     }
     used &+= progress
-    if agent {
-      if let account = Host.account(of: process, in: process) {
-        if advance(process, to: account) > 0 || !account.isAsleep { isAnyoneAwake = true }
-      } else {
-        isAnyoneAwake = true
-      }
-    }
+    // The agent sleeps only once it has done all that it was given. What it uses when it is woken to look again is no work.
+    if agent, Host.account(of: process, in: process)?.isAsleep != true { isAnyoneAwake = true }
     if expectsSignal, used >= limit || usedBlocked >= blockedLimit || ignored >= Watch.ignoredLimit {
       return .unresponsive
     }

@@ -49,7 +49,7 @@ static void attack(const void *argument) {
       const uintptr_t context = contexts[hostile_random() % (unsigned)context_count];
       volatile uint32_t *header = (volatile uint32_t *)(context + STUB_CONTEXT_SIZE - STUB_CONTEXT_HEADER_SIZE);
       volatile uint64_t *words = (volatile uint64_t *)context;
-      switch (strategy % 8) {
+      switch (strategy % 9) {
       case 0: header[0] = (uint32_t)hostile_random(); break;
       case 1: header[0] ^= 1u << (hostile_random() & 7); break;
       case 2: header[STUB_HEADER_SIGNAL / 4] = (uint32_t)hostile_random() & 63; break;
@@ -57,7 +57,8 @@ static void attack(const void *argument) {
       case 4: *(volatile uint64_t *)((uintptr_t)header + STUB_HEADER_FRAME) = context + (hostile_random() & 0xffff); break;
       case 5: words[hostile_random() % (STUB_CONTEXT_STACK_SIZE / 8)] = hostile_random(); break;
       case 6: words[hostile_random() % (STUB_CONTEXT_SIZE / 8)] = hostile_random() & 0xff; break;
-      case 7: header[hostile_random() % (STUB_CONTEXT_HEADER_SIZE / 4)] = (uint32_t)hostile_random(); break;
+      case 7: header[STUB_HEADER_FLUSH / 4] = ~0u; break;
+      case 8: header[hostile_random() % (STUB_CONTEXT_HEADER_SIZE / 4)] = (uint32_t)hostile_random(); break;
       }
     }
   } while (guest_now() < end);
@@ -66,7 +67,7 @@ static void attack(const void *argument) {
 
 int main(void) {
   hostile_require_stub();
-  for (int strategy = 0; strategy < 16; strategy++) hostile_start(attack, &strategy, sizeof strategy, 500);
+  for (int strategy = 0; strategy < 18; strategy++) hostile_start(attack, &strategy, sizeof strategy, 500);
   hostile_finish(0);
   printf("all strategies tried\n");
   return 0;

@@ -117,6 +117,7 @@ public final class Sandbox {
     var settings = KernelConfiguration()
     settings.hostName = configuration.hostName
     settings.cpus = configuration.hostCPUs
+    settings.randomizesAddresses = configuration.randomizesAddresses
     let kernel = Kernel(configuration: settings, services: services, vfs: tree.vfs)
     kernel.statistics.collectsTimes = configuration.measuresTimes
     if let logger = configuration.logger { kernel.report = { logger.warning("\($0)") } }

@@ -35,6 +35,8 @@ public struct SandboxConfiguration: Sendable {
   public var platform = PlatformChoice.automatic
   /// The guests are trusted not to attack Apus: faster page faults, weaker containment between guests.
   public var isTrusted = false
+  /// Programs get random addresses at each execve(2), as on Linux. Without, runs can be compared address by address.
+  public var randomizesAddresses = true
   /// Standard input, output and error of the program; nil leaves one closed. The caller keeps the descriptors.
   public var standardStreams: [FileDescriptor?] = [.standardInput, .standardOutput, .standardError]
   /// Where one line for each system call is written, as strace(1) writes it; nil: no tracing.

@@ -5,6 +5,8 @@ package struct KernelConfiguration: Sendable {
   package var hostName = "apus"
   /// One entry for each virtual CPU: the host CPU its thread is pinned to.
   package var cpus: [Int?] = [nil]
+  /// Programs get random addresses (`randomize_va_space`).
+  package var randomizesAddresses = true
   /// Most tasks at a time; further ones get `EAGAIN`.
   var maximumTasks = 4096
   /// `uname -r`.

@@ -106,10 +106,20 @@ public struct Personality: RawRepresentable, Sendable, Equatable, BitwiseCopyabl
   /// The argument that only asks.
   public static let query: UInt32 = .max
 
+  /// `READ_IMPLIES_EXEC`, `ADDR_COMPAT_LAYOUT` and `MMAP_PAGE_ZERO`: of no effect here.
+  private static let otherLayout: UInt32 = 0x40_0000 | 0x20_0000 | 0x10_0000
+  /// `ADDR_NO_RANDOMIZE`.
+  private static let addressNoRandomize: UInt32 = 0x4_0000
+
   /// The domain, `PER_*`.
   public var domain: UInt32 { rawValue & 0xff }
   /// `STICKY_TIMEOUTS`: select(2) does not change its timeout.
   public var keepsTimeouts: Bool { rawValue & 0x400_0000 != 0 }
+  /// Without `ADDR_NO_RANDOMIZE`: programs get random addresses.
+  public var randomizesAddresses: Bool { rawValue & Personality.addressNoRandomize == 0 }
+
+  /// What execve(2) of a set-user-ID program takes away (`PER_CLEAR_ON_SETID`).
+  public mutating func clearForSetID() { rawValue &= ~(Personality.otherLayout | Personality.addressNoRandomize) }
 }
 
 /// `GRND_*` of getrandom(2).

@@ -29,8 +29,8 @@ public final class AddressSpace {
   package var limits = MemoryLimits()
   /// Tasks that use it, counted by the kernel.
   package var sharers = 1
-  /// Lowers all addresses that are chosen (address space randomization); set it before the first mapping.
-  package var randomOffset: UInt64 = 0
+  /// Where addresses are chosen from; set it before the first mapping.
+  package var randomization = AddressRandomization.none
 
   var areas = AreaMap()
   var extents = ExtentMap()

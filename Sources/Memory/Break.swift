@@ -1,9 +1,9 @@
 import LinuxABI
 
 extension AddressSpace {
-  /// Where the program break starts.
+  /// Where the program break starts: at random above the end of the program.
   package func setBreakBase(_ address: GuestAddress) {
-    breakBase = min(address, Layout.stubBase).pageUp ?? address
+    breakBase = min((min(address, Layout.stubBase).pageUp ?? address) &+ randomization.programBreak, Layout.stubBase)
     breakEnd = breakBase
   }
 

@@ -14,7 +14,7 @@ extension AddressSpace {
     child.limits = limits
     child.breakBase = breakBase
     child.breakEnd = breakEnd
-    child.randomOffset = randomOffset
+    child.randomization = randomization
     child.copyAhead = copyAhead
     child.copiesSinceFork = 0
     copiesSinceFork = 0

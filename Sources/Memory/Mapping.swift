@@ -104,7 +104,8 @@ extension AddressSpace {
     let span = AddressSpace.endPage - .zero
     let stack = min(max(limits.stack.bytesToPages, 32 << 10), span / 6 * 5)
     let base = span - stack - AddressSpace.guardPages - 512
-    return .zero + (base - min(randomOffset.bytesToPages, base / 2))
+    let offset = randomization.stack.bytesToPages + randomization.mappings.bytesToPages
+    return .zero + (base - min(offset, base / 2))
   }
 
   /// Finds the highest gap of `count` pages below the mapping base.

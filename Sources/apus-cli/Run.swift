@@ -44,6 +44,7 @@ extension RunOptions {
     if let cpus { configuration.cpus = cpus }
     configuration.platform = platform
     configuration.isTrusted = isTrusted
+    configuration.randomizesAddresses = randomizesAddresses
     configuration.measuresTimes = statistics != nil
     configuration.forwardsSignals = true
     configuration.confinesProcess = true

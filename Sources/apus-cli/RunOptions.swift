@@ -28,6 +28,7 @@ struct RunOptions {
   var cpus: Int?
   var platform = SandboxConfiguration.PlatformChoice.automatic
   var isTrusted = false
+  var randomizesAddresses = true
   var trace: Output?
   var statistics: Output?
 
@@ -73,6 +74,9 @@ struct RunOptions {
     },
     Option("--trusted", help: "The command won't attack apus: faster page faults, weaker containment between guests.") {
       options, _ in options.isTrusted = true
+    },
+    Option("--no-aslr", help: "Give programs the same addresses in each run.") { options, _ in
+      options.randomizesAddresses = false
     },
     Option("--trace", value: .optional("FILE"), help: "Show every system call, on stderr or in a file.") {
       $0.trace = Output($1)

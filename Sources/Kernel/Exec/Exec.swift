@@ -44,9 +44,14 @@ extension Kernel {
       memory = AddressSpace(physical: physicalMemory, platform: platform, process: try makeGuestProcess())
     }
     memory.limits = task.memory.limits
+    let credentials = credentials(of: task, executing: program)
+    if configuration.randomizesAddresses, credentials.isElevated || task.attributes.personality.randomizesAddresses {
+      memory.randomization = AddressRandomization(
+        random: services.randomBytes(count: AddressRandomization.randomCount))
+    }
     let loaded: LoadedProgram
     do throws(Errno) {
-      loaded = try load(program, request, into: memory, for: task)
+      loaded = try load(program, request, into: memory, for: task, credentials)
       if isFirst {
         task.thread.registers = loaded.registers
       } else {
@@ -71,7 +76,10 @@ extension Kernel {
     group.environmentRange = loaded.environmentRange
     group.auxiliaryVector = loaded.auxiliaryVector
     group.isDumpable = !loaded.credentials.isElevated
-    if loaded.credentials.isElevated { task.parentDeathSignal = .null }
+    if loaded.credentials.isElevated {
+      task.parentDeathSignal = .null
+      task.attributes.personality.clearForSetID()
+    }
     let name = request.path.split(separator: UInt8(ascii: "/")).last.map { Array($0) } ?? request.path
     task.name = String(decoding: name.prefix(15), as: UTF8.self)
     task.robustList = .null
@@ -203,10 +211,11 @@ extension Kernel {
   // MARK: Loading
 
   private func load(
-    _ program: Program, _ request: ExecRequest, into memory: AddressSpace, for task: Task
+    _ program: Program, _ request: ExecRequest, into memory: AddressSpace, for task: Task,
+    _ credentials: Credentials
   ) throws(Errno) -> LoadedProgram {
     let image = program.image
-    let bias = try image.map(into: memory, preferredBase: image.isPositionIndependent ? Kernel.programBase : .null)
+    let bias = try image.map(into: memory, preferredBase: Kernel.programBase &+ memory.randomization.program)
     memory.setBreakBase(image.range.upperBound &+ bias)
     var entry = image.header.entry &+ bias
     var interpreterBase = GuestAddress.null
@@ -217,7 +226,6 @@ extension Kernel {
     }
     var stack = try StackBuilder(
       memory, isExecutable: image.hasExecutableStack, limit: task.group.limits[.stack].current)
-    let credentials = credentials(of: task, executing: program)
     let auxiliary: [(AuxiliaryKey, UInt64)] = [
       (.vdso, platform.vdsoImage?.address.rawValue ?? 0),
       (.hardwareCapabilities, services.auxiliaryValue(.hardwareCapabilities)),

@@ -4,8 +4,8 @@ import Memory
 
 /// The initial stack of a program: strings, auxiliary vector, environment, arguments (x86-64 psABI 3.4.1).
 struct StackBuilder {
-  /// Top of the stack: a little below the stub.
-  private static let top = Layout.stubBase &- 16 * Layout.pageSize
+  /// Highest top of a stack: a little below the stub.
+  private static let highestTop = Layout.stubBase &- 16 * Layout.pageSize
   /// What is mapped at first; faults below grow it.
   private static let initialSize: UInt64 = 132 << 10
 
@@ -18,11 +18,13 @@ struct StackBuilder {
 
   private let memory: AddressSpace
   private let limit: UInt64
+  private let top: GuestAddress
   private let protection: MemoryProtection
 
   init(_ memory: AddressSpace, isExecutable: Bool, limit: UInt64) throws(Errno) {
     self.memory = memory
     self.limit = limit
+    top = StackBuilder.highestTop &- memory.randomization.stack
     protection = isExecutable ? [.read, .write, .execute] : [.read, .write]
   }
 
@@ -49,15 +51,15 @@ struct StackBuilder {
     let environmentEnd = UInt64(strings.count)
     let name = append(path)
 
-    let stringsBase = (StackBuilder.top &- 8 &- UInt64(strings.count)).roundedDown(to: 16)
+    let stringsBase = (top &- 8 &- UInt64(strings.count)).roundedDown(to: 16)
     let vectorWords = 2 * (auxiliary.count + 4)
     let words = 1 + arguments.count + 1 + environment.count + 1 + vectorWords
-    let pointer = (stringsBase &- UInt64(words * 8)).roundedDown(to: 16)
-    let used = StackBuilder.top.distance(from: pointer)
+    let pointer = (stringsBase &- memory.randomization.stackPointer &- UInt64(words * 8)).roundedDown(to: 16)
+    let used = top.distance(from: pointer)
     guard used <= min(limit, ExecRequest.sizeLimit(stackLimit: limit) + (64 << 10)) else { throw .argListTooLong }
 
     let size = (max(used + (64 << 10), min(StackBuilder.initialSize, limit))).pageUp ?? StackBuilder.initialSize
-    let start = StackBuilder.top &- size
+    let start = top &- size
     _ = try memory.map(
       MapRequest(
         address: start, length: size, protection: protection,

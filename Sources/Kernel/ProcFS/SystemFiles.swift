@@ -125,6 +125,7 @@ extension ProcFS {
       ("overflowuid", value { _ in "65534" }),
       ("pid_max", value { _ in "\(ProcessTable.maximumID + 1)" }),
       ("random", random),
+      ("randomize_va_space", value { $0.configuration.randomizesAddresses ? "2" : "0" }),
       ("tainted", value { _ in "0" }),
       ("threads-max", value { "\($0.configuration.maximumTasks)" }),
       ("version", value { $0.configuration.version }),

@@ -12,7 +12,9 @@ extension Syscalls {
       .init(.sysinfo, sysinfo, .partial("load averages are zero")),
       .init(.getrandom, getrandom),
       .init(.getcpu, getcpu),
-      .init(.personality, personality, .partial("only PER_LINUX32 and STICKY_TIMEOUTS have an effect")),
+      .init(
+        .personality, personality,
+        .partial("only PER_LINUX32, ADDR_NO_RANDOMIZE and STICKY_TIMEOUTS have an effect")),
       .init(.set_tid_address, setTIDAddress),
       .init(.arch_prctl, archPrctl, .partial("no shadow stacks, no AMX, no faulting of cpuid")),
       .init(.unshare, unshare, .partial("no namespaces")),
@@ -111,7 +113,8 @@ extension Syscalls {
     return 0
   }
 
-  /// personality(2): `PER_LINUX32` changes what uname(2) says, `STICKY_TIMEOUTS` select(2); the rest is kept and told back.
+  /// personality(2): `PER_LINUX32` changes what uname(2) says, `STICKY_TIMEOUTS` select(2), `ADDR_NO_RANDOMIZE`
+  /// execve(2); the rest is kept and told back.
   static func personality(_ task: Task, _ new: Hexadecimal<UInt32>) throws(Errno) -> Int {
     let old = task.attributes.personality
     if new.value != Personality.query { task.attributes.personality = Personality(rawValue: new.value) }

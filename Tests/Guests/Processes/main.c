@@ -441,6 +441,56 @@ static void inherited_options(void) {
   guest_result("affinity of nobody", sched_getaffinity(-1, sizeof set, &set));
 }
 
+/// Where /bin/cat has its program, heap, C library and stack.
+static void places(unsigned long found[4]) {
+  static const char *const names[] = {"/cat", "[heap]", "libc", "[stack]"};
+  int ends[2];
+  CHECK(pipe(ends) == 0);
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    CHECK(dup2(ends[1], 1) == 1 && close(ends[0]) == 0 && close(ends[1]) == 0);
+    execl("/bin/cat", "cat", "/proc/self/maps", NULL);
+    _exit(1);
+  }
+  CHECK(close(ends[1]) == 0);
+  FILE *maps = fdopen(ends[0], "r");
+  CHECK(maps != NULL);
+  char line[512];
+  memset(found, 0, 4 * sizeof found[0]);
+  while (fgets(line, sizeof line, maps) != NULL)
+    for (int i = 0; i < 4; i++)
+      if (found[i] == 0 && strstr(line, names[i]) != NULL) found[i] = strtoul(line, NULL, 16);
+  fclose(maps);
+  CHECK(guest_wait(child) == 0);
+}
+
+static void show_places(const char *what) {
+  // Two runs may agree by chance in the heap's 13 bits, four don't.
+  unsigned long runs[4][4];
+  for (int i = 0; i < 4; i++) places(runs[i]);
+  printf("%s:", what);
+  for (int place = 0; place < 4; place++) {
+    bool differs = false;
+    for (int i = 1; i < 4; i++) differs |= runs[i][place] != runs[0][place];
+    CHECK(runs[0][place] != 0);
+    printf(" %s", differs ? "differs" : "same");
+  }
+  // The program break is above the program, and the stack above all mappings.
+  printf(", in order: %d\n", runs[0][0] < runs[0][1] && runs[0][1] < runs[0][2] && runs[0][2] < runs[0][3]);
+}
+
+static void random_addresses(void) {
+  show_places("random");
+  const int old = personality(0xffffffff);
+  CHECK(personality(old | ADDR_NO_RANDOMIZE) == old);
+  show_places("not random");
+  // Whoever is forked has its parent's places.
+  int local;
+  void *const here = &local;
+  CHECK(IN_CHILD({ CHECK(here == &local); }) == 0);
+}
+
 static void many(void) {
   for (int round = 0; round < 5; round++) {
     for (int i = 0; i < 40; i++) {
@@ -476,7 +526,8 @@ int main(int argc, char **argv) {
   static const struct guest_case cases[] = {
       {"exit", exit_statuses}, {"wait", waiting},  {"orphans", orphans}, {"clone", cloning},
       {"exec", executing},     {"groups", groups}, {"busy", busy_programs}, {"many", many},
-      {"descriptors", process_descriptors}, {"options", inherited_options}, {NULL, NULL},
+      {"descriptors", process_descriptors}, {"options", inherited_options},
+      {"random addresses", random_addresses}, {NULL, NULL},
   };
   if (argc == 3 && strcmp(argv[1], "--inspect") == 0) return inspect(argv[2]);
   return guest_main(argc, argv, cases);

@@ -1,5 +1,4 @@
 #include <cpuid.h>
-#include <sys/auxv.h>
 
 #include "Stub.h"
 
@@ -22,4 +21,3 @@ uint32_t apus_mxcsr_mask(void) {
   return area[7] ? area[7] : 0xffbf;
 }
 
-uint64_t apus_auxiliary(uint64_t type) { return getauxval(type); }

@@ -58,7 +58,9 @@ extension Host {
     var old: UInt64 = 0
     _ = unsafe withUnsafeMutablePointer(to: &new) { new in
       unsafe withUnsafeMutablePointer(to: &old) { old in
-        try? call(.rt_sigprocmask, blocking ? 0 : 2, Int(bitPattern: new), Int(bitPattern: old), 8)
+        try? call(
+          .rt_sigprocmask, (blocking ? SignalMaskChange.block : .set).argument, Int(bitPattern: new),
+          Int(bitPattern: old), Int(SignalSet.size))
       }
     }
     return SignalSet(rawValue: old)
@@ -69,10 +71,10 @@ extension Host {
 extension Host {
   /// `RLIMIT_NPROC` of this process; nil where there is no limit (getrlimit(2)).
   package static var processLimit: UInt64? {
-    var limits: (current: UInt64, maximum: UInt64) = (.max, .max)
+    var limits = ResourceLimit(current: ResourceLimit.infinity, maximum: ResourceLimit.infinity)
     _ = unsafe withUnsafeMutablePointer(to: &limits) { pointer in
-      try? call(.getrlimit, 6, Int(bitPattern: pointer))
+      try? call(.getrlimit, Resource.processes.argument, Int(bitPattern: pointer))
     }
-    return limits.current == .max ? nil : limits.current
+    return limits.current == ResourceLimit.infinity ? nil : limits.current
   }
 }

@@ -13,23 +13,26 @@ extension Host {
     return try duplicate(descriptor)
   }
 
-  /// Duplicates a descriptor, close-on-exec (fcntl(2), `F_DUPFD_CLOEXEC`).
+  /// Duplicates a descriptor, close-on-exec (fcntl(2)).
   package static func duplicate(_ descriptor: FileDescriptor) throws(Errno) -> FileDescriptor {
     FileDescriptor(
       rawValue: CInt(
-        truncatingIfNeeded: try call(.fcntl, Int(descriptor.rawValue), 1030, firstOwnDescriptor)))
+        truncatingIfNeeded: try call(
+          .fcntl, Int(descriptor.rawValue), FcntlCommand.duplicateCloseOnExec.argument, firstOwnDescriptor)))
   }
 
-  /// Tells whether a number is that of an open descriptor (fcntl(2), `F_GETFD`).
+  /// Tells whether a number is that of an open descriptor (fcntl(2)).
   package static func isOpen(_ descriptor: FileDescriptor) -> Bool {
-    (try? call(.fcntl, Int(descriptor.rawValue), 1)) != nil
+    (try? call(.fcntl, Int(descriptor.rawValue), FcntlCommand.getDescriptorFlags.argument)) != nil
   }
 
   /// Opens `/dev/null` in place of each standard stream that is closed, so that nothing else gets its number.
   package static func fillStandardDescriptors() throws(Errno) {
     for number in 0..<firstOwnDescriptor where !isOpen(FileDescriptor(rawValue: CInt(number))) {
-      // The lowest free number is this one. AT_FDCWD, O_RDWR
-      try withPath(Array("/dev/null".utf8)) { (path) throws(Errno) in _ = try call(.openat, -100, path, 2, 0) }
+      // The lowest free number is this one.
+      try withPath(Array("/dev/null".utf8)) { (path) throws(Errno) in
+        _ = try call(.openat, Int(AtFlags.workingDirectory), path, OpenFlags.readWrite.argument, 0)
+      }
     }
   }
 

@@ -4,22 +4,17 @@ import LinuxABI
 extension Host {
   /// Makes an epoll instance (epoll_create1(2)).
   package static func makeEpoll() throws(Errno) -> FileDescriptor {
-    try descriptor(try call(.epoll_create1, 0o2000000))
+    try descriptor(try call(.epoll_create1, EpollCreateFlags.closeOnExec.argument))
   }
-
-  package static let epollAdd = 1
-  package static let epollDelete = 2
-  package static let epollModify = 3
-  package static let epollOneShot: UInt32 = 1 << 30
 
   /// Adds, changes or removes a descriptor (epoll_ctl(2)).
   package static func control(
-    _ epoll: FileDescriptor, _ operation: Int, _ descriptor: FileDescriptor, _ event: EpollEvent
+    _ epoll: FileDescriptor, _ operation: EpollOperation, _ descriptor: FileDescriptor, _ event: EpollEvent
   ) throws(Errno) {
     var event = event
     try unsafe withUnsafeMutablePointer(to: &event) { pointer throws(Errno) in
       _ = try call(
-        .epoll_ctl, Int(epoll.rawValue), operation, Int(descriptor.rawValue), Int(bitPattern: pointer))
+        .epoll_ctl, Int(epoll.rawValue), operation.argument, Int(descriptor.rawValue), Int(bitPattern: pointer))
     }
   }
 
@@ -41,7 +36,7 @@ extension Host {
 
   /// Makes a non-blocking event counter (eventfd(2)).
   package static func makeEventCounter() throws(Errno) -> FileDescriptor {
-    try descriptor(try call(.eventfd2, 0, 0o2004000))
+    try descriptor(try call(.eventfd2, 0, ([.closeOnExec, .nonBlocking] as EventFlags).argument))
   }
 
   /// Adds one to an event counter.

@@ -3,17 +3,6 @@ import LinuxABI
 
 /// Host calls on files. Paths given to them are always relative to a descriptor that Apus holds.
 extension Host {
-  /// `AT_*` and other constants that only host calls need.
-  private enum Constant {
-    static let workingDirectory = -100
-    static let symlinkNoFollow = 0x100
-    static let removeDirectory = 0x200
-    static let emptyPath = 0x1000
-    static let resolveFlags: UInt64 = 0x02 | 0x04 | 0x08  // NO_MAGICLINKS | NO_SYMLINKS | BENEATH
-    static let doNotWait = 0x08  // RWF_NOWAIT
-    static let append = 0x10  // RWF_APPEND
-  }
-
   /// Calls `body` with the address of a C string.
   @discardableResult
   static func withPath<R>(_ path: [UInt8], _ body: (Int) throws(Errno) -> R) throws(Errno) -> R {
@@ -43,8 +32,8 @@ extension Host {
     at directory: FileDescriptor?, _ path: [UInt8], _ flags: OpenFlags, mode: UInt32 = 0
   ) throws(Errno) -> FileDescriptor {
     try withPath(path) { (pointer) throws(Errno) in
-      let base = directory.map { number($0) } ?? Constant.workingDirectory
-      let result = try call(.openat, base, pointer, Int(flags.union(.closeOnExec).rawValue), Int(mode))
+      let base = directory.map { number($0) } ?? Int(AtFlags.workingDirectory)
+      let result = try call(.openat, base, pointer, flags.union(.closeOnExec).argument, Int(mode))
       return try descriptor(result)
     }
   }
@@ -54,13 +43,12 @@ extension Host {
   package static func openBeneath(
     _ directory: FileDescriptor, _ path: [UInt8], _ flags: OpenFlags
   ) throws(Errno) -> FileDescriptor {
-    // struct open_how
-    var how: (flags: UInt64, mode: UInt64, resolve: UInt64) = (
-      UInt64(flags.union(.closeOnExec).rawValue), 0, Constant.resolveFlags
-    )
+    var how = OpenHow()
+    how.flags = UInt64(flags.union(.closeOnExec).rawValue)
+    how.resolve = [.noMagicLinks, .noSymbolicLinks, .beneath]
     return try withPath(path) { (pointer) throws(Errno) in
       let result = try unsafe withUnsafeMutablePointer(to: &how) { how throws(Errno) in
-        try call(.openat2, number(directory), pointer, Int(bitPattern: how), 24)
+        try call(.openat2, number(directory), pointer, Int(bitPattern: how), Int(OpenHow.size))
       }
       return try descriptor(result)
     }
@@ -72,7 +60,7 @@ extension Host {
   package static func status(at directory: FileDescriptor, _ name: [UInt8]) throws(Errno) -> Stat {
     try withPath(name) { (pointer) throws(Errno) in
       try status { (target) throws(Errno) in
-        try call(.newfstatat, number(directory), pointer, target, Constant.symlinkNoFollow)
+        try call(.newfstatat, number(directory), pointer, target, AtFlags.symbolicLinkNoFollow.argument)
       }
     }
   }
@@ -110,11 +98,11 @@ extension Host {
   ) throws(Errno) {
     try withPath(name) { (pointer) throws(Errno) in
       do throws(Errno) {
-        try call(.fchmodat2, number(directory), pointer, Int(permissions), Constant.symlinkNoFollow)
+        try call(.fchmodat2, number(directory), pointer, Int(permissions), AtFlags.symbolicLinkNoFollow.argument)
       } catch .noFunction {
         let file = try open(at: directory, name, [.path, .noFollow])
         defer { close(file) }
-        if try status(file).mode & 0o170000 == FileMode.Kind.symbolicLink.rawValue { throw .notSupported }
+        if FileMode(rawValue: try status(file).mode).kind == .symbolicLink { throw .notSupported }
         try withPath(link(to: file)) { (link) throws(Errno) in
           try call(.fchmodat, number(try processFileSystem()), link, Int(permissions))
         }
@@ -129,7 +117,7 @@ extension Host {
     try withPath(name) { (pointer) throws(Errno) in
       try call(
         .fchownat, number(directory), pointer, uid.map { Int($0) } ?? -1, gid.map { Int($0) } ?? -1,
-        Constant.symlinkNoFollow)
+        AtFlags.symbolicLinkNoFollow.argument)
     }
   }
 
@@ -150,7 +138,7 @@ extension Host {
       }
     }
     guard let name else { return try set(0, 0) }
-    try withPath(name) { (pointer) throws(Errno) in try set(pointer, Constant.symlinkNoFollow) }
+    try withPath(name) { (pointer) throws(Errno) in try set(pointer, AtFlags.symbolicLinkNoFollow.argument) }
   }
 
   // MARK: names
@@ -213,7 +201,7 @@ extension Host {
     at directory: FileDescriptor, _ name: [UInt8], isDirectory: Bool
   ) throws(Errno) {
     try withPath(name) { (pointer) throws(Errno) in
-      try call(.unlinkat, number(directory), pointer, isDirectory ? Constant.removeDirectory : 0)
+      try call(.unlinkat, number(directory), pointer, isDirectory ? AtFlags.removeDirectory.argument : 0)
     }
   }
 
@@ -264,7 +252,7 @@ extension Host {
     return try unsafe withVectors(segments) { (vectors, count) throws(Errno) in
       wait
         ? try call(.preadv, number(descriptor), vectors, count, position, 0)
-        : try call(.preadv2, number(descriptor), vectors, count, position, 0, Constant.doNotWait)
+        : try call(.preadv2, number(descriptor), vectors, count, position, 0, TransferFlags.noWait.argument)
     }
   }
 
@@ -274,7 +262,7 @@ extension Host {
   ) throws(Errno) -> Int {
     guard let offset else {
       return try unsafe withVectors(segments) { (vectors, count) throws(Errno) in
-        try call(.pwritev2, number(descriptor), vectors, count, 0, 0, Constant.append)
+        try call(.pwritev2, number(descriptor), vectors, count, 0, 0, TransferFlags.append.argument)
       }
     }
     guard let position = Int(exactly: offset) else { throw .invalidArgument }
@@ -286,8 +274,9 @@ extension Host {
   private static func withVectors(
     _ segments: [UnsafeMutableRawBufferPointer], _ body: (Int, Int) throws(Errno) -> Int
   ) throws(Errno) -> Int {
-    // struct iovec
-    let vectors = unsafe segments.map { (Int(bitPattern: $0.baseAddress), $0.count) }
+    let vectors = unsafe segments.map {
+      IOVector(base: UInt64(UInt(bitPattern: $0.baseAddress)), count: UInt64($0.count))
+    }
     return try unsafe vectors.withUnsafeBufferPointer { pointer throws(Errno) in
       try body(Int(bitPattern: pointer.baseAddress), pointer.count)
     }
@@ -295,7 +284,7 @@ extension Host {
 
   /// lseek(2).
   package static func seek(_ descriptor: FileDescriptor, _ offset: Int64, whence: Whence) throws(Errno) -> UInt64 {
-    UInt64(try call(.lseek, number(descriptor), Int(offset), Int(whence.rawValue)))
+    UInt64(try call(.lseek, number(descriptor), Int(offset), whence.argument))
   }
 
   /// ftruncate(2).
@@ -309,7 +298,7 @@ extension Host {
     _ descriptor: FileDescriptor, mode: AllocationMode, offset: UInt64, length: UInt64
   ) throws(Errno) {
     guard let offset = Int(exactly: offset), let length = Int(exactly: length) else { throw .fileTooLarge }
-    try call(.fallocate, number(descriptor), Int(mode.rawValue), offset, length)
+    try call(.fallocate, number(descriptor), mode.argument, offset, length)
   }
 
   /// fsync(2), fdatasync(2).
@@ -321,15 +310,15 @@ extension Host {
 
   /// Raises the soft limit of open files to the hard one, and returns it (prlimit(2), `RLIMIT_NOFILE`).
   package static func raiseDescriptorLimit() -> UInt64 {
-    var limit: (soft: UInt64, hard: UInt64) = (1024, 1024)
+    var limit = ResourceLimit(current: 1024, maximum: 1024)
     unsafe withUnsafeMutablePointer(to: &limit) { pointer in
       let address = Int(bitPattern: pointer)
-      _ = try? call(.prlimit64, 0, 7, 0, address)
-      unsafe pointer.pointee.soft = pointer.pointee.hard
-      _ = try? call(.prlimit64, 0, 7, address, 0)
-      _ = try? call(.prlimit64, 0, 7, 0, address)
+      _ = try? call(.prlimit64, 0, Resource.openFiles.argument, 0, address)
+      unsafe pointer.pointee.current = pointer.pointee.maximum
+      _ = try? call(.prlimit64, 0, Resource.openFiles.argument, address, 0)
+      _ = try? call(.prlimit64, 0, Resource.openFiles.argument, 0, address)
     }
-    return limit.soft
+    return limit.current
   }
 }
 

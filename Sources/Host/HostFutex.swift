@@ -25,18 +25,22 @@ import LinuxABI
   /// nanoseconds). May return early for no reason.
   package func wait(expected: UInt32, bitset: UInt32 = ~0, deadline: UInt64? = nil) {
     guard let deadline else {
-      _ = unsafe Host.result(.futex, Int(bitPattern: pointer), 9, Int(expected), 0, 0, Int(bitset))
+      _ = unsafe Host.result(
+        .futex, Int(bitPattern: pointer), FutexOperation.waitBitset.argument, Int(expected), 0, 0, Int(bitset))
       return
     }
     var time = Timespec(nanoseconds: Int64(clamping: deadline))
     unsafe withUnsafeMutablePointer(to: &time) { time in
-      _ = unsafe Host.result(.futex, Int(bitPattern: pointer), 9, Int(expected), Int(bitPattern: time), 0, Int(bitset))
+      _ = unsafe Host.result(
+        .futex, Int(bitPattern: pointer), FutexOperation.waitBitset.argument, Int(expected), Int(bitPattern: time), 0,
+        Int(bitset))
     }
   }
 
   /// Wakes up to `count` sleepers whose bitset has a common bit.
   package func wake(count: Int = 1, bitset: UInt32 = ~0) {
-    _ = unsafe Host.result(.futex, Int(bitPattern: pointer), 10, count, 0, 0, Int(bitset))
+    _ = unsafe Host.result(
+      .futex, Int(bitPattern: pointer), FutexOperation.wakeBitset.argument, count, 0, 0, Int(bitset))
   }
 }
 

@@ -12,19 +12,24 @@ extension Host {
   package static func makeSignalDescriptor(_ signals: SignalSet) throws(Errno) -> FileDescriptor {
     var mask = signals.rawValue
     return try unsafe withUnsafeMutablePointer(to: &mask) { pointer throws(Errno) in
-      try descriptor(try call(.signalfd4, -1, Int(bitPattern: pointer), 8, 0o2004000))
+      try descriptor(
+        try call(
+          .signalfd4, -1, Int(bitPattern: pointer), Int(SignalSet.size),
+          ([.closeOnExec, .nonBlocking] as SignalFileFlags).argument))
     }
   }
 
   /// Takes the next signal from a signal descriptor; nil where there is none.
   package static func readSignal(_ descriptor: FileDescriptor) -> HostSignal? {
-    // struct signalfd_siginfo: ssi_signo, ssi_errno, ssi_code, …
-    var words = InlineArray<32, Int32>(repeating: 0)
-    let count = unsafe withUnsafeMutableBytes(of: &words) { bytes in
-      (try? call(.read, Int(descriptor.rawValue), Int(bitPattern: bytes.baseAddress), 128)) ?? 0
+    var information = SignalDescriptorInfo()
+    let size = MemoryLayout<SignalDescriptorInfo>.size
+    let count = unsafe withUnsafeMutablePointer(to: &information) { pointer in
+      (try? call(.read, Int(descriptor.rawValue), Int(bitPattern: pointer), size)) ?? 0
     }
-    guard count == 128 else { return nil }
-    return HostSignal(number: Signal(rawValue: words[0]), isFromKernel: words[2] > 0)
+    guard count == size else { return nil }
+    return HostSignal(
+      number: Signal(rawValue: Int32(truncatingIfNeeded: information.signal)),
+      isFromKernel: information.code > SignalInfo.siUser)
   }
 
   /// Takes the pending ones of some blocked signals away from the calling thread (rt_sigtimedwait(2)).
@@ -33,7 +38,8 @@ extension Host {
     var none = Timespec(nanoseconds: 0)
     unsafe withUnsafeMutablePointer(to: &mask) { mask in
       unsafe withUnsafeMutablePointer(to: &none) { none in
-        while (try? call(.rt_sigtimedwait, Int(bitPattern: mask), 0, Int(bitPattern: none), 8)) != nil {}
+        while (try? call(.rt_sigtimedwait, Int(bitPattern: mask), 0, Int(bitPattern: none), Int(SignalSet.size))) != nil
+        {}
       }
     }
   }
@@ -44,7 +50,7 @@ extension Host {
     guard let process = try? call(.getpid), let thread = try? call(.gettid) else { return }
     let old = setSignalMask([], blocking: true)
     _ = setSignalMask(old.subtracting(SignalSet(Signal.tstp)), blocking: false)
-    _ = try? call(.tgkill, process, thread, Int(Signal.tstp.rawValue))
+    _ = try? call(.tgkill, process, thread, Signal.tstp.argument)
     _ = setSignalMask(old, blocking: false)
   }
 }

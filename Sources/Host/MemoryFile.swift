@@ -6,7 +6,8 @@ import Synchronization
 package enum MemoryFile {
   /// Makes an empty memory file that is closed on exec (memfd_create(2)).
   package static func create(name: StaticString) throws(Errno) -> FileDescriptor {
-    let number = unsafe try Host.call(.memfd_create, Int(bitPattern: name.utf8Start), 1)
+    let number = unsafe try Host.call(
+      .memfd_create, Int(bitPattern: name.utf8Start), MemoryFileFlags.closeOnExec.argument)
     return try Host.descriptor(number)
   }
 
@@ -22,15 +23,19 @@ package enum MemoryFile {
   package static func map(
     _ file: FileDescriptor, offset: UInt64 = 0, length: Int
   ) throws(Errno) -> UnsafeMutableRawPointer {
-    // PROT_READ|PROT_WRITE, MAP_SHARED|MAP_NORESERVE
-    unsafe try pointer(Host.call(.mmap, 0, length, 3, 0x4001, Int(file.rawValue), Int(truncatingIfNeeded: offset)))
+    let flags: MapFlags = [.shared, .noReserve]
+    return unsafe try pointer(
+      Host.call(
+        .mmap, 0, length, writable.argument, flags.argument, Int(file.rawValue), Int(truncatingIfNeeded: offset)))
   }
 
   /// Maps zeros, given memory only where touched (mmap(2)).
   package static func mapZeros(length: Int) throws(Errno) -> UnsafeMutableRawPointer {
-    // PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_NORESERVE
-    unsafe try pointer(Host.call(.mmap, 0, length, 3, 0x4022, -1, 0))
+    let flags: MapFlags = [.private, .anonymous, .noReserve]
+    return unsafe try pointer(Host.call(.mmap, 0, length, writable.argument, flags.argument, -1, 0))
   }
+
+  private static let writable: MemoryProtection = [.read, .write]
 
   private static func pointer(_ address: Int) throws(Errno) -> UnsafeMutableRawPointer {
     guard let pointer = unsafe UnsafeMutableRawPointer(bitPattern: address) else { throw .noMemory }
@@ -42,29 +47,22 @@ package enum MemoryFile {
     _ = try? Host.call(.munmap, Int(bitPattern: address), length)
   }
 
-  /// Gives the memory of a range back (fallocate(2), `FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE`).
+  /// Gives the memory of a range back (fallocate(2)).
   package static func punchHole(_ file: FileDescriptor, offset: UInt64, length: UInt64) throws(Errno) {
     try Host.call(
-      .fallocate, Int(file.rawValue), 3, Int(truncatingIfNeeded: offset), Int(truncatingIfNeeded: length))
+      .fallocate, Int(file.rawValue), AllocationMode.hole.argument, Int(truncatingIfNeeded: offset),
+      Int(truncatingIfNeeded: length))
   }
 
   /// Bytes that the file holds in memory (fstat(2), `st_blocks`).
   package static func allocatedBytes(_ file: FileDescriptor) -> UInt64 {
-    unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 18) { words in
-      unsafe words.initialize(repeating: 0)
-      guard let base = words.baseAddress,
-        (try? Host.call(.fstat, Int(file.rawValue), Int(bitPattern: base))) != nil
-      else { return 0 }
-      return unsafe words[8] &* 512
-    }
+    guard let status = try? Host.status(file) else { return 0 }
+    return UInt64(clamping: status.blocks) &* 512
   }
 
-  /// First offset from `offset` on that holds data (lseek(2), `SEEK_DATA`); nil where there is none.
+  /// First offset from `offset` on that holds data (lseek(2)); nil where there is none.
   package static func nextData(_ file: FileDescriptor, from offset: UInt64) -> UInt64? {
-    guard let found = try? Host.call(.lseek, Int(file.rawValue), Int(truncatingIfNeeded: offset), 3) else {
-      return nil
-    }
-    return UInt64(found)
+    try? Host.seek(file, Int64(truncatingIfNeeded: offset), whence: .data)
   }
 
   /// Maps the page of a file that holds an aligned word, for as long as `body` runs.
@@ -88,11 +86,11 @@ package enum MemoryFile {
     try Host.call(.mincore, Int(bitPattern: address), length, Int(bitPattern: vector))
   }
 
-  /// Gets a mapped range ready for writing in one go (madvise(2), `MADV_POPULATE_WRITE`). Returns false where the host
+  /// Gets a mapped range ready for writing in one go (madvise(2)). Returns false where the host
   /// can't.
   @discardableResult
   package static func populate(_ address: UnsafeMutableRawPointer, length: Int) -> Bool {
-    (try? Host.call(.madvise, Int(bitPattern: address), length, 23)) != nil
+    (try? Host.call(.madvise, Int(bitPattern: address), length, MemoryAdvice.populateWrite.argument)) != nil
   }
 
   /// Reads at a position, until `count` bytes or the end (pread(2)). Returns the bytes read.
@@ -130,17 +128,14 @@ package enum MemoryFile {
     }
   }
 
-  /// How the descriptor is open (fcntl(2), `F_GETFL`).
-  package static func accessMode(of file: FileDescriptor) -> FileDescriptor.AccessMode {
-    FileDescriptor.AccessMode(rawValue: CInt(((try? Host.call(.fcntl, Int(file.rawValue), 3)) ?? 0) & 3))
-  }
-
   /// Checks that the host lets the file be mapped, before a guest process is told to, which must not fail.
   /// - Throws: `EPERM` where the file system is mounted `noexec`, `ENODEV` where it does not do such mappings.
   package static func checkMapping(_ file: FileDescriptor, isShared: Bool, isExecutable: Bool) throws(Errno) {
-    // Apus itself may not map it executable, so it asks whether ST_NOEXEC is set (statvfs(3)).
-    if isExecutable, try Host.fileSystemStatus(file).flags & 8 != 0 { throw .notPermitted }
-    let address = try Host.call(.mmap, 0, 4096, 1, isShared ? 1 : 2, Int(file.rawValue), 0)
+    // Apus itself may not map it executable, so it asks how the file system is mounted.
+    if isExecutable, try Host.fileSystemStatus(file).flags.contains(.noExecute) { throw .notPermitted }
+    let flags: MapFlags = isShared ? .shared : .private
+    let address = try Host.call(
+      .mmap, 0, 4096, MemoryProtection.read.argument, flags.argument, Int(file.rawValue), 0)
     _ = try? Host.call(.munmap, address, 4096)
   }
 

@@ -19,13 +19,14 @@ extension Host {
   /// Makes an anonymous file of `size` bytes, close-on-exec, which may be mapped executable (memfd_create(2)).
   package static func makeMemoryFile(name: StaticString, size: Int) throws(Errno) -> FileDescriptor {
     let name = Int(bitPattern: unsafe name.utf8Start)
-    // MFD_CLOEXEC | MFD_EXEC; hosts before 6.3 do not know the latter.
+    let flags = MemoryFileFlags.closeOnExec
     let number: Int
     do throws(Errno) {
-      number = try call(.memfd_create, name, 0x11)
+      number = try call(.memfd_create, name, flags.union(.execute).argument)
     } catch {
+      // Hosts before 6.3 do not know the second flag.
       guard error == .invalidArgument else { throw error }
-      number = try call(.memfd_create, name, 0x1)
+      number = try call(.memfd_create, name, flags.argument)
     }
     let descriptor = try descriptor(number)
     do throws(Errno) {
@@ -41,15 +42,16 @@ extension Host {
   package static func mapShared(
     _ descriptor: FileDescriptor, length: Int, offset: Int = 0
   ) throws(Errno) -> SharedMapping {
-    let address = try call(.mmap, 0, length, 3, 1, Int(descriptor.rawValue), offset)
+    let protection: MemoryProtection = [.read, .write]
+    let address = try call(
+      .mmap, 0, length, protection.argument, MapFlags.shared.argument, Int(descriptor.rawValue), offset)
     guard let base = unsafe UnsafeMutableRawPointer(bitPattern: address) else { throw .noMemory }
     return unsafe SharedMapping(base: base, length: length)
   }
 
   /// Gives the memory of part of a file back to the host; it reads as zeros afterwards (fallocate(2)).
   package static func punchHole(_ descriptor: FileDescriptor, offset: Int, length: Int) throws(Errno) {
-    // FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
-    try call(.fallocate, Int(descriptor.rawValue), 3, offset, length)
+    try call(.fallocate, Int(descriptor.rawValue), AllocationMode.hole.argument, offset, length)
   }
 
   /// Closes a descriptor; failure means that there is nothing left to do (close(2)).

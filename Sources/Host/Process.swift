@@ -15,28 +15,29 @@ extension Host {
 
   /// Takes the status of a child that has ended; nil while it runs (waitid(2)).
   package static func reap(_ pid: Int32, waiting: Bool) throws(Errno) -> ChildStatus? {
+    let options: WaitOptions = waiting ? [.exited, .all] : [.exited, .all, .noHang]
     var bytes = [UInt64](repeating: 0, count: 16)  // siginfo_t
     var result: Int
     repeat {
       result = unsafe bytes.withUnsafeMutableBytes { buffer in
-        // P_PID; WEXITED | __WALL, WNOHANG
-        Host.result(.waitid, 1, Int(pid), Int(bitPattern: buffer.baseAddress), 0x4000_0004 | (waiting ? 0 : 1))
+        Host.result(
+          .waitid, WaitIDType.process.argument, Int(pid), Int(bitPattern: buffer.baseAddress), options.argument)
       }
-    } while result == -4
+    } while isInterrupted(result)
     if result < 0 { throw Errno(rawValue: CInt(-result)) }
     let code = Int32(truncatingIfNeeded: bytes[1])
     let child = Int32(truncatingIfNeeded: bytes[2])
     let status = Int32(truncatingIfNeeded: bytes[3])
     guard child == pid else { return nil }
-    return code == 1 ? .exited(status) : .killed(signal: Signal(rawValue: status))
+    return code == SignalInfo.cldExited ? .exited(status) : .killed(signal: Signal(rawValue: status))
   }
 
   /// Sends a signal to a process (kill(2)). Only for children that have not been reaped.
-  package static func kill(_ pid: Int32, signal: Signal) { _ = try? call(.kill, Int(pid), Int(signal.rawValue)) }
+  package static func kill(_ pid: Int32, signal: Signal) { _ = try? call(.kill, Int(pid), signal.argument) }
 
   /// Sends a signal to a thread of a process (tgkill(2)).
   package static func kill(_ pid: Int32, thread: Int32, signal: Signal) {
-    _ = try? call(.tgkill, Int(pid), Int(thread), Int(signal.rawValue))
+    _ = try? call(.tgkill, Int(pid), Int(thread), signal.argument)
   }
 
   /// Binds a thread, the caller unless told, to one host CPU (sched_setaffinity(2)). A refusal is ignored: it costs speed alone.
@@ -53,10 +54,9 @@ extension Host {
   package static func makePipe() throws(Errno) -> (read: FileDescriptor, write: FileDescriptor) {
     var ends: (Int32, Int32) = (0, 0)
     try unsafe withUnsafeMutablePointer(to: &ends) { pointer throws(Errno) in
-      _ = try call(.pipe2, Int(bitPattern: pointer), 0o2000000)
+      _ = try call(.pipe2, Int(bitPattern: pointer), PipeFlags.closeOnExec.argument)
     }
-    // F_SETFL, O_NONBLOCK
-    try call(.fcntl, Int(ends.0), 4, 0o4000)
+    try call(.fcntl, Int(ends.0), FcntlCommand.setStatusFlags.argument, OpenFlags.nonBlocking.argument)
     return (try descriptor(Int(ends.0)), try descriptor(Int(ends.1)))
   }
 
@@ -64,8 +64,8 @@ extension Host {
   package static func makeMessageSockets() throws(Errno) -> (FileDescriptor, FileDescriptor) {
     var ends: (Int32, Int32) = (0, 0)
     try unsafe withUnsafeMutablePointer(to: &ends) { pointer throws(Errno) in
-      // AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC
-      _ = try call(.socketpair, 1, 5 | 0o2000000, 0, Int(bitPattern: pointer))
+      let type = SocketType.sequencedPacket.argument | SocketFlags.closeOnExec.argument
+      _ = try call(.socketpair, AddressFamily.unix.argument, type, 0, Int(bitPattern: pointer))
     }
     return (try descriptor(Int(ends.0)), try descriptor(Int(ends.1)))
   }
@@ -79,7 +79,7 @@ extension Host {
     words[9] = message.0
     words[10] = message.1
     let result = unsafe words.withUnsafeMutableBytes { buffer in
-      guard let base = buffer.baseAddress else { return -22 }
+      guard let base = buffer.baseAddress else { return Int(-Errno.invalidArgument.rawValue) }
       let address = UInt64(UInt(bitPattern: base))
       unsafe base.storeBytes(of: address + 56, toByteOffset: 16, as: UInt64.self)
       unsafe base.storeBytes(of: 1, toByteOffset: 24, as: UInt64.self)
@@ -89,14 +89,14 @@ extension Host {
         unsafe base.storeBytes(of: address + 88, toByteOffset: 32, as: UInt64.self)
         unsafe base.storeBytes(of: 24, toByteOffset: 40, as: UInt64.self)
         unsafe base.storeBytes(of: 20, toByteOffset: 88, as: UInt64.self)
-        unsafe base.storeBytes(of: 1, toByteOffset: 96, as: Int32.self)  // SOL_SOCKET
-        unsafe base.storeBytes(of: 1, toByteOffset: 100, as: Int32.self)  // SCM_RIGHTS
+        unsafe base.storeBytes(of: SocketLevel.socket.rawValue, toByteOffset: 96, as: Int32.self)
+        unsafe base.storeBytes(of: ControlMessage.rightsType, toByteOffset: 100, as: Int32.self)
         unsafe base.storeBytes(of: descriptor.rawValue, toByteOffset: 104, as: Int32.self)
       }
       var result: Int
       repeat {
-        result = Host.result(.sendmsg, Int(socket.rawValue), Int(bitPattern: base), 0x4000, 0, 0)  // MSG_NOSIGNAL
-      } while result == -4
+        result = Host.result(.sendmsg, Int(socket.rawValue), Int(bitPattern: base), MessageFlags.noSignal.argument)
+      } while isInterrupted(result)
       return result
     }
     if result < 0 { throw Errno(rawValue: CInt(-result)) }
@@ -112,10 +112,7 @@ extension Host {
 
   /// Waits until one of two descriptors is readable (poll(2)).
   package static func waitReadable(_ first: FileDescriptor, _ second: FileDescriptor, milliseconds: Int) {
-    // struct pollfd: descriptor, then POLLIN.
-    var set: (UInt64, UInt64) = (
-      UInt64(UInt32(bitPattern: first.rawValue)) | 1 << 32, UInt64(UInt32(bitPattern: second.rawValue)) | 1 << 32
-    )
+    var set = (PollDescriptor(readable: first), PollDescriptor(readable: second))
     unsafe withUnsafeMutablePointer(to: &set) { pointer in
       _ = try? call(.poll, Int(bitPattern: pointer), 2, milliseconds)
     }
@@ -171,7 +168,7 @@ extension Host {
 extension Host {
   /// Tells whether a descriptor is readable now (poll(2)).
   package static func isReadable(_ descriptor: FileDescriptor) -> Bool {
-    var entry = UInt64(UInt32(bitPattern: descriptor.rawValue)) | 1 << 32
+    var entry = PollDescriptor(readable: descriptor)
     return unsafe withUnsafeMutablePointer(to: &entry) { pointer in
       Host.result(.poll, Int(bitPattern: pointer), 1, 0, 0, 0) > 0
     }
@@ -198,11 +195,18 @@ extension Host {
     }
   }
 
-  /// The host can answer system calls with a signal (seccomp(2), `SECCOMP_GET_ACTION_AVAIL`).
+  /// The host can answer system calls with a signal (seccomp(2)).
   package static var canTrapSystemCalls: Bool {
-    var action: UInt32 = 0x0003_0000  // SECCOMP_RET_TRAP
+    var action = SeccompAnswer.trap.rawValue
     return unsafe withUnsafeMutablePointer(to: &action) { pointer in
-      Host.result(.seccomp, 2, 0, Int(bitPattern: pointer)) == 0
+      Host.result(.seccomp, SeccompOperation.getActionAvailable.argument, 0, Int(bitPattern: pointer)) == 0
     }
+  }
+}
+
+extension PollDescriptor {
+  /// Asks whether a descriptor can be read.
+  fileprivate init(readable descriptor: FileDescriptor) {
+    self.init(descriptor: descriptor.rawValue, events: UInt16(PollEvents.input.rawValue))
   }
 }

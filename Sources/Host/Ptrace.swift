@@ -29,10 +29,10 @@ package struct TraceRegisters: BitwiseCopyable, Sendable {
   package var rdi: UInt64 = 0
   package var originalRAX: UInt64 = .max
   package var rip: UInt64 = 0
-  package var cs: UInt64 = 0x33
-  package var rflags: UInt64 = 0x202
+  package var cs = UInt64(MachineContext.userCodeSegment)
+  package var rflags = ProcessorFlags.initial
   package var rsp: UInt64 = 0
-  package var ss: UInt64 = 0x2b
+  package var ss = UInt64(MachineContext.userStackSegment)
   package var fsBase: UInt64 = 0
   package var gsBase: UInt64 = 0
   package var ds: UInt64 = 0
@@ -50,28 +50,30 @@ package struct TraceSignal: Sendable {
 }
 
 extension Host {
-  private static func trace(_ request: Int, _ thread: Int32, _ address: Int = 0, _ data: Int = 0) throws(Errno) {
-    try call(.ptrace, request, Int(thread), address, data)
+  private static func trace(
+    _ request: TraceRequest, _ thread: Int32, _ address: Int = 0, _ data: Int = 0
+  ) throws(Errno) {
+    try call(.ptrace, request.argument, Int(thread), address, data)
   }
 
   /// This thread's id (gettid(2)): what owns a traced thread.
   package static var threadID: Int32 { Int32(truncatingIfNeeded: Host.result(.gettid)) }
 
-  /// Attaches to a thread; it is killed if this thread ends, and goes on until it is interrupted (`PTRACE_SEIZE`).
+  /// Attaches to a thread; it is killed if this thread ends, and goes on until it is interrupted.
   package static func traceSeize(_ thread: Int32) throws(Errno) {
-    try trace(0x4206, thread, 0, 0x10_0001)  // PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD
+    try trace(.seize, thread, 0, ([.exitKill, .marksSystemCalls] as TraceOptions).argument)
   }
 
-  /// Stops a traced thread (`PTRACE_INTERRUPT`).
-  package static func traceInterrupt(_ thread: Int32) throws(Errno) { try trace(0x4207, thread) }
+  /// Stops a traced thread.
+  package static func traceInterrupt(_ thread: Int32) throws(Errno) { try trace(.interrupt, thread) }
 
-  /// Lets a stopped thread go until it makes a system call, which is not executed (`PTRACE_SYSEMU`).
+  /// Lets a stopped thread go until it makes a system call, which is not executed.
   package static func traceResume(_ thread: Int32, signal: Signal = .null) throws(Errno) {
-    try trace(31, thread, 0, Int(signal.rawValue))
+    try trace(.systemCallEmulation, thread, 0, signal.argument)
   }
 
-  /// Lets a stopped thread go and attaches to it no longer (`PTRACE_DETACH`).
-  package static func traceDetach(_ thread: Int32) throws(Errno) { try trace(17, thread) }
+  /// Lets a stopped thread go and attaches to it no longer.
+  package static func traceDetach(_ thread: Int32) throws(Errno) { try trace(.detach, thread) }
 
   /// Waits until a traced thread stops or ends.
   package static func traceWait(_ thread: Int32) -> TraceStop {
@@ -79,14 +81,13 @@ extension Host {
     let result = unsafe withUnsafeMutablePointer(to: &status) { pointer in
       var result: Int
       repeat {
-        result = Host.result(.wait4, Int(thread), Int(bitPattern: pointer), 0x4000_0000, 0, 0)  // __WALL
-      } while result == -4
+        result = Host.result(.wait4, Int(thread), Int(bitPattern: pointer), WaitOptions.all.argument)
+      } while isInterrupted(result)
       return result
     }
-    guard result == Int(thread), status & 0xff == 0x7f else { return .ended }
+    guard result == Int(thread), let signal = WaitStatus(rawValue: status).stopSignal else { return .ended }
     if status >> 16 != 0 { return .event }
-    let signal = status >> 8 & 0xff
-    return signal == 0x85 ? .systemCall : .signal(Signal(rawValue: signal))
+    return signal.rawValue == Signal.trap.rawValue | 0x80 ? .systemCall : .signal(signal)
   }
 
   /// Tells whether a process has ended, though its tracers may not have taken notice yet (proc(5), `stat`).
@@ -97,39 +98,39 @@ extension Host {
     return text[end + 2] == UInt8(ascii: "Z") || text[end + 2] == UInt8(ascii: "X")
   }
 
-  /// Reads the registers of a stopped thread (`PTRACE_GETREGS`).
+  /// Reads the registers of a stopped thread.
   package static func traceRead(_ registers: inout TraceRegisters, of thread: Int32) throws(Errno) {
     try unsafe withUnsafeMutablePointer(to: &registers) { pointer throws(Errno) in
-      try trace(12, thread, 0, Int(bitPattern: pointer))
+      try trace(.getRegisters, thread, 0, Int(bitPattern: pointer))
     }
   }
 
-  /// Writes the registers of a stopped thread (`PTRACE_SETREGS`).
+  /// Writes the registers of a stopped thread.
   package static func traceWrite(_ registers: TraceRegisters, to thread: Int32) throws(Errno) {
     var registers = registers
     try unsafe withUnsafeMutablePointer(to: &registers) { pointer throws(Errno) in
-      try trace(13, thread, 0, Int(bitPattern: pointer))
+      try trace(.setRegisters, thread, 0, Int(bitPattern: pointer))
     }
   }
 
-  /// The architecture of the system call that a thread stopped at (`PTRACE_GET_SYSCALL_INFO`).
+  /// The architecture of the system call that a thread stopped at.
   package static func traceArchitecture(_ thread: Int32) -> UInt32? {
     var info = (
       UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0),
       UInt64(0), UInt64(0)
     )
     let result = unsafe withUnsafeMutablePointer(to: &info) { pointer in
-      Host.result(.ptrace, 0x420e, Int(thread), 88, Int(bitPattern: pointer))
+      Host.result(.ptrace, TraceRequest.getSyscallInformation.argument, Int(thread), 88, Int(bitPattern: pointer))
     }
     return result > 0 ? UInt32(truncatingIfNeeded: info.0 >> 32) : nil
   }
 
-  /// Why a thread stopped with a signal (`PTRACE_GETSIGINFO`).
+  /// Why a thread stopped with a signal.
   package static func traceSignal(_ thread: Int32) throws(Errno) -> TraceSignal {
     var words: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
     var info = (words, words)  // siginfo_t: 128 bytes
     try unsafe withUnsafeMutablePointer(to: &info) { pointer throws(Errno) in
-      try trace(0x4202, thread, 0, Int(bitPattern: pointer))
+      try trace(.getSignalInformation, thread, 0, Int(bitPattern: pointer))
     }
     words = info.0
     return TraceSignal(code: Int32(truncatingIfNeeded: words.1), address: words.2)
@@ -139,31 +140,34 @@ extension Host {
   package static func traceSetMask(_ mask: UInt64, of thread: Int32) throws(Errno) {
     var mask = mask
     try unsafe withUnsafeMutablePointer(to: &mask) { pointer throws(Errno) in
-      try trace(0x420b, thread, 8, Int(bitPattern: pointer))
+      try trace(.setSignalMask, thread, Int(SignalSet.size), Int(bitPattern: pointer))
     }
   }
 
-  /// Reads the XSAVE area of a stopped thread (`PTRACE_GETREGSET`, `NT_X86_XSTATE`).
+  /// Reads the XSAVE area of a stopped thread.
   package static func traceExtendedState(of thread: Int32) throws(Errno) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: 16384)
-    let length = try traceRegisterSet(0x4204, thread, &bytes)
+    let length = try traceRegisterSet(.getRegisterSet, thread, &bytes)
     bytes.removeLast(max(0, bytes.count - length))
     return bytes
   }
 
-  /// Writes the XSAVE area of a stopped thread, which has to be whole (`PTRACE_SETREGSET`, `NT_X86_XSTATE`).
+  /// Writes the XSAVE area of a stopped thread, which has to be whole.
   package static func traceSetExtendedState(_ area: [UInt8], of thread: Int32) throws(Errno) {
     var area = area
-    _ = try traceRegisterSet(0x4205, thread, &area)
+    _ = try traceRegisterSet(.setRegisterSet, thread, &area)
   }
 
-  private static func traceRegisterSet(_ request: Int, _ thread: Int32, _ bytes: inout [UInt8]) throws(Errno) -> Int {
+  private static func traceRegisterSet(
+    _ request: TraceRequest, _ thread: Int32, _ bytes: inout [UInt8]
+  ) throws(Errno) -> Int {
     let count = bytes.count
     let result = unsafe bytes.withUnsafeMutableBytes { buffer in
       // struct iovec
       var vector = (Int(bitPattern: buffer.baseAddress), count)
       let result = unsafe withUnsafeMutablePointer(to: &vector) { pointer in
-        Host.result(.ptrace, request, Int(thread), 0x202, Int(bitPattern: pointer))
+        Host.result(
+          .ptrace, request.argument, Int(thread), RegisterSet.extendedState.argument, Int(bitPattern: pointer))
       }
       return result < 0 ? result : vector.1
     }

@@ -21,16 +21,18 @@ extension Host {
       case .regular, .blockDevice: return .regular
       case .directory: return .directory
       case .characterDevice:
-        if (status.specialDevice >> 8 & 0xfff) == 1 { return .memoryDevice }
+        if DeviceNumber.major(status.specialDevice) == 1 { return .memoryDevice }
         var settings = [UInt8](repeating: 0, count: 64)
         return (try? ioctl(descriptor, Ioctl.tcGets, &settings)) != nil ? .terminal : .other
       default: return .other
       }
     }
 
-    /// Status flags and access mode (fcntl(2), `F_GETFL`).
+    /// Status flags and access mode (fcntl(2)).
     package static func statusFlags(of descriptor: FileDescriptor) throws(Errno) -> OpenFlags {
-      OpenFlags(rawValue: UInt32(truncatingIfNeeded: try call(.fcntl, Int(descriptor.rawValue), 3)))
+      OpenFlags(
+        rawValue: UInt32(
+          truncatingIfNeeded: try call(.fcntl, Int(descriptor.rawValue), FcntlCommand.getStatusFlags.argument)))
     }
 
     /// Opens what a descriptor refers to once more, as a description of our own.
@@ -44,72 +46,64 @@ extension Host {
     }
 
     /// What is ready now (poll(2) with a timeout of zero).
-    package static func poll(_ descriptor: FileDescriptor, events: UInt16) -> UInt16 {
-      var entry = PollDescriptor(descriptor: descriptor.rawValue, events: events)
+    package static func poll(_ descriptor: FileDescriptor, events: PollEvents) -> PollEvents {
+      var entry = PollDescriptor(
+        descriptor: descriptor.rawValue, events: UInt16(truncatingIfNeeded: events.rawValue))
       let count = unsafe withUnsafeMutablePointer(to: &entry) { pointer in
         (try? call(.poll, Int(bitPattern: pointer), 1, 0)) ?? 0
       }
-      return count > 0 ? entry.returned : 0
+      return PollEvents(rawValue: count > 0 ? UInt32(entry.returned) : 0)
     }
 
-    /// `RWF_NOWAIT` of preadv2(2).
-    package static let noWait = 8
-
-    /// Reads at the file's position (preadv2(2) with offset −1).
+    /// Reads at an offset, or at the file's position (readv(2), preadv(2), preadv2(2)).
     package static func read(
-      _ descriptor: FileDescriptor, into segments: [UnsafeMutableRawBufferPointer], flags: Int = 0
+      _ descriptor: FileDescriptor, into segments: [UnsafeMutableRawBufferPointer], at offset: UInt64? = nil,
+      flags: TransferFlags = []
     ) throws(Errno) -> Int {
-      try unsafe vectorCall(flags == 0 ? .readv : .preadv2, descriptor, segments, position: -1, flags: flags)
+      let call: SyscallNumber = !flags.isEmpty ? .preadv2 : offset == nil ? .readv : .preadv
+      return try unsafe vectorCall(call, descriptor, segments, offset, flags)
     }
 
-    /// Reads at an offset (preadv(2)).
-    package static func read(
-      _ descriptor: FileDescriptor, into segments: [UnsafeMutableRawBufferPointer], at offset: UInt64
-    ) throws(Errno) -> Int {
-      try unsafe vectorCall(.preadv, descriptor, segments, position: Int(clamping: offset), flags: 0)
-    }
-
-    /// Writes at the file's position (pwritev2(2) with offset −1).
+    /// Writes at an offset, or at the file's position (writev(2), pwritev(2), pwritev2(2)).
     package static func write(
-      _ descriptor: FileDescriptor, from segments: [UnsafeMutableRawBufferPointer], flags: Int = 0
+      _ descriptor: FileDescriptor, from segments: [UnsafeMutableRawBufferPointer], at offset: UInt64? = nil,
+      flags: TransferFlags = []
     ) throws(Errno) -> Int {
-      try unsafe vectorCall(flags == 0 ? .writev : .pwritev2, descriptor, segments, position: -1, flags: flags)
-    }
-
-    /// Writes at an offset (pwritev(2)).
-    package static func write(
-      _ descriptor: FileDescriptor, from segments: [UnsafeMutableRawBufferPointer], at offset: UInt64
-    ) throws(Errno) -> Int {
-      try unsafe vectorCall(.pwritev, descriptor, segments, position: Int(clamping: offset), flags: 0)
+      let call: SyscallNumber = !flags.isEmpty ? .pwritev2 : offset == nil ? .writev : .pwritev
+      return try unsafe vectorCall(call, descriptor, segments, offset, flags)
     }
 
     private static func vectorCall(
       _ number: SyscallNumber, _ descriptor: FileDescriptor, _ segments: [UnsafeMutableRawBufferPointer],
-      position: Int, flags: Int
+      _ offset: UInt64?, _ flags: TransferFlags
     ) throws(Errno) -> Int {
       let vectors = unsafe segments.map { segment in
         IOVector(base: UInt64(UInt(bitPattern: segment.baseAddress)), count: UInt64(segment.count))
       }
       return try unsafe vectors.withUnsafeBufferPointer { pointer throws(Errno) in
+        // An offset of -1 is the file's position.
         try call(
-          number, Int(descriptor.rawValue), Int(bitPattern: pointer.baseAddress), pointer.count, position, 0, flags)
+          number, Int(descriptor.rawValue), Int(bitPattern: pointer.baseAddress), pointer.count,
+          offset.map { Int(clamping: $0) } ?? -1, 0, flags.argument)
       }
     }
 
-    /// Receives from a socket without waiting (recvfrom(2), `MSG_DONTWAIT`).
+    /// Receives from a socket without waiting (recvfrom(2)).
     package static func receive(
       _ descriptor: FileDescriptor, into segment: UnsafeMutableRawBufferPointer
     ) throws(Errno) -> Int {
       try call(
-        .recvfrom, Int(descriptor.rawValue), Int(bitPattern: segment.baseAddress), segment.count, 0x40, 0, 0)
+        .recvfrom, Int(descriptor.rawValue), Int(bitPattern: segment.baseAddress), segment.count,
+        MessageFlags.dontWait.argument)
     }
 
-    /// Sends on a socket without waiting (sendto(2), `MSG_DONTWAIT | MSG_NOSIGNAL`).
+    /// Sends on a socket without waiting (sendto(2)).
     package static func send(
       _ descriptor: FileDescriptor, from segment: UnsafeMutableRawBufferPointer
     ) throws(Errno) -> Int {
-      try call(
-        .sendto, Int(descriptor.rawValue), Int(bitPattern: segment.baseAddress), segment.count, 0x4040, 0, 0)
+      let flags: MessageFlags = [.dontWait, .noSignal]
+      return try call(
+        .sendto, Int(descriptor.rawValue), Int(bitPattern: segment.baseAddress), segment.count, flags.argument)
     }
 
     /// Device control with an argument block that the host may read and write (ioctl(2)).

@@ -28,4 +28,12 @@ package enum Host {
   ) -> Int {
     apus_syscall(number.rawValue, a, b, c, d, e, f)
   }
+
+  /// What the kernel returned means that a signal interrupted the call.
+  static func isInterrupted(_ result: Int) -> Bool { result == Int(-Errno.interrupted.rawValue) }
+}
+
+extension RawRepresentable where RawValue: FixedWidthInteger {
+  /// A constant or flags of the ABI, as an argument of a host call.
+  @inline(__always) var argument: Int { Int(truncatingIfNeeded: rawValue) }
 }

@@ -11,14 +11,14 @@ import LinuxABI
   }
   deinit { unsafe word.deallocate() }
 
-  private static let wait = 128
-  private static let wakeOne = 129
-  private static let waitBitset = 137
+  private static func operation(_ operation: FutexOperation) -> Int {
+    operation.argument | FutexFlags.isPrivate.argument
+  }
 
   /// Sleeps until `signal()` is called, unless it was already.
   package func sleep() {
     while !exchange(expected: 1, desired: 0) {
-      _ = try? unsafe Host.call(.futex, Int(bitPattern: word), Wakeup.wait, 0, 0)
+      _ = try? unsafe Host.call(.futex, Int(bitPattern: word), Wakeup.operation(.wait), 0, 0)
     }
   }
 
@@ -27,19 +27,19 @@ import LinuxABI
   package func sleep(until deadline: UInt64) {
     while !exchange(expected: 1, desired: 0) {
       var time = Timespec(nanoseconds: Int64(clamping: deadline))
-      // FUTEX_WAIT_BITSET, whose time limit is absolute.
+      // Of the operations that wait, this one has an absolute time limit.
       let result = unsafe withUnsafeMutablePointer(to: &time) { time in
         unsafe Host.result(
-          .futex, Int(bitPattern: word), Wakeup.waitBitset, 0, Int(bitPattern: time), 0, Int(UInt32.max))
+          .futex, Int(bitPattern: word), Wakeup.operation(.waitBitset), 0, Int(bitPattern: time), 0, Int(UInt32.max))
       }
-      if result == -110 { return }  // ETIMEDOUT
+      if result == Int(-Errno.timedOut.rawValue) { return }
     }
   }
 
   /// Wakes the sleeper, or lets its next sleep end at once.
   package func signal() {
     if exchange(expected: 0, desired: 1) {
-      _ = try? unsafe Host.call(.futex, Int(bitPattern: word), Wakeup.wakeOne, 1)
+      _ = try? unsafe Host.call(.futex, Int(bitPattern: word), Wakeup.operation(.wake), 1)
     }
   }
 

@@ -1,4 +1,4 @@
-/// `CLONE_*` of clone(2); the low byte of the legacy call's flags is the exit signal.
+/// `CLONE_*` of clone(2).
 public struct CloneFlags: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt64
   public init(rawValue: UInt64) { self.rawValue = rawValue }
@@ -28,6 +28,8 @@ public struct CloneFlags: NamedFlags, Sendable, BitwiseCopyable {
   public static let io = CloneFlags(rawValue: 0x8000_0000)
   public static let clearSignalHandlers = CloneFlags(rawValue: 0x1_0000_0000)
   public static let intoCgroup = CloneFlags(rawValue: 0x2_0000_0000)
+  /// `CSIGNAL`: what of the legacy call's flags is the exit signal.
+  public static let signalMask: UInt64 = 0xff
   public static let namespaces: CloneFlags = [
     .newNamespace, .newCgroup, .newUTS, .newIPC, .newUser, .newPID, .newNetwork,
   ]

@@ -69,6 +69,9 @@ public enum Ioctl {
   public static let tcSetsWait: UInt32 = 0x5403
   public static let tcSetsFlush: UInt32 = 0x5404
   public static let tcGetA: UInt32 = 0x5405
+  public static let tcSetA: UInt32 = 0x5406
+  public static let tcSetAWait: UInt32 = 0x5407
+  public static let tcSetAFlush: UInt32 = 0x5408
   public static let tcSendBreak: UInt32 = 0x5409
   public static let tcFlow: UInt32 = 0x540A
   public static let tcFlush: UInt32 = 0x540B
@@ -91,6 +94,8 @@ public enum Ioctl {
   public static let tcSets2: UInt32 = 0x402C_542B
   public static let tcSets2Wait: UInt32 = 0x402C_542C
   public static let tcSets2Flush: UInt32 = 0x402C_542D
+  /// `RNDGETENTCNT` of random(4).
+  public static let entropyCount: UInt32 = 0x8004_5200
 }
 
 /// The second argument of ioctl(2): one of the requests above, or any other.
@@ -126,7 +131,7 @@ public struct IoctlRequest: NamedNumber, Hashable, BitwiseCopyable, Sendable {
     named("FIOASYNC", Ioctl.async),
     named("FICLONE", 0x40049409),
     named("BLKGETSIZE64", 0x80081272),
-    named("RNDGETENTCNT", 0x80045200),
+    named("RNDGETENTCNT", Ioctl.entropyCount),
   ]
 }
 

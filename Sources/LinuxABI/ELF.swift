@@ -28,8 +28,9 @@ package struct ELFHeader: BitwiseCopyable, Sendable {
 
 /// An ELF64 program header (elf(5)).
 package struct ELFProgramHeader: BitwiseCopyable, Sendable {
+  /// A `SegmentType`, or another.
   package var type: UInt32
-  package var flags: UInt32
+  package var flags: SegmentFlags
   package var offset: UInt64
   package var virtualAddress: GuestAddress
   package var physicalAddress: UInt64
@@ -37,10 +38,22 @@ package struct ELFProgramHeader: BitwiseCopyable, Sendable {
   package var memorySize: UInt64
   package var alignment: UInt64
 
-  package static let load: UInt32 = 1
-  package static let interpreter: UInt32 = 3
-  package static let programHeaders: UInt32 = 6
-  package static let gnuStack: UInt32 = 0x6474_e551
+  /// `PT_*`, as far as the kernel looks at them.
+  package enum SegmentType: UInt32, Sendable {
+    case load = 1
+    case interpreter = 3
+    case programHeaders = 6
+    case gnuStack = 0x6474_e551
+  }
+}
+
+/// `PF_*` of elf(5): the access that a segment allows.
+public struct SegmentFlags: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let execute = SegmentFlags(rawValue: 1)
+  public static let write = SegmentFlags(rawValue: 2)
+  public static let read = SegmentFlags(rawValue: 4)
 }
 
 /// Keys of the auxiliary vector (getauxval(3)).
@@ -66,4 +79,12 @@ public enum AuxiliaryKey: UInt64, Sendable {
   case executableName = 31
   case vdso = 33
   case minimumSignalStack = 51
+}
+
+/// `HWCAP2_*` of `asm/hwcap2.h`, the value of `AT_HWCAP2`.
+public struct HardwareCapabilities2: OptionSet, Sendable, BitwiseCopyable {
+  public let rawValue: UInt64
+  public init(rawValue: UInt64) { self.rawValue = rawValue }
+  /// User code may use the instructions that read and write the FS and GS bases.
+  public static let segmentBaseInstructions = HardwareCapabilities2(rawValue: 1 << 1)
 }

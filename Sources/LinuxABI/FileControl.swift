@@ -56,6 +56,8 @@ public struct AllocationMode: NamedFlags, Sendable, BitwiseCopyable {
   public static let zeroRange = AllocationMode(rawValue: 0x10)
   public static let insertRange = AllocationMode(rawValue: 0x20)
   public static let unshareRange = AllocationMode(rawValue: 0x40)
+  /// What `punchHole` has to be combined with.
+  public static let hole: AllocationMode = [.punchHole, .keepSize]
 
   public static let names: [ConstantName] = [
     .init("FALLOC_FL_KEEP_SIZE", keepSize), .init("FALLOC_FL_PUNCH_HOLE", punchHole),

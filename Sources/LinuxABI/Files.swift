@@ -107,20 +107,3 @@ public struct Stat: BitwiseCopyable, Sendable {
   private var unused: (Int64, Int64, Int64) = (0, 0, 0)
   package init() {}
 }
-
-/// `struct statfs` of x86-64 (statfs(2)).
-package struct StatFS: BitwiseCopyable, Sendable {
-  package var type: Int64 = 0
-  package var blockSize: Int64 = 0
-  package var blocks: UInt64 = 0
-  package var freeBlocks: UInt64 = 0
-  package var availableBlocks: UInt64 = 0
-  package var files: UInt64 = 0
-  package var freeFiles: UInt64 = 0
-  package var identifier: UInt64 = 0
-  package var nameLength: Int64 = 0
-  package var fragmentSize: Int64 = 0
-  package var flags: Int64 = 0
-  private var spare: (Int64, Int64, Int64, Int64) = (0, 0, 0, 0)
-  package init() {}
-}

@@ -14,6 +14,10 @@ public enum Layout {
   @inlinable public static var stubBase: GuestAddress { 0x7fff_c000_0000 }
   /// First address past user space on x86-64 with four-level page tables.
   @inlinable public static var userEnd: GuestAddress { 0x7fff_ffff_f000 }
+  /// Most bytes that one call of the read(2) and write(2) families moves (`MAX_RW_COUNT`).
+  @inlinable public static var maximumTransfer: Int { 0x7fff_f000 }
+  /// The bits that an address of user space can have: a segment base with others would fault where it is loaded.
+  @inlinable public static var userAddressMask: UInt64 { 0x7fff_ffff_ffff }
 }
 
 extension UInt64 {

@@ -16,7 +16,9 @@ package struct MachineContext: BitwiseCopyable, Sendable {
   package static let userCodeSegment: UInt16 = 0x33
   package static let userStackSegment: UInt16 = 0x2b
   /// The flags that sigreturn takes from a frame: AC, OF, DF, TF, SF, ZF, AF, PF, CF and RF.
-  package static let restorableFlags: UInt64 = 0x5_0dd5
+  package static let restorableFlags =
+    ProcessorFlags.status | ProcessorFlags.trap | ProcessorFlags.direction | ProcessorFlags.resume
+    | ProcessorFlags.alignmentCheck
 
   package init() {}
 
@@ -109,4 +111,19 @@ package struct SignalFrame: BitwiseCopyable, Sendable {
   /// Offset of `information`, the handler's second argument.
   package static let informationOffset: UInt64 = 312
   package static let size: UInt64 = 440
+}
+
+/// The XSAVE area of a signal frame (`asm/sigcontext.h`). In its legacy part, which FXSAVE knows, `struct _fpx_sw_bytes`
+/// describes all of it; a second magic number follows it.
+package enum ExtendedStateArea {
+  /// Length of the legacy part.
+  @inlinable package static var legacySize: Int { 512 }
+  /// Offset of the description, which begins with the magic number.
+  @inlinable package static var description: Int { 464 }
+  /// Offset of the length of the area with the second magic number.
+  @inlinable package static var extendedSize: Int { 468 }
+  /// `FP_XSTATE_MAGIC1`.
+  package static let magic: UInt32 = 0x4650_5853
+  /// `FP_XSTATE_MAGIC2`.
+  package static let endMagic: UInt32 = 0x4650_5845
 }

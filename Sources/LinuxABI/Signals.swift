@@ -86,6 +86,8 @@ public struct SignalSet: OptionSet, Sendable, BitwiseCopyable, Hashable {
   }
   /// Every signal.
   public static let all = SignalSet(rawValue: .max)
+  /// Those that queue.
+  public static let realTime = SignalSet(rawValue: .max << UInt64(Signal.realTimeMinimum.rawValue - 1))
   /// Signals of faults, delivered before all others.
   public static let synchronous = SignalSet(signals: .segv, .bus, .ill, .trap, .fpe, .sys)
   /// Signals whose default action stops the process.

@@ -52,7 +52,8 @@ package enum ControlMessage: Equatable, Sendable {
   /// Anything else: its protocol decides.
   case other(level: SocketLevel, type: Int32, data: [UInt8])
 
-  private static let rightsType: Int32 = 1
+  /// `SCM_RIGHTS`.
+  package static let rightsType: Int32 = 1
   private static let credentialsType: Int32 = 2
 
   /// `sizeof(struct cmsghdr)`: the length with this header, the level and the type.

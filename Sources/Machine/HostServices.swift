@@ -69,7 +69,7 @@ package final class HostServices: MachineServices {
     case .poke:
       interrupts.drainPoke()
       readAheadWorker.collect()
-    case .descriptor(let queue): queue.wake(PollEvents(rawValue: event.events & 0x3fff))
+    case .descriptor(let queue): queue.wake(PollEvents(rawValue: event.events & ~EpollFlags.all.rawValue))
     case .process(let process):
       interrupts.remove(process.deathDescriptor)
       process.noteDeath()

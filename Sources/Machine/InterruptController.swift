@@ -24,7 +24,7 @@ final class InterruptController {
     epoll = try Host.makeEpoll()
     pokeCounter = try Host.makeEventCounter()
     sources[0] = .poke
-    try Host.control(epoll, Host.epollAdd, pokeCounter, EpollEvent(events: 1, data: 0))
+    try Host.control(epoll, .add, pokeCounter, EpollEvent(events: PollEvents.input.rawValue, data: 0))
   }
 
   deinit {
@@ -38,21 +38,24 @@ final class InterruptController {
 
   func source(_ token: UInt64) -> Source? { sources[token] }
 
+  /// What a descriptor of the host can be watched for. The others are told together with one of these.
+  private static let events: PollEvents = [.input, .priority, .output, .error, .hangUp, .readHangUp]
+
   /// Asks for one report of any of `events`; false where epoll refuses the descriptor (regular files).
   func watch(_ descriptor: FileDescriptor, events: PollEvents, queue: WaitQueue) -> Bool {
-    let mask = events.rawValue & 0x201f | Host.epollOneShot
+    let mask = events.intersection(InterruptController.events).rawValue | EpollFlags.oneShot.rawValue
     if let token = tokens[descriptor.rawValue] {
       sources[token] = .descriptor(queue)
-      return (try? Host.control(epoll, Host.epollModify, descriptor, EpollEvent(events: mask, data: token))) != nil
+      return (try? Host.control(epoll, .modify, descriptor, EpollEvent(events: mask, data: token))) != nil
     }
     return add(descriptor, mask: mask, .descriptor(queue))
   }
 
   /// Watches a descriptor for as long as it is registered.
-  func add(_ descriptor: FileDescriptor, mask: UInt32 = 1, _ source: Source) -> Bool {
+  func add(_ descriptor: FileDescriptor, mask: UInt32 = PollEvents.input.rawValue, _ source: Source) -> Bool {
     lastToken += 1
     do {
-      try Host.control(epoll, Host.epollAdd, descriptor, EpollEvent(events: mask, data: lastToken))
+      try Host.control(epoll, .add, descriptor, EpollEvent(events: mask, data: lastToken))
     } catch { return false }
     tokens[descriptor.rawValue] = lastToken
     sources[lastToken] = source
@@ -67,6 +70,6 @@ final class InterruptController {
   func remove(_ descriptor: FileDescriptor) {
     guard let token = tokens.removeValue(forKey: descriptor.rawValue) else { return }
     sources[token] = nil
-    try? Host.control(epoll, Host.epollDelete, descriptor, EpollEvent())
+    try? Host.control(epoll, .delete, descriptor, EpollEvent())
   }
 }

@@ -30,9 +30,7 @@ extension AddressSpace {
     if let index = extents.index(of: page) {
       let extent = extents[index]
       // Write permission and ownership, or any permission, in one look.
-      if access == .write
-        ? extent.protection.rawValue & 2 != 0 && !extent.isCopyOnWrite : extent.protection.rawValue != 0
-      {
+      if access == .write ? extent.protection.contains(.write) && !extent.isCopyOnWrite : !extent.protection.isEmpty {
         return span(of: extent, page, inPage, count)
       }
     }
@@ -261,7 +259,7 @@ extension AddressSpace {
   package func buffer(_ address: GuestAddress, count: Int, for access: MemoryAccess) throws(Errno) -> IOBuffer {
     guard count >= 0 else { throw .invalidArgument }
     var builder = BufferBuilder()
-    let failure = append(address, min(count, AddressSpace.maximumTransfer), access, to: &builder)
+    let failure = append(address, min(count, Layout.maximumTransfer), access, to: &builder)
     if let failure, builder.count == 0 { throw failure }
     return builder.buffer
   }
@@ -273,7 +271,7 @@ extension AddressSpace {
     var builder = BufferBuilder()
     for vector in vectors {
       guard let count = Int(exactly: vector.count) else { throw .invalidArgument }
-      let room = AddressSpace.maximumTransfer - builder.count
+      let room = Layout.maximumTransfer - builder.count
       guard let failure = append(vector.address, min(count, room), access, to: &builder) else { continue }
       if builder.count == 0 { throw failure }
       break
@@ -281,8 +279,6 @@ extension AddressSpace {
     return builder.buffer
   }
 
-  /// Linux's MAX_RW_COUNT.
-  private static let maximumTransfer = 0x7fff_f000
   /// Bytes of file-backed pages in one buffer: they are copied to memory of Apus, so longer transfers are cut short.
   private static let maximumBounce = 32 << 20
 

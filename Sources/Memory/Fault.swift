@@ -243,12 +243,12 @@ extension AddressSpace {
 
 extension MemoryProtection {
   /// Without the flags that only say how far mprotect(2) reaches.
-  @inline(__always) var access: MemoryProtection { MemoryProtection(rawValue: rawValue & 7) }
+  @inline(__always) var access: MemoryProtection { intersection([.read, .write, .execute]) }
 
   /// Whether an access is allowed; on x86 all memory that can be used at all is readable.
   @inline(__always) func allows(_ access: MemoryAccess) -> Bool {
     switch access {
-    case .read: rawValue & 7 != 0
+    case .read: !self.access.isEmpty
     case .write: contains(.write)
     case .execute: contains(.execute)
     }

@@ -61,9 +61,9 @@ extension AddressSpace {
       }
       let backing = try object.mappingBacking()
       if case .hostFile(_, let descriptor) = backing {
-        let mode = MemoryFile.accessMode(of: descriptor)
-        guard mode != .writeOnly else { throw .permissionDenied }
-        if area.isShared && mode != .readWrite { area.maximum.remove(.write) }
+        let flags = try Host.Stream.statusFlags(of: descriptor)
+        guard flags.isReadable else { throw .permissionDenied }
+        if area.isShared && !flags.isWritable { area.maximum.remove(.write) }
         guard area.protection.isSubset(of: area.maximum) else { throw .permissionDenied }
         if area.isShared || area.protection.contains(.execute) {
           try object.checkHostMapping(

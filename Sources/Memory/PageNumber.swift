@@ -68,5 +68,5 @@ extension FixedWidthInteger {
   /// Whole pages in so many bytes.
   @inline(__always) var bytesToPages: Self { self >> 12 }
   /// Pages that it takes to hold so many bytes.
-  @inline(__always) var bytesToPagesUp: Self { self >> 12 + (self & 0xfff == 0 ? 0 : 1) }
+  @inline(__always) var bytesToPagesUp: Self { self >> 12 + (self & Self(Layout.pageMask) == 0 ? 0 : 1) }
 }

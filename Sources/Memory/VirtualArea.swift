@@ -63,7 +63,7 @@ struct VirtualArea: PageRangeElement {
 
   /// How the host shows pages without frames: straight from a host file, or not at all.
   var fileProtection: HostProtection {
-    guard let object, case .hostFile = object.backing else { return HostProtection(rawValue: 0) }
+    guard let object, case .hostFile = object.backing else { return [] }
     return isShared ? hostProtection : hostProtection.readOnly
   }
 
@@ -88,11 +88,11 @@ extension HostProtection {
   /// What the host enforces for a guest's protection: as on x86 without protection keys, memory that can be written or
   /// executed can be read.
   init(_ protection: MemoryProtection) {
-    let bits = UInt8(truncatingIfNeeded: protection.rawValue & 7)
-    self.init(rawValue: bits & 6 != 0 ? bits | 1 : bits)
+    self.init(rawValue: UInt8(truncatingIfNeeded: protection.access.rawValue))
+    if !isDisjoint(with: [.write, .execute]) { insert(.read) }
   }
 
-  @inline(__always) var readOnly: HostProtection { HostProtection(rawValue: rawValue & ~2) }
+  @inline(__always) var readOnly: HostProtection { subtracting(.write) }
 }
 
 /// The areas of an address space. Who changes attributes joins what has become alike (`join(around:)`).

@@ -1,13 +1,8 @@
 import CStub
 import LinuxABI
 
-/// The processor's extended state as signal frames hold it: an XSAVE area in standard form, whose bytes 464 to 511
-/// (`struct _fpx_sw_bytes`) describe it and which is followed by a magic number (the kernel's
-/// `arch/x86/include/uapi/asm/sigcontext.h`).
+/// The processor's extended state as signal frames hold it (`ExtendedStateArea`): an XSAVE area in standard form.
 enum ExtendedState {
-  static let magic1: UInt32 = 0x4650_5853
-  static let magic2: UInt32 = 0x4650_5845
-
   /// State components that the host saves in signal frames. Tile data (18) needs a permission that nobody asks for.
   static let features: UInt64 = apus_xcr0() & ~(1 << 18)
   /// Length of the XSAVE area for these components.
@@ -25,16 +20,20 @@ enum ExtendedState {
     static let controlWord = 0
     static let mxcsr = 24
     static let mxcsrMask = 28
-    static let description = 464
-    static let header = 512
+    static let description = ExtendedStateArea.description
+    static let header = ExtendedStateArea.legacySize
     static let headerEnd = 576
   }
+
+  /// What the x87 and SSE units begin with: all exceptions masked (Intel SDM volume 1, 8.1.5 and 10.2.3).
+  private static let initialControlWord: UInt16 = 0x37f
+  private static let initialMXCSR: UInt32 = 0x1f80
 
   /// The state of a new program (execve(2)).
   static let initial: [UInt8] = {
     var area = [UInt8](repeating: 0, count: areaSize)
-    area.store(UInt16(0x37f), at: Offset.controlWord)
-    area.store(UInt32(0x1f80), at: Offset.mxcsr)
+    area.store(initialControlWord, at: Offset.controlWord)
+    area.store(initialMXCSR, at: Offset.mxcsr)
     describe(&area)
     return area
   }()
@@ -70,8 +69,9 @@ enum ExtendedState {
     var result = [UInt8](repeating: 0, count: areaSize)
     let length = Int(area.load(UInt32.self, at: Offset.description + 16))
     let isExtended =
-      area.load(UInt32.self, at: Offset.description) == magic1 && length >= Offset.headerEnd && length <= size
-      && area.count >= length + 4 && area.load(UInt32.self, at: length) == magic2
+      area.load(UInt32.self, at: Offset.description) == ExtendedStateArea.magic && length >= Offset.headerEnd
+      && length <= size
+      && area.count >= length + 4 && area.load(UInt32.self, at: length) == ExtendedStateArea.endMagic
     if isExtended {
       result.replaceSubrange(0..<length, with: area[0..<length])
     } else {
@@ -93,11 +93,11 @@ enum ExtendedState {
 
   private static func describe(_ area: inout [UInt8]) {
     area.replaceSubrange(Offset.description..<512, with: repeatElement(0, count: 48))
-    area.store(magic1, at: Offset.description)
+    area.store(ExtendedStateArea.magic, at: Offset.description)
     area.store(UInt32(areaSize), at: Offset.description + 4)
     area.store(features, at: Offset.description + 8)
     area.store(UInt32(size), at: Offset.description + 16)
-    area.store(magic2, at: size)
+    area.store(ExtendedStateArea.endMagic, at: size)
   }
 
   private static let mxcsrMask = apus_mxcsr_mask()

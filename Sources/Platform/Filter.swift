@@ -16,24 +16,22 @@ struct FilterProgram {
   private var jumps: [(at: Int, label: String, whenTrue: Bool)] = []
 
   /// Loads a word of `struct seccomp_data`.
-  mutating func load(_ field: Field) { append(0x20, field.offset) }
+  mutating func load(_ field: Field) { append(.load, field.offset) }
   /// Keeps only these bits of what was loaded.
-  mutating func mask(_ bits: UInt32) { append(0x54, bits) }
-  mutating func jump(ifEqual value: UInt32, to label: String) { jump(0x15, value, label, true) }
-  mutating func jump(unlessEqual value: UInt32, to label: String) { jump(0x15, value, label, false) }
-  mutating func jump(ifAtLeast value: UInt32, to label: String) { jump(0x35, value, label, true) }
-  mutating func jump(ifBelow value: UInt32, to label: String) { jump(0x35, value, label, false) }
-  mutating func jump(ifAnyBitOf value: UInt32, to label: String) { jump(0x45, value, label, true) }
+  mutating func mask(_ bits: UInt32) { append(.and, bits) }
+  mutating func jump(ifEqual value: UInt32, to label: String) { jump(.jumpIfEqual, value, label, true) }
+  mutating func jump(unlessEqual value: UInt32, to label: String) { jump(.jumpIfEqual, value, label, false) }
+  mutating func jump(ifAtLeast value: UInt32, to label: String) { jump(.jumpIfAtLeast, value, label, true) }
+  mutating func jump(ifBelow value: UInt32, to label: String) { jump(.jumpIfAtLeast, value, label, false) }
+  mutating func jump(ifAnyBitOf value: UInt32, to label: String) { jump(.jumpIfAnyBit, value, label, true) }
   mutating func jump(ifEqual number: SyscallNumber, to label: String) {
     jump(ifEqual: UInt32(number.rawValue), to: label)
   }
-  mutating func answer(_ answer: Answer) { append(0x06, answer.rawValue) }
-  mutating func label(_ name: String) { labels.append((name, instructions.count)) }
-
-  enum Answer: UInt32 {
-    case allow = 0x7fff_0000
-    case trap = 0x0003_0000
+  mutating func jump(ifEqual flags: CloneFlags, to label: String) {
+    jump(ifEqual: UInt32(truncatingIfNeeded: flags.rawValue), to: label)
   }
+  mutating func answer(_ answer: SeccompAnswer) { append(.answer, answer.rawValue) }
+  mutating func label(_ name: String) { labels.append((name, instructions.count)) }
 
   enum Field {
     case number, architecture, instructionLow, instructionHigh
@@ -51,11 +49,11 @@ struct FilterProgram {
     }
   }
 
-  private mutating func append(_ code: UInt16, _ operand: UInt32) {
-    instructions.append(Instruction(code: code, operand: operand))
+  private mutating func append(_ code: FilterInstruction, _ operand: UInt32) {
+    instructions.append(Instruction(code: code.rawValue, operand: operand))
   }
 
-  private mutating func jump(_ code: UInt16, _ operand: UInt32, _ label: String, _ whenTrue: Bool) {
+  private mutating func jump(_ code: FilterInstruction, _ operand: UInt32, _ label: String, _ whenTrue: Bool) {
     jumps.append((instructions.count, label, whenTrue))
     append(code, operand)
   }
@@ -74,7 +72,6 @@ struct FilterProgram {
 }
 
 extension FilterProgram {
-  private static let x86_64: UInt32 = 0xc000_003e
   private static let allMemory: [SyscallNumber] = [.munmap, .mprotect, .madvise, .write, .exit_group]
 
   /// The filter of guest threads. In strict mode a thread may wait, wake, return from its handler and set its signal
@@ -83,7 +80,7 @@ extension FilterProgram {
   static func guest(codeLength: UInt64, hasFSGSBase: Bool, trusted: Bool) -> FilterProgram {
     var program = FilterProgram()
     program.load(.architecture)
-    program.jump(unlessEqual: x86_64, to: "trap")
+    program.jump(unlessEqual: SyscallArchitecture.x86_64, to: "trap")
     program.load(.number)
     program.jump(ifEqual: .futex, to: "futex")
     program.jump(ifEqual: .rt_sigreturn, to: "stub")
@@ -99,14 +96,15 @@ extension FilterProgram {
     if !hasFSGSBase {
       program.label("bases")
       program.load(.argument(0))
-      program.jump(ifBelow: 0x1001, to: "trap")  // ARCH_SET_GS
-      program.jump(ifBelow: 0x1005, to: "stub")  // to ARCH_GET_GS
+      for code in [ArchPrctlCode.setGS, .setFS, .getFS, .getGS] {
+        program.jump(ifEqual: UInt32(code.rawValue), to: "stub")
+      }
       program.answer(.trap)
     }
     if trusted {
       program.label("mmap")
       program.load(.argument(3))
-      program.jump(ifAnyBitOf: 0x10, to: "stub")  // MAP_FIXED
+      program.jump(ifAnyBitOf: MapFlags.fixed.rawValue, to: "stub")
       program.answer(.trap)
     }
     program.label("stub")
@@ -118,7 +116,7 @@ extension FilterProgram {
   static func agent(codeLength: UInt64) -> FilterProgram {
     var program = FilterProgram()
     program.load(.architecture)
-    program.jump(unlessEqual: x86_64, to: "trap")
+    program.jump(unlessEqual: SyscallArchitecture.x86_64, to: "trap")
     program.load(.instructionHigh)
     program.jump(unlessEqual: UInt32(Stub.base >> 32), to: "trap")
     program.load(.instructionLow)
@@ -137,16 +135,17 @@ extension FilterProgram {
     program.answer(.trap)
     program.label("mmap")
     program.load(.argument(3))
-    program.jump(ifAnyBitOf: 0x10, to: "allow")  // MAP_FIXED
+    program.jump(ifAnyBitOf: MapFlags.fixed.rawValue, to: "allow")
     program.answer(.trap)
     program.label("clone")
     program.load(.argument(0))
-    program.jump(ifEqual: 0x8400, to: "allow")  // CLONE_PARENT | CLONE_FILES
-    program.jump(ifEqual: 0x50f00, to: "allow")  // CLONE_VM | FS | FILES | SIGHAND | THREAD | SYSVSEM
+    // A process of a guest, and a thread of one.
+    program.jump(ifEqual: [.parent, .files], to: "allow")
+    program.jump(ifEqual: [.vm, .fs, .files, .signalHandlers, .thread, .sysVSemaphores], to: "allow")
     program.answer(.trap)
     program.label("prctl")
     program.load(.argument(0))
-    program.jump(ifEqual: 1, to: "allow")  // PR_SET_PDEATHSIG
+    program.jump(ifEqual: UInt32(PrctlOption.setParentDeathSignal.rawValue), to: "allow")
     program.label("trap")
     program.answer(.trap)
     program.label("allow")
@@ -167,8 +166,8 @@ extension FilterProgram {
     mask(UInt32(Stub.contextSize - 1))
     jump(unlessEqual: UInt32(Stub.headerOffset) + UInt32(STUB_HEADER_STATE), to: "trap")
     load(.argument(1))
-    jump(ifEqual: 9, to: "wait")  // FUTEX_WAIT_BITSET
-    jump(unlessEqual: 10, to: "trap")  // FUTEX_WAKE_BITSET
+    jump(ifEqual: FutexOperation.waitBitset.rawValue, to: "wait")
+    jump(unlessEqual: FutexOperation.wakeBitset.rawValue, to: "trap")
     load(.argument(2))
     jump(unlessEqual: 1, to: "trap")
     load(.argument(5))

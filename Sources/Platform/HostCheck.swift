@@ -52,7 +52,8 @@ package enum HostChecks {
         remedy: "optional; Linux 6.10 and later have it", requiredBy: []),
       HostCheck(
         name: "FSGSBASE",
-        outcome: apus_auxiliary(26) & 2 != 0 ? .passed("available") : .failed("not available"),
+        outcome: Host.hardwareCapabilities2.contains(.segmentBaseInstructions)
+          ? .passed("available") : .failed("not available"),
         meaning: "thread pointers are read and set without a system call",
         remedy: "optional; needs Linux 5.9 and a processor that has the instructions", requiredBy: []),
       landlock, ptrace, processLimit, mappingLimit, processors,

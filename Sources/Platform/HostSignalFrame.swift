@@ -23,10 +23,11 @@ struct HostSignalFrame: Sendable {
     static let siginfo = 304
     static let end = 304 + 128
   }
-  /// UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS
-  private static let flags: UInt64 = 7
-  /// `cs` of 64-bit user code, `ss` of user data.
-  private static let selectors: UInt64 = 0x33 | 0x2b << 48
+  private static let flags =
+    UserContext.extendedState | UserContext.savesStackSegment | UserContext.restoresStackSegment
+  /// `cs` and `ss`, the first and the last of four.
+  private static let selectors =
+    UInt64(MachineContext.userCodeSegment) | UInt64(MachineContext.userStackSegment) << 48
 
   /// A frame at an address that a guest thread reported; nil unless all of it lies below the context's header.
   init?(reportedAt address: UInt64, in context: Context) {
@@ -88,13 +89,13 @@ struct HostSignalFrame: Sendable {
     let block: Block = (
       registers.r8, registers.r9, registers.r10, registers.r11, registers.r12, registers.r13, registers.r14,
       registers.r15, registers.rdi, registers.rsi, registers.rbp, registers.rbx, registers.rdx, registers.rax,
-      registers.rcx, registers.rsp, registers.rip, registers.rflags & 0x24_4dd5 | 0x202
+      registers.rcx, registers.rsp, registers.rip, registers.runnableFlags
     )
     context.store(block, at: offset + Field.registers)
     context.store(HostSignalFrame.selectors, at: offset + Field.selectors)
     context.setHeader(STUB_HEADER_FRAME, to: context.address + UInt64(offset))
-    context.setHeader(STUB_HEADER_FS_BASE, to: registers.fsBase & 0x7fff_ffff_ffff)
-    context.setHeader(STUB_HEADER_GS_BASE, to: registers.gsBase & 0x7fff_ffff_ffff)
+    context.setHeader(STUB_HEADER_FS_BASE, to: registers.fsBase & Layout.userAddressMask)
+    context.setHeader(STUB_HEADER_GS_BASE, to: registers.gsBase & Layout.userAddressMask)
   }
 
   /// What the frame says about the signal that made it.

@@ -161,6 +161,9 @@ import LinuxABI
     return isComplete ? .complete : .partial
   }
 
+  private static let contextProtection: MemoryProtection = [.read, .write]
+  fileprivate static let sharedMapping: MapFlags = [.shared, .fixed]
+
   /// Writes entries for what is queued.
   /// - Returns: false if some of it is left.
   private mutating func emitQueued(within limit: UInt64, in process: StubProcess) -> Bool {
@@ -168,8 +171,8 @@ import LinuxABI
       guard hasRoom(in: process) else { return false }
       let context = start.context
       emit(
-        .mmap, context.address, UInt64(Stub.contextSize), 3, 0x11, UInt64(STUB_FD_CONTEXTS), context.fileOffset,
-        in: process)
+        .mmap, context.address, UInt64(Stub.contextSize), UInt64(OperationRing.contextProtection.rawValue),
+        UInt64(OperationRing.sharedMapping.rawValue), UInt64(STUB_FD_CONTEXTS), context.fileOffset, in: process)
       emit(.clone, context.headerAddress, kind: STUB_KIND_CLONE, in: process)
       starts.removeFirst()
     }
@@ -307,28 +310,33 @@ extension MemoryOperation {
     }
   }
 
+  @inline(__always)
+  private static func map(
+    _ address: GuestAddress, _ length: UInt64, _ protection: HostProtection, _ flags: MapFlags, _ file: UInt64,
+    _ offset: UInt64
+  ) -> (SyscallNumber, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) {
+    (.mmap, address.rawValue, length, UInt64(protection.rawValue), UInt64(flags.rawValue), file, offset)
+  }
+
   /// The host call that carries it out: number and arguments.
   fileprivate var hostCall: (SyscallNumber, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) {
     switch self {
     case .mapPhysical(let address, let length, let offset, let protection, let populate):
-      // MAP_SHARED | MAP_FIXED, MAP_POPULATE
-      (
-        .mmap, address.rawValue, length, UInt64(protection.rawValue), populate ? 0x8011 : 0x11,
-        UInt64(STUB_FD_PHYSICAL), offset
-      )
+      MemoryOperation.map(
+        address, length, protection, populate ? [.shared, .fixed, .populate] : [.shared, .fixed],
+        UInt64(STUB_FD_PHYSICAL), offset)
     case .mapFile(let address, let length, let file, let offset, let protection):
-      (
-        .mmap, address.rawValue, length, UInt64(protection.rawValue), 0x12, UInt64(UInt32(bitPattern: file.number)),
-        offset
-      )
+      MemoryOperation.map(address, length, protection, [.private, .fixed], file.argument, offset)
     case .mapFileShared(let address, let length, let file, let offset, let protection):
-      (
-        .mmap, address.rawValue, length, UInt64(protection.rawValue), 0x11, UInt64(UInt32(bitPattern: file.number)),
-        offset
-      )
+      MemoryOperation.map(address, length, protection, [.shared, .fixed], file.argument, offset)
     case .unmap(let address, let length): (.munmap, address.rawValue, length, 0, 0, 0, 0)
     case .protect(let address, let length, let protection):
       (.mprotect, address.rawValue, length, UInt64(protection.rawValue), 0, 0, 0)
     }
   }
+}
+
+extension MappableFile {
+  /// The descriptor that agents have for the file, as an argument.
+  fileprivate var argument: UInt64 { UInt64(UInt32(bitPattern: number)) }
 }

@@ -283,10 +283,10 @@ extension TraceRegisters {
     rsi = registers.rsi
     rdi = registers.rdi
     rip = registers.rip
-    rflags = registers.rflags & 0x24_4dd5 | 0x202
+    rflags = registers.runnableFlags
     rsp = registers.rsp
-    fsBase = registers.fsBase & 0x7fff_ffff_ffff
-    gsBase = registers.gsBase & 0x7fff_ffff_ffff
+    fsBase = registers.fsBase & Layout.userAddressMask
+    gsBase = registers.gsBase & Layout.userAddressMask
   }
 }
 

@@ -48,7 +48,7 @@ final class StubPlatform: Platform {
     gracePeriod = configuration.gracePeriod
     poolLimit = configuration.poolLimit
     auditor = configuration.kind == .seccomp ? Auditor() : nil
-    let frameSize = Int(apus_auxiliary(51)) + 1024  // AT_MINSIGSTKSZ
+    let frameSize = Int(Host.auxiliaryValue(.minimumSignalStack)) + 1024
     guard frameSize <= Stub.headerOffset else {
       throw PlatformError(
         cause: "Signal frames of this processor need \(frameSize) bytes, more than a context holds",
@@ -93,18 +93,18 @@ final class StubPlatform: Platform {
   private static func fillConstants(_ control: SharedMapping, kind: PlatformKind, trusted: Bool) {
     let page = unsafe control.base + 4096
     let codeLength = apus_stub_length()
-    let hasFSGSBase = apus_auxiliary(26) & 2 != 0  // AT_HWCAP2, HWCAP2_FSGSBASE
+    let hasFSGSBase = Host.hardwareCapabilities2.contains(.segmentBaseInstructions)
     var flags: UInt32 = 0
     if hasFSGSBase { flags |= UInt32(STUB_FLAG_FSGSBASE) }
     if trusted { flags |= UInt32(STUB_FLAG_SHARE_FILES) }
     if kind == .ptrace { flags |= UInt32(STUB_FLAG_TRACED) }
     unsafe page.storeBytes(of: flags, toByteOffset: Int(STUB_CONSTANTS_FLAGS), as: UInt32.self)
-    // struct sigaction as the kernel reads it; SA_SIGINFO | SA_ONSTACK | SA_RESTORER, all signals blocked.
-    let action: (UInt64, UInt64, UInt64, UInt64) = (
-      Stub.base + apus_stub_handler_offset(), 0x0c00_0004, Stub.base + apus_stub_restorer_offset(), ~0
-    )
-    unsafe page.storeBytes(
-      of: action, toByteOffset: Int(STUB_CONSTANTS_SIGACTION), as: (UInt64, UInt64, UInt64, UInt64).self)
+    var action = SignalAction()
+    action.handler = Stub.base + apus_stub_handler_offset()
+    action.flags = [.information, .onStack, .hasRestorer]
+    action.restorer = Stub.base + apus_stub_restorer_offset()
+    action.mask = .all
+    unsafe page.storeBytes(of: action, toByteOffset: Int(STUB_CONSTANTS_SIGACTION), as: SignalAction.self)
     if kind == .seccomp {
       unsafe store(
         .guest(codeLength: codeLength, hasFSGSBase: hasFSGSBase, trusted: trusted), in: page,

@@ -10,7 +10,7 @@ import Testing
 
   @Test func textIsMadeAgainWhenReadFromTheStart() throws {
     let system = GeneratedFileSystem(
-      typeName: "proc", magic: 0x9fa0, deviceNumber: DeviceNumber.make(0, 99), fileSize: 0, time: 0)
+      typeName: "proc", magic: .proc, deviceNumber: DeviceNumber.make(0, 99), fileSize: 0, time: 0)
     let counter = Counter()
     var written = ""
     let root = system.directory([
@@ -58,7 +58,7 @@ import Testing
 
   @Test func pipesCanBeOpenedAgainByTheirPlace() throws {
     let system = GeneratedFileSystem(
-      typeName: "proc", magic: 0x9fa0, deviceNumber: DeviceNumber.make(0, 99), fileSize: 0, time: 0)
+      typeName: "proc", magic: .proc, deviceNumber: DeviceNumber.make(0, 99), fileSize: 0, time: 0)
     let (reader, writer) = Pipe.make(flags: [], owner: Credentials(uid: 0, gid: 0), time: 0)
     let place = OpenFileInode.location(of: reader, in: system)
     #expect(place.dentry.inode.kind == .fifo)

@@ -99,7 +99,7 @@ package final class MemoryDevice: OpenFile {
 
   package override func control(_ request: UInt32, argument: UInt64, memory: AddressSpace) throws(Errno) -> Int {
     // RNDGETENTCNT of random(4): the host's generator is ready when getrandom(2) answers.
-    guard kind == .random, request == 0x8004_5200 else { throw .inappropriateIOCTLForDevice }
+    guard kind == .random, request == Ioctl.entropyCount else { throw .inappropriateIOCTLForDevice }
     try memory.writeValue(GuestAddress(argument), Int32(256))
     return 0
   }

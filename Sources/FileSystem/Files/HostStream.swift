@@ -103,7 +103,7 @@ package final class HostStream: OpenFile {
     case .direct: return try buffer.fill(fromStream: input.descriptor)
     case .socket: return try buffer.fill(fromSocket: input.descriptor)
     case .polled:
-      guard Host.Stream.poll(input.descriptor, events: 1) != 0 else { throw .wouldBlock }
+      guard Host.Stream.poll(input.descriptor, events: .input) != [] else { throw .wouldBlock }
       return try polledRead(input, &buffer)
     }
   }
@@ -120,7 +120,7 @@ package final class HostStream: OpenFile {
     case .direct: return try buffer.drain(intoStream: output.descriptor)
     case .socket: return try buffer.drain(intoSocket: output.descriptor)
     case .polled:
-      guard Host.Stream.poll(output.descriptor, events: 4) != 0 else { throw .wouldBlock }
+      guard Host.Stream.poll(output.descriptor, events: .output) != [] else { throw .wouldBlock }
       return try polledWrite(output, &buffer)
     }
   }
@@ -129,7 +129,7 @@ package final class HostStream: OpenFile {
   /// has it for this kind of file, does not wait even then.
   private func polledRead(_ channel: Channel, _ buffer: inout IOBuffer) throws(Errno) -> Int {
     do throws(Errno) {
-      return try buffer.fill(fromStream: channel.descriptor, flags: Host.Stream.noWait)
+      return try buffer.fill(fromStream: channel.descriptor, flags: .noWait)
     } catch {
       guard error == .notSupported else { throw error }
       return try buffer.fill(fromStream: channel.descriptor)
@@ -142,7 +142,7 @@ package final class HostStream: OpenFile {
     part.truncate(to: kind == .terminal ? 256 : Pipe.atomicSize)
     let count: Int
     do throws(Errno) {
-      count = try part.drain(intoStream: channel.descriptor, flags: Host.Stream.noWait)
+      count = try part.drain(intoStream: channel.descriptor, flags: .noWait)
     } catch {
       guard error == .notSupported else { throw error }
       count = try part.drain(intoStream: channel.descriptor)
@@ -179,12 +179,11 @@ package final class HostStream: OpenFile {
     guard queue != nil else { return [.readable, .writable] }
     var events: PollEvents = []
     if let input {
-      let bits = Host.Stream.poll(input.descriptor, events: 0x2043)
-      events.formUnion(PollEvents(rawValue: UInt32(bits)))
+      events.formUnion(
+        Host.Stream.poll(input.descriptor, events: [.input, .priority, .readNormal, .readHangUp]))
     }
     if let output {
-      let bits = Host.Stream.poll(output.descriptor, events: 0x104)
-      events.formUnion(PollEvents(rawValue: UInt32(bits)))
+      events.formUnion(Host.Stream.poll(output.descriptor, events: .writable))
     }
     return events
   }
@@ -221,7 +220,7 @@ package final class HostStream: OpenFile {
       _ = try Host.Stream.ioctl(descriptor, request, &block)
       try memory.write(GuestAddress(argument), block)
       return 0
-    case Ioctl.tcSets...Ioctl.tcSetsFlush, Ioctl.tcGetA + 1...Ioctl.tcGetA + 3, Ioctl.setWindowSize, Ioctl.tcSets2,
+    case Ioctl.tcSets...Ioctl.tcSetsFlush, Ioctl.tcSetA...Ioctl.tcSetAFlush, Ioctl.setWindowSize, Ioctl.tcSets2,
       Ioctl.tcSets2Wait, Ioctl.tcSets2Flush:
       guard kind == .terminal else { throw .inappropriateIOCTLForDevice }
       var block = try memory.read(GuestAddress(argument), count: HostStream.blockSize(request))
@@ -240,7 +239,7 @@ package final class HostStream: OpenFile {
   /// Bytes of the argument of a terminal request: `termio`, `termios`, `termios2`, `winsize`, `int`.
   private static func blockSize(_ request: UInt32) -> Int {
     switch request {
-    case Ioctl.tcGetA...Ioctl.tcGetA + 3: 18
+    case Ioctl.tcGetA...Ioctl.tcSetAFlush: 18
     case Ioctl.tcGets...Ioctl.tcSetsFlush: 36
     case Ioctl.getWindowSize, Ioctl.setWindowSize: 8
     case Ioctl.outputQueue: 4
@@ -256,8 +255,8 @@ package final class HostStream: OpenFile {
     case Ioctl.tcSetsFlush: (Ioctl.tcSets, true)
     case Ioctl.tcSets2Wait: (Ioctl.tcSets2, false)
     case Ioctl.tcSets2Flush: (Ioctl.tcSets2, true)
-    case Ioctl.tcGetA + 2: (Ioctl.tcGetA + 1, false)
-    case Ioctl.tcGetA + 3: (Ioctl.tcGetA + 1, true)
+    case Ioctl.tcSetAWait: (Ioctl.tcSetA, false)
+    case Ioctl.tcSetAFlush: (Ioctl.tcSetA, true)
     default: (request, false)
     }
   }

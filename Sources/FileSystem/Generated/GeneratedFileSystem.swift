@@ -4,15 +4,14 @@ import LinuxABI
 package final class GeneratedFileSystem: MountedFileSystem {
   package let typeName: String
   package let deviceNumber: UInt64
-  /// `f_type` of statfs(2).
-  private let magic: Int64
+  private let magic: FileSystemMagic
   /// Size that stat(2) gives for its regular files.
   let fileSize: Int64
   /// Time of all its files.
   let time: Timespec
   private var lastNumber: UInt64 = 1
 
-  package init(typeName: String, magic: Int64, deviceNumber: UInt64, fileSize: Int64, time: UInt64) {
+  package init(typeName: String, magic: FileSystemMagic, deviceNumber: UInt64, fileSize: Int64, time: UInt64) {
     self.typeName = typeName
     self.magic = magic
     self.deviceNumber = deviceNumber
@@ -21,9 +20,9 @@ package final class GeneratedFileSystem: MountedFileSystem {
   }
 
   package var source: String { typeName }
-  package func statistics() throws(Errno) -> FileSystemStatistics {
-    var result = FileSystemStatistics()
-    result.type = magic
+  package func statistics() throws(Errno) -> StatFS {
+    var result = StatFS()
+    result.type = magic.rawValue
     return result
   }
 

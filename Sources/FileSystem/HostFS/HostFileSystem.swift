@@ -86,20 +86,16 @@ package final class HostFileSystem: MountedFileSystem {
 
   deinit { Host.close(rootDescriptor) }
 
-  package func statistics() throws(Errno) -> FileSystemStatistics {
+  package func statistics() throws(Errno) -> StatFS {
     HostFileSystem.statistics(try Host.fileSystemStatus(rootDescriptor))
   }
 
-  static func statistics(_ status: StatFS) -> FileSystemStatistics {
-    var result = FileSystemStatistics()
-    result.type = status.type
-    result.blockSize = status.blockSize
-    result.blocks = status.blocks
-    result.freeBlocks = status.freeBlocks
-    result.availableBlocks = status.availableBlocks
-    result.files = status.files
-    result.freeFiles = status.freeFiles
-    result.nameLength = status.nameLength
+  /// What guests see of the host's answer: neither how it is mounted there, nor which one it is.
+  static func statistics(_ status: StatFS) -> StatFS {
+    var result = status
+    result.identifier = 0
+    result.fragmentSize = status.blockSize
+    result.flags = []
     return result
   }
 
@@ -115,7 +111,7 @@ package final class HostFileSystem: MountedFileSystem {
 
   /// The inode of a name that was found with these attributes.
   func inode(parent: HostInode, name: [UInt8], stat: Stat) -> HostInode {
-    let isLinked = stat.links > 1 && stat.mode & 0o170000 == FileMode.Kind.regular.rawValue
+    let isLinked = stat.links > 1 && FileMode(rawValue: stat.mode).kind == .regular
     guard isLinked else { return HostInode(parent: parent, name: name, stat: stat) }
     let key = HostFileKey(stat)
     if let known = linked[key]?.inode {
@@ -205,30 +201,15 @@ struct HostFileKey: Hashable {
   }
 }
 
-/// The host's file systems that guests may not enter, by the magic numbers of statfs(2).
+/// The host's file systems that guests may not enter.
 enum PseudoFileSystem {
-  private static let magics: [Int64] = [
-    0x9fa0,  // proc
-    0x6265_6572,  // sysfs
-    0x1cd1,  // devpts
-    0x27e0eb,  // cgroup
-    0x6367_7270,  // cgroup2
-    0x6462_6720,  // debugfs
-    0x7472_6163,  // tracefs
-    0xcafe_4a11,  // bpf
-    0x7363_6673,  // securityfs
-    0x1980_0202,  // mqueue
-    0x6265_6570,  // configfs
-    0x6165_676c,  // pstore
-    0xde5e_81e4,  // efivarfs
-    0xf97c_ff8c,  // selinuxfs
-    0x6e73_6673,  // nsfs
-    0x0187,  // autofs
-    0x4249_4e4d,  // binfmt_misc
-    0x6573_5546,  // fusectl
-    0x0bad_1dea,  // futexfs
-    0x5049_4446,  // pidfs
+  private static let kinds: [FileSystemMagic] = [
+    .proc, .sysfs, .pseudoTerminals, .cgroup, .cgroup2, .debugfs, .tracefs, .bpf, .securityfs, .messageQueues,
+    .configfs, .pstore, .efivarfs, .selinuxfs, .namespaces, .autofs, .binaryFormats, .fuseControl, .futexfs, .pidfs,
   ]
 
-  static func contains(_ magic: Int64) -> Bool { magic != 0 && magics.contains(magic & 0xFFFF_FFFF) }
+  /// Tells whether a file system of this `f_type` (statfs(2)) is one, of which some hosts extend the sign.
+  static func contains(_ type: Int64) -> Bool {
+    FileSystemMagic(rawValue: Int64(UInt32(truncatingIfNeeded: type))).map { kinds.contains($0) } ?? false
+  }
 }

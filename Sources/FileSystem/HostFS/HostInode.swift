@@ -113,7 +113,7 @@ package final class HostInode: Inode {
     try refreshIfVolatile()
   }
 
-  package override func statistics() throws(Errno) -> FileSystemStatistics? {
+  package override func statistics() throws(Errno) -> StatFS? {
     let directory = kind == .directory ? self : parent ?? self
     return HostFileSystem.statistics(try Host.fileSystemStatus(try fileSystem.descriptor(of: directory)))
   }
@@ -146,10 +146,15 @@ package final class HostInode: Inode {
     if fileSystem.isReadOnly { throw .readOnlyFileSystem }
   }
 
+  /// `.` or `..`
+  private static func isItselfOrParent(_ name: [UInt8]) -> Bool {
+    name.count <= 2 && name.allSatisfy { $0 == UInt8(ascii: ".") }
+  }
+
   /// The bytes of a single name: what leads nowhere else.
   private static func bytes(_ name: String) throws(Errno) -> [UInt8] {
     let bytes = FileName.bytes(name)
-    if bytes.isEmpty || bytes == [0x2E] || bytes == [0x2E, 0x2E] || bytes.contains(0x2F) { throw .invalidArgument }
+    if bytes.isEmpty || isItselfOrParent(bytes) || bytes.contains(UInt8(ascii: "/")) { throw .invalidArgument }
     return bytes
   }
 
@@ -189,12 +194,12 @@ package final class HostInode: Inode {
     guard kind == .directory else { throw .notDirectory }
     if try isConcealed() { return [] }
     let list = try Host.open(
-      at: try fileSystem.descriptor(of: self), [0x2E], [.directory, .noFollow, .nonBlocking])
+      at: try fileSystem.descriptor(of: self), [UInt8(ascii: ".")], [.directory, .noFollow, .nonBlocking])
     defer { Host.close(list) }
     let entries = try Host.readDirectory(list)
     var result: [DirectoryEntry] = []
     result.reserveCapacity(entries.count)
-    for entry in entries where entry.name != [0x2E] && entry.name != [0x2E, 0x2E] {
+    for entry in entries where !HostInode.isItselfOrParent(entry.name) {
       result.append(
         DirectoryEntry(
           inode: fileSystem.number(entry.inode, on: hostStat.device), next: 0,

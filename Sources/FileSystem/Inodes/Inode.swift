@@ -82,7 +82,7 @@ package class Inode {
   package func removeExtendedAttribute(_ name: String) throws(Errno) { throw .notSupported }
   package func extendedAttributeNames() throws(Errno) -> [String] { [] }
   /// What statfs(2) reports, where it differs from the mount's file system.
-  package func statistics() throws(Errno) -> FileSystemStatistics? { nil }
+  package func statistics() throws(Errno) -> StatFS? { nil }
   /// Advisory locks on this file (flock(2), fcntl(2) record locks), made at first use.
   package final var locks: FileLocks {
     if let existingLocks { return existingLocks }

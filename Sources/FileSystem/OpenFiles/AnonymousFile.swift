@@ -28,20 +28,8 @@ package class AnonymousFile: OpenFile {
   }
 }
 
-/// Device numbers: `makedev(3)`, and those of file systems that Apus makes up.
-package enum DeviceNumber {
-  /// makedev(3).
-  package static func make(_ major: UInt32, _ minor: UInt32) -> UInt64 {
-    let major = UInt64(major)
-    let minor = UInt64(minor)
-    return (major & 0xffff_f000) << 32 | (major & 0xfff) << 8 | (minor & 0xffff_ff00) << 12 | minor & 0xff
-  }
-  package static func major(_ device: UInt64) -> UInt32 {
-    UInt32(truncatingIfNeeded: device >> 32 & 0xffff_f000 | device >> 8 & 0xfff)
-  }
-  package static func minor(_ device: UInt64) -> UInt32 {
-    UInt32(truncatingIfNeeded: device >> 12 & 0xffff_ff00 | device & 0xff)
-  }
+/// The device numbers of file systems that have no place in the tree.
+extension DeviceNumber {
   /// The file system of pipes.
   package static let pipes = make(0, 13)
   /// The file system of other files without a name.

@@ -40,9 +40,9 @@ package final class OverlayFileSystem: TmpFileSystem {
     return inode
   }
 
-  package override func statistics() throws(Errno) -> FileSystemStatistics {
+  package override func statistics() throws(Errno) -> StatFS {
     var result = try super.statistics()
-    result.type = 0x794c_7630
+    result.type = FileSystemMagic.overlay.rawValue
     return result
   }
 }

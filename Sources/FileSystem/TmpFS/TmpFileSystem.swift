@@ -43,13 +43,13 @@ package class TmpFileSystem: MountedFileSystem {
     return nextOrder
   }
 
-  package func statistics() throws(Errno) -> FileSystemStatistics {
+  package func statistics() throws(Errno) -> StatFS {
     let memory = context.services.physicalMemory
     let left = memory.limit - min(memory.usedBytes, memory.limit)
     let total = min(usage.byteLimit, memory.limit)
     let free = min(total - min(usage.bytes, total), left)
-    var result = FileSystemStatistics()
-    result.type = 0x0102_1994
+    var result = StatFS()
+    result.type = FileSystemMagic.tmpfs.rawValue
     result.blocks = total / 4096
     result.freeBlocks = free / 4096
     result.availableBlocks = free / 4096

@@ -34,19 +34,7 @@ package protocol MountedFileSystem: AnyObject {
   /// Source column of `/proc/mounts`.
   var source: String { get }
   var deviceNumber: UInt64 { get }
-  func statistics() throws(Errno) -> FileSystemStatistics
+  func statistics() throws(Errno) -> StatFS
 }
 
 /// What statfs(2) reports.
-package struct FileSystemStatistics: Sendable {
-  package var type: Int64 = 0
-  package var blockSize: Int64 = 4096
-  package var blocks: UInt64 = 0
-  package var freeBlocks: UInt64 = 0
-  package var availableBlocks: UInt64 = 0
-  package var files: UInt64 = 0
-  package var freeFiles: UInt64 = 0
-  package var nameLength: Int64 = 255
-  package var flags: Int64 = 0
-  package init() {}
-}

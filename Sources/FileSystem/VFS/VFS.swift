@@ -187,5 +187,5 @@ private final class EmptyFileSystem: MountedFileSystem {
   var typeName: String { "rootfs" }
   var source: String { "rootfs" }
   var deviceNumber: UInt64 { 1 }
-  func statistics() throws(Errno) -> FileSystemStatistics { FileSystemStatistics() }
+  func statistics() throws(Errno) -> StatFS { StatFS() }
 }

@@ -86,13 +86,12 @@ extension VFS {
   }
 
   /// statfs(2).
-  package func statistics(_ location: PathLocation) throws(Errno) -> FileSystemStatistics {
+  package func statistics(_ location: PathLocation) throws(Errno) -> StatFS {
     let own = try location.dentry.inode.statistics()
-    var result: FileSystemStatistics
+    var result: StatFS
     if let own { result = own } else { result = try location.mount.fileSystem.statistics() }
-    // ST_VALID, and ST_RDONLY of statvfs(3).
-    result.flags |= 0x20
-    if location.mount.isReadOnly { result.flags |= 1 }
+    result.flags.insert(.valid)
+    if location.mount.isReadOnly { result.flags.insert(.readOnly) }
     return result
   }
 

@@ -38,16 +38,16 @@ struct ELFImage {
     var headersAddress: GuestAddress?
     for index in 0..<Int(header.programHeaderCount) {
       guard let entry = table.value(at: index * entrySize, as: ELFProgramHeader.self) else { throw .execFormatError }
-      switch entry.type {
-      case ELFProgramHeader.load: segments.append(entry)
-      case ELFProgramHeader.interpreter:
+      switch ELFProgramHeader.SegmentType(rawValue: entry.type) {
+      case .load: segments.append(entry)
+      case .interpreter:
         guard (2...4096).contains(entry.fileSize) else { throw .execFormatError }
         let path = try ELFImage.read(file, at: entry.offset, count: Int(entry.fileSize))
         guard path.count == Int(entry.fileSize), path.last == 0 else { throw .execFormatError }
         interpreter = String(decoding: path.prefix { $0 != 0 }, as: UTF8.self)
-      case ELFProgramHeader.gnuStack: isStackExecutable = entry.flags & 1 != 0
-      case ELFProgramHeader.programHeaders: headersAddress = entry.virtualAddress
-      default: break
+      case .gnuStack: isStackExecutable = entry.flags.contains(.execute)
+      case .programHeaders: headersAddress = entry.virtualAddress
+      case nil: break
       }
     }
     self.interpreter = interpreter
@@ -115,9 +115,9 @@ struct ELFImage {
     _ segment: ELFProgramHeader, of object: any MappableObject, into memory: AddressSpace, bias: UInt64
   ) throws(Errno) {
     var protection: MemoryProtection = []
-    if segment.flags & 4 != 0 { protection.insert(.read) }
-    if segment.flags & 2 != 0 { protection.insert(.write) }
-    if segment.flags & 1 != 0 { protection.insert(.execute) }
+    if segment.flags.contains(.read) { protection.insert(.read) }
+    if segment.flags.contains(.write) { protection.insert(.write) }
+    if segment.flags.contains(.execute) { protection.insert(.execute) }
     let start = (segment.virtualAddress &+ bias).pageDown
     let fileEnd = segment.virtualAddress &+ bias &+ segment.fileSize
     guard let end = (segment.virtualAddress &+ bias &+ segment.memorySize).pageUp else { throw .execFormatError }

@@ -4,13 +4,10 @@ import Memory
 
 /// The shared course of the read(2) and write(2) families.
 extension Task {
-  /// Most bytes that one call moves (`MAX_RW_COUNT` of Linux).
-  static let transferLimit: UInt64 = 0x7fff_f000
-
   /// Checks a byte count and bounds it. - Throws: `EINVAL` for more than `SSIZE_MAX`.
   static func transferCount(_ count: UInt64) throws(Errno) -> Int {
     guard count <= UInt64(Int64.max) else { throw .invalidArgument }
-    return Int(min(count, transferLimit))
+    return Int(min(count, UInt64(Layout.maximumTransfer)))
   }
 
   /// Where a transfer begins and ends in guest memory.
@@ -41,7 +38,7 @@ extension Task {
     for entry in entries {
       let (sum, overflow) = total.addingReportingOverflow(entry.count)
       guard !overflow, sum <= UInt64(Int64.max) else { throw .invalidArgument }
-      let part = min(entry.count, Task.transferLimit - min(total, Task.transferLimit))
+      let part = min(entry.count, UInt64(Layout.maximumTransfer) - min(total, UInt64(Layout.maximumTransfer)))
       if part > 0 { vectors.append((GuestAddress(entry.base), part)) }
       total = sum
     }

@@ -15,7 +15,7 @@ final class ProcFS: GeneratedDirectory {
   private init(_ kernel: Kernel) {
     self.kernel = kernel
     fileSystem = GeneratedFileSystem(
-      typeName: "proc", magic: 0x9fa0, deviceNumber: DeviceNumber.make(0, 0x15), fileSize: 0, time: kernel.realTime)
+      typeName: "proc", magic: .proc, deviceNumber: DeviceNumber.make(0, 0x15), fileSize: 0, time: kernel.realTime)
   }
 
   /// Makes the file system and its root, to be mounted on `/proc`.

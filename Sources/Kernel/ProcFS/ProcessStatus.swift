@@ -48,9 +48,10 @@ extension ProcessDirectory {
       // vsize rss rsslim startcode endcode startstack kstkesp kstkeip
       "\(memory?.totalBytes ?? 0)", "\((memory.map(ProcessDirectory.resident) ?? 0) / 4096)", "\(UInt64.max)",
       "\(code?.start ?? 0)", "\(code?.end ?? 0)", "\(stack?.end ?? 0)", "0", "0",
-      // signal blocked sigignore sigcatch, the low 31 signals
-      "\(task.signals.pendingSet.rawValue & 0x7fff_ffff)", "\(task.signalMask.rawValue & 0x7fff_ffff)",
-      "\(ignored.rawValue & 0x7fff_ffff)", "\(caught.rawValue & 0x7fff_ffff)",
+      // signal blocked sigignore sigcatch, without real-time signals
+      "\(task.signals.pendingSet.subtracting(.realTime).rawValue)",
+      "\(task.signalMask.subtracting(.realTime).rawValue)", "\(ignored.subtracting(.realTime).rawValue)",
+      "\(caught.subtracting(.realTime).rawValue)",
       // wchan nswap cnswap exit_signal processor rt_priority policy delayacct guest_time cguest_time
       "0", "0", "0", "\(group.exitSignal.rawValue)", "\(task.cpu.index)", "0",
       "\(task.attributes.schedulingPolicy.rawValue)",

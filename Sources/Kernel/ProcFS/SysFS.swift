@@ -6,7 +6,7 @@ enum SysFS {
   /// Makes the file system and its root, to be mounted on `/sys`.
   static func make(for kernel: Kernel) -> (fileSystem: GeneratedFileSystem, root: Inode) {
     let system = GeneratedFileSystem(
-      typeName: "sysfs", magic: 0x6265_6572, deviceNumber: DeviceNumber.make(0, 0x16), fileSize: 4096,
+      typeName: "sysfs", magic: .sysfs, deviceNumber: DeviceNumber.make(0, 0x16), fileSize: 4096,
       time: kernel.realTime)
     let count = kernel.configuration.cpus.count
     let range = count == 1 ? "0\n" : "0-\(count - 1)\n"

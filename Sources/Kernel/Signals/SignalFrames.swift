@@ -85,11 +85,12 @@ extension Kernel {
     }
   }
 
-  /// Reads an XSAVE area from a frame: its header in the FXSAVE part tells its size (`struct _fpx_sw_bytes`).
+  /// Reads an XSAVE area from a frame: its legacy part tells its size.
   private func readState(at address: GuestAddress, _ memory: AddressSpace) throws(Errno) -> [UInt8] {
-    let legacySize = 512
+    let legacySize = ExtendedStateArea.legacySize
     let legacy = try memory.read(address, count: legacySize)
-    guard legacy.value(at: 464, as: UInt32.self) == 0x4650_5853, let size = legacy.value(at: 468, as: UInt32.self),
+    guard legacy.value(at: ExtendedStateArea.description, as: UInt32.self) == ExtendedStateArea.magic,
+      let size = legacy.value(at: ExtendedStateArea.extendedSize, as: UInt32.self),
       (legacySize...Kernel.largestState).contains(Int(size))
     else { return legacy }
     return try memory.read(address, count: Int(size))

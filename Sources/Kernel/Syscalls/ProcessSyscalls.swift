@@ -207,8 +207,8 @@ struct CloneFlagsAndSignal: SyscallArgument {
   let signal: Signal
 
   init(register: UInt64) {
-    flags = CloneFlags(rawValue: register & ~0xff)
-    signal = Signal(rawValue: Int32(register & 0xff))
+    flags = CloneFlags(rawValue: register & ~CloneFlags.signalMask)
+    signal = Signal(rawValue: Int32(register & CloneFlags.signalMask))
   }
 
   func describe(in call: CallFormatter) -> String? {

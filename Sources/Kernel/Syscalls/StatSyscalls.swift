@@ -161,7 +161,7 @@ extension Syscalls {
 
   /// statfs(2).
   static func statfs(_ task: Task, _ path: GuestPath, _ result: OutPointer<StatFS>) throws(Errno) -> Int {
-    try task.store(encode(try task.kernel.vfs.statistics(try task.resolve(path))), to: result)
+    try task.store(try task.kernel.vfs.statistics(try task.resolve(path)), to: result)
     return 0
   }
 
@@ -171,28 +171,13 @@ extension Syscalls {
   ) throws(Errno) -> Int {
     let file = try task.files.file(file)
     if let location = file.location {
-      try task.store(encode(try task.kernel.vfs.statistics(location)), to: buffer)
+      try task.store(try task.kernel.vfs.statistics(location), to: buffer)
     } else {
-      var result = FileSystemStatistics()
-      // TMPFS_MAGIC for memory files, ANON_INODE_FS_MAGIC for the rest.
-      result.type = file.inode != nil ? 0x0102_1994 : 0x0904_1934
-      try task.store(encode(result), to: buffer)
+      var result = StatFS()
+      // Memory files have an inode.
+      result.type = (file.inode != nil ? FileSystemMagic.tmpfs : .anonymousInodes).rawValue
+      try task.store(result, to: buffer)
     }
     return 0
-  }
-
-  private static func encode(_ statistics: FileSystemStatistics) -> StatFS {
-    var result = StatFS()
-    result.type = statistics.type
-    result.blockSize = statistics.blockSize
-    result.blocks = statistics.blocks
-    result.freeBlocks = statistics.freeBlocks
-    result.availableBlocks = statistics.availableBlocks
-    result.files = statistics.files
-    result.freeFiles = statistics.freeFiles
-    result.nameLength = statistics.nameLength
-    result.fragmentSize = statistics.blockSize
-    result.flags = statistics.flags
-    return result
   }
 }

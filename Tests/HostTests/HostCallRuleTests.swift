@@ -40,4 +40,81 @@ import Testing
     for rule in Self.rules { #expect(HostCallFilter([rule]).code.count < 128, "\(rule.call)") }
     #expect(HostCallFilter(Self.rules).code.count < 4096)
   }
+
+  /// The answer to a call, for all numbers and what the table tells apart of their arguments, is that of the table read
+  /// line by line.
+  @Test func filterAnswersAsTheTableHasIt() {
+    let filter = BPFProgram(HostCallFilter(Self.rules).code)
+    let values: [UInt64] = [
+      0, 1, 2, 3, 4, 7, 9, 10, 15, 36, 0x80, 0x81, 0x180, 0x1000, 0x10100, 0o4000, 0o2000, 0o010644, 0o060644, 0x5401,
+      0x5413, 0xffff_ff9c, 0xffff_ffff_ffff_ff9c, 1 << 32, 1030,
+    ]
+    var allowed: Set<Int> = []
+    for number in Array(0...520) + [1 << 30, 0x4000_0000 | 257, 0xffff_ffff] {
+      for value in values {
+        for place in 0...6 {
+          // One argument of that value, the others one that rules allow, or (6) all of that value.
+          let arguments = (0..<6).map { $0 == place || place == 6 ? value : 0 }
+          let expected = Self.answer(to: UInt32(number), arguments)
+          if expected == 0x7fff_0000 { allowed.insert(number) }
+          let answer = filter.answer(to: UInt32(number), arguments)
+          #expect(answer?.value == expected, "\(number) \(arguments)")
+          #expect((answer?.steps ?? .max) < 48, "\(number)")
+        }
+      }
+    }
+    #expect(allowed.count > 60)
+    #expect(filter.answer(to: 0, [0, 0, 0, 0, 0, 0], architecture: 0x4000_0003)?.value == 0x0005_0001)
+  }
+
+  /// What `SECCOMP_RET_*` a call gets by the rules.
+  private static func answer(to number: UInt32, _ arguments: [UInt64]) -> UInt32 {
+    if number == 435 { return 0x0005_0000 | 38 }
+    func holds(_ condition: HostCallRule.Condition) -> Bool {
+      func low(_ argument: Int) -> UInt32 { UInt32(truncatingIfNeeded: arguments[argument]) }
+      switch condition {
+      case .isOne(let argument, let values, let ignored): return values.contains(low(argument) & ~ignored)
+      case .hasNone(let argument, let bits): return low(argument) & bits == 0
+      case .hasAll(let argument, let bits): return low(argument) & bits == bits
+      case .isNull(let argument): return arguments[argument] == 0
+      case .isHeld(let argument): return Int32(bitPattern: low(argument)) != -100
+      }
+    }
+    let isAllowed = rules.contains { UInt32($0.call.rawValue) == number && $0.conditions.allSatisfy(holds) }
+    return isAllowed ? 0x7fff_0000 : 0x0005_0001
+  }
+}
+
+/// Runs a classic BPF program on `struct seccomp_data`, as far as filters use it.
+private struct BPFProgram {
+  private let code: [UInt64]
+  init(_ code: [UInt64]) { self.code = code }
+
+  func answer(
+    to number: UInt32, _ arguments: [UInt64], architecture: UInt32 = 0xc000_003e
+  ) -> (value: UInt32, steps: Int)? {
+    var data: [UInt32] = [number, architecture, 0, 0]
+    for argument in arguments { data += [UInt32(truncatingIfNeeded: argument), UInt32(argument >> 32)] }
+    var accumulator: UInt32 = 0
+    var next = 0
+    var steps = 0
+    while next < code.count {
+      let instruction = code[next]
+      let operand = UInt32(instruction >> 32)
+      let (whenTrue, whenFalse) = (Int(instruction >> 16 & 0xff), Int(instruction >> 24 & 0xff))
+      next += 1
+      steps += 1
+      switch instruction & 0xffff {
+      case 0x20: accumulator = data[Int(operand) / 4]
+      case 0x54: accumulator &= operand
+      case 0x05: next += Int(operand)
+      case 0x15: next += accumulator == operand ? whenTrue : whenFalse
+      case 0x35: next += accumulator >= operand ? whenTrue : whenFalse
+      case 0x45: next += accumulator & operand != 0 ? whenTrue : whenFalse
+      case 0x06: return (operand, steps)
+      default: return nil
+      }
+    }
+    return nil
+  }
 }

@@ -1,88 +1,135 @@
 import LinuxABI
 
 /// The table of host calls as a classic BPF program (seccomp(2)).
+///
+/// It runs at each host call of Apus whose answer depends on arguments, and the host runs it once for every number when
+/// it is installed, to know the answers that don't. So it looks for the number by halves, not line by line.
 struct HostCallFilter {
   /// `struct sock_filter`, 8 bytes for each instruction.
-  private(set) var code: [UInt64] = []
+  let code: [UInt64]
 
   private enum Operation: UInt64 {
     /// Loads a word of `struct seccomp_data`.
     case load = 0x20
     case and = 0x54
+    case jump = 0x05
     case jumpIfEqual = 0x15
+    case jumpIfNotBelow = 0x35
     case jumpIfAnyBit = 0x45
     case answer = 0x06
   }
   private static let architecture: UInt32 = 0xc000_003e
   private static let allow: UInt32 = 0x7fff_0000
   private static let errno: UInt32 = 0x0005_0000
+  private static let refusal = instruction(.answer, errno | UInt32(Errno.notPermitted.rawValue))
 
-  init(_ rules: [HostCallRule]) {
-    append(.load, 4)
-    append(.jumpIfEqual, HostCallFilter.architecture, whenTrue: 1)
-    append(.answer, HostCallFilter.errno | UInt32(Errno.notPermitted.rawValue))
-    var holdsNumber = false
-    for rule in rules {
-      if !holdsNumber { append(.load, 0) }
-      append(rule)
-      holdsNumber = rule.conditions.isEmpty
-    }
-    append(.load, 0)
-    append(.jumpIfEqual, UInt32(SyscallNumber.clone3.rawValue), whenFalse: 1)
-    append(.answer, HostCallFilter.errno | UInt32(Errno.noFunction.rawValue))
-    append(.answer, HostCallFilter.errno | UInt32(Errno.notPermitted.rawValue))
+  /// Numbers from `first` up to the next segment, and what is done with them.
+  private struct Segment {
+    let first: UInt32
+    let code: [UInt64]
   }
 
-  private mutating func append(_ operation: Operation, _ operand: UInt32, whenTrue: Int = 0, whenFalse: Int = 0) {
-    code.append(
-      operation.rawValue | UInt64(UInt8(clamping: whenTrue)) << 16 | UInt64(UInt8(clamping: whenFalse)) << 24
-        | UInt64(operand) << 32)
+  init(_ rules: [HostCallRule]) {
+    var blocks: [UInt32: [UInt64]] = [:]
+    for rule in rules { blocks[UInt32(rule.call.rawValue), default: []] += HostCallFilter.block(rule) }
+    // Alternatives that all failed; what follows a block without conditions is never reached.
+    for call in blocks.keys { blocks[call]?.append(HostCallFilter.refusal) }
+    blocks[UInt32(SyscallNumber.clone3.rawValue)] = [
+      HostCallFilter.instruction(.answer, HostCallFilter.errno | UInt32(Errno.noFunction.rawValue))
+    ]
+    var segments = [Segment(first: 0, code: [HostCallFilter.refusal])]
+    func append(_ segment: Segment) {
+      if segments.last?.first == segment.first { segments.removeLast() }
+      if segments.last?.code != segment.code { segments.append(segment) }
+    }
+    for (number, code) in blocks.sorted(by: { $0.key < $1.key }) {
+      append(Segment(first: number, code: code.first == HostCallFilter.permission ? [HostCallFilter.permission] : code))
+      append(Segment(first: number + 1, code: [HostCallFilter.refusal]))
+    }
+    code =
+      [
+        HostCallFilter.instruction(.load, 4),
+        HostCallFilter.instruction(.jumpIfEqual, HostCallFilter.architecture, whenTrue: 1),
+        HostCallFilter.refusal,
+        HostCallFilter.instruction(.load, 0),
+      ] + HostCallFilter.search(segments[...])
+  }
+
+  private static let permission = instruction(.answer, allow)
+
+  private static func instruction(
+    _ operation: Operation, _ operand: UInt32, whenTrue: Int = 0, whenFalse: Int = 0
+  ) -> UInt64 {
+    operation.rawValue | UInt64(UInt8(clamping: whenTrue)) << 16 | UInt64(UInt8(clamping: whenFalse)) << 24
+      | UInt64(operand) << 32
+  }
+
+  /// Finds the segment of the number that is loaded.
+  private static func search(_ segments: ArraySlice<Segment>) -> [UInt64] {
+    guard segments.count > 1 else { return segments.first?.code ?? [refusal] }
+    let middle = segments.startIndex + segments.count / 2
+    let below = search(segments[..<middle])
+    let above = search(segments[middle...])
+    let first = segments[middle].first
+    // A conditional jump reaches 255 instructions.
+    if below.count < 256 {
+      return [instruction(.jumpIfNotBelow, first, whenTrue: below.count)] + below + above
+    }
+    return [instruction(.jumpIfNotBelow, first, whenFalse: 1), instruction(.jump, UInt32(below.count))] + below + above
   }
 
   /// A block of its own: it allows the call, or goes on behind itself.
-  private mutating func append(_ rule: HostCallRule) {
-    let start = code.count
-    append(.jumpIfEqual, UInt32(rule.call.rawValue))
-    /// Jumps that lead behind the block, and whether they are taken where the test is true.
-    var exits: [(at: Int, whenTrue: Bool)] = [(start, false)]
-    for condition in rule.conditions { append(condition, &exits) }
-    append(.answer, HostCallFilter.allow)
-    for exit in exits {
-      let distance = UInt64(UInt8(clamping: code.count - exit.at - 1))
-      code[exit.at] |= distance << (exit.whenTrue ? 16 : 24)
+  private static func block(_ rule: HostCallRule) -> [UInt64] {
+    var block = Block()
+    for condition in rule.conditions { block.append(condition) }
+    block.code.append(permission)
+    for exit in block.exits {
+      let distance = UInt64(UInt8(clamping: block.code.count - exit.at - 1))
+      block.code[exit.at] |= distance << (exit.whenTrue ? 16 : 24)
     }
+    return block.code
   }
 
-  private mutating func append(_ condition: HostCallRule.Condition, _ exits: inout [(at: Int, whenTrue: Bool)]) {
-    func low(_ argument: Int) -> UInt32 { UInt32(16 + 8 * argument) }
-    switch condition {
-    case .isOne(let argument, let values, let ignored):
-      append(.load, low(argument))
-      if ignored != 0 { append(.and, ~ignored) }
-      for (index, value) in values.enumerated() {
-        let isLast = index == values.count - 1
-        if isLast { exits.append((code.count, false)) }
-        append(.jumpIfEqual, value, whenTrue: values.count - 1 - index)
-      }
-    case .hasNone(let argument, let bits):
-      append(.load, low(argument))
-      exits.append((code.count, true))
-      append(.jumpIfAnyBit, bits)
-    case .hasAll(let argument, let bits):
-      append(.load, low(argument))
-      append(.and, bits)
-      exits.append((code.count, false))
-      append(.jumpIfEqual, bits)
-    case .isNull(let argument):
-      for word in 0..<2 {
-        append(.load, low(argument) + UInt32(4 * word))
+  private struct Block {
+    var code: [UInt64] = []
+    /// Jumps that lead behind the block, and whether they are taken where the test is true.
+    var exits: [(at: Int, whenTrue: Bool)] = []
+
+    private mutating func append(_ operation: Operation, _ operand: UInt32, whenTrue: Int = 0) {
+      code.append(instruction(operation, operand, whenTrue: whenTrue))
+    }
+
+    mutating func append(_ condition: HostCallRule.Condition) {
+      func low(_ argument: Int) -> UInt32 { UInt32(16 + 8 * argument) }
+      switch condition {
+      case .isOne(let argument, let values, let ignored):
+        append(.load, low(argument))
+        if ignored != 0 { append(.and, ~ignored) }
+        for (index, value) in values.enumerated() {
+          let isLast = index == values.count - 1
+          if isLast { exits.append((code.count, false)) }
+          append(.jumpIfEqual, value, whenTrue: values.count - 1 - index)
+        }
+      case .hasNone(let argument, let bits):
+        append(.load, low(argument))
+        exits.append((code.count, true))
+        append(.jumpIfAnyBit, bits)
+      case .hasAll(let argument, let bits):
+        append(.load, low(argument))
+        append(.and, bits)
         exits.append((code.count, false))
-        append(.jumpIfEqual, 0)
+        append(.jumpIfEqual, bits)
+      case .isNull(let argument):
+        for word in 0..<2 {
+          append(.load, low(argument) + UInt32(4 * word))
+          exits.append((code.count, false))
+          append(.jumpIfEqual, 0)
+        }
+      case .isHeld(let argument):
+        append(.load, low(argument))
+        exits.append((code.count, true))
+        append(.jumpIfEqual, UInt32(bitPattern: -100))  // AT_FDCWD
       }
-    case .isHeld(let argument):
-      append(.load, low(argument))
-      exits.append((code.count, true))
-      append(.jumpIfEqual, UInt32(bitPattern: -100))  // AT_FDCWD
     }
   }
 }

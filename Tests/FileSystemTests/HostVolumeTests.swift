@@ -122,4 +122,26 @@ import Testing
     try tree.rename("/host/d0/sub/f", "/host/d99/sub/g")
     #expect(try tree.read("/host/d99/sub/g") == "0")
   }
+
+  /// Where the host's files don't change, those who read one share a descriptor, which few files keep.
+  @Test func readersShareDescriptors() throws {
+    let tree = try TestTree(.memory) { host in
+      for index in 0..<40 { try host.file("f\(index)", "\(index) abc") }
+    }
+    let files = try HostFileSystem(
+      path: tree.host.path, isReadOnly: true, isVolatile: false, directoryLimit: 16, context: tree.context)
+    try tree.makeDirectory("/host")
+    try tree.vfs.mount(files, root: try #require(files.root), at: try tree.resolve("/host"))
+    let first = try tree.open("/host/f0", [])
+    for index in 0..<40 { #expect(try tree.read("/host/f\(index)") == "\(index) abc") }
+    #expect(files.openFileCount > 0 && files.openFileCount <= 4)
+    // Each open file has its own place, and outlives what is kept.
+    let second = try tree.open("/host/f0", [])
+    #expect(try first.read(3) == Array("0 a".utf8))
+    #expect(try second.read(3) == Array("0 a".utf8))
+    first.close()
+    #expect(try second.read(2) == Array("bc".utf8))
+    second.close()
+    #expect(try tree.read("/host/f0") == "0 abc")
+  }
 }

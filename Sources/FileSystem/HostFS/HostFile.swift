@@ -7,7 +7,7 @@ package final class HostFile: OpenFile {
   private let hostInode: HostInode
   private let reader: HostReader
 
-  init(_ inode: HostInode, _ descriptor: FileDescriptor, flags: OpenFlags, location: PathLocation) {
+  init(_ inode: HostInode, _ descriptor: HostDescriptor, flags: OpenFlags, location: PathLocation) {
     hostInode = inode
     reader = HostReader(inode, descriptor)
     super.init(flags: flags, location: location)
@@ -87,7 +87,7 @@ package final class HostFile: OpenFile {
   package override func mappable() throws(Errno) -> any MappableObject {
     let fileSystem = hostInode.fileSystem
     return try fileSystem.files.mapping(
-      of: hostInode, reader.descriptor, isWritable: flags.isWritable, name: description,
+      of: hostInode, reader.file, isWritable: flags.isWritable, name: description,
       device: fileSystem.deviceNumber)
   }
 
@@ -113,25 +113,20 @@ enum SeekTarget {
 
 /// Reads a host file without waiting for its disk.
 final class HostReader {
-  private(set) var descriptor: FileDescriptor
+  /// nil once it is closed.
+  private(set) var file: HostDescriptor?
+  var descriptor: FileDescriptor { file?.number ?? FileDescriptor(rawValue: -1) }
   let waitQueue = WaitQueue()
   private let inode: HostInode
-  private var isOpen = true
   /// The file system can tell what is in the page cache.
   private var tellsCached = true
 
-  init(_ inode: HostInode, _ descriptor: FileDescriptor) {
+  init(_ inode: HostInode, _ file: HostDescriptor) {
     self.inode = inode
-    self.descriptor = descriptor
+    self.file = file
   }
 
-  deinit { close() }
-
-  func close() {
-    if isOpen { Host.close(descriptor) }
-    isOpen = false
-    descriptor = FileDescriptor(rawValue: -1)
-  }
+  func close() { file = nil }
 
   /// Reads up to the end of the file. `size` saves a host call where it is known. With `waits` it never would block:
   /// for descriptions with `O_NONBLOCK`, which means nothing to regular files.

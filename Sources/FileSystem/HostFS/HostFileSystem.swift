@@ -27,6 +27,10 @@ package final class HostFileSystem: MountedFileSystem {
   private var openDirectories: [HostInode] = []
   private let openLimit: Int
   var openDirectoryCount: Int { openDirectories.count }
+  /// Files that hold one though nobody may have them open: programs, headers and modules are opened again and again, and
+  /// the host walks their path each time (Landlock). A quarter as many.
+  private var openFiles: [HostInode] = []
+  var openFileCount: Int { openFiles.count }
   private var clock: UInt64 = 0
   /// openat2(2) is missing on the host.
   private var lacksOpenBeneath = false
@@ -53,8 +57,8 @@ package final class HostFileSystem: MountedFileSystem {
     self.isVolatile = isVolatile
     source = path
     deviceNumber = context.makeDeviceNumber()
-    // Three quarters are left to open files and to the rest of Apus.
     if !isReadOnly { Host.clearFileModeMask() }
+    // More than two thirds are left to open files and to the rest of Apus.
     openLimit = directoryLimit ?? max(16, min(1024, Int(clamping: Host.raiseDescriptorLimit()) / 4))
     let named = try Host.open(at: nil, FileName.bytes(path), [.path])
     let status: Stat
@@ -129,32 +133,26 @@ package final class HostFileSystem: MountedFileSystem {
   /// A descriptor (`O_PATH`) of a directory; valid until the next call.
   /// - Throws: `ENOENT` where the directory isn't there any more.
   func descriptor(of directory: HostInode) throws(Errno) -> FileDescriptor {
-    clock &+= 1
-    directory.lastUse = clock
-    if let descriptor = directory.descriptor { return descriptor }
+    noteUse(of: directory)
+    if let descriptor = directory.descriptor { return descriptor.number }
     guard directory.parent != nil else { return rootDescriptor }
     var names: [[UInt8]] = []
     var ancestor = directory
     var base = rootDescriptor
     while let parent = ancestor.parent {
       if let descriptor = ancestor.descriptor {
-        base = descriptor
+        base = descriptor.number
         break
       }
       names.append(ancestor.name)
       ancestor = parent
     }
-    let opened = try openDirectory(base, names.reversed())
-    do throws(Errno) {
-      if HostFileKey(try Host.status(opened)) != directory.key { throw .noSuchFileOrDirectory }
-    } catch {
-      Host.close(opened)
-      throw error
-    }
-    if openDirectories.count >= openLimit { closeOldDirectories() }
+    let opened = HostDescriptor(try openDirectory(base, names.reversed()))
+    if HostFileKey(try Host.status(opened.number)) != directory.key { throw .noSuchFileOrDirectory }
+    HostFileSystem.makeRoom(in: &openDirectories, limit: openLimit)
     directory.descriptor = opened
     openDirectories.append(directory)
-    return opened
+    return opened.number
   }
 
   private func openDirectory(_ base: FileDescriptor, _ names: [[UInt8]]) throws(Errno) -> FileDescriptor {
@@ -176,17 +174,31 @@ package final class HostFileSystem: MountedFileSystem {
     throw .noSuchFileOrDirectory
   }
 
-  private func closeOldDirectories() {
-    openDirectories.sort { $0.lastUse > $1.lastUse }
-    let kept = openLimit / 2
-    for directory in openDirectories[kept...] { directory.closeDescriptor() }
-    openDirectories.removeSubrange(kept...)
+  /// The file has a descriptor that others may use: it stays open for a while.
+  func keepOpen(_ file: HostInode) {
+    HostFileSystem.makeRoom(in: &openFiles, limit: openLimit / 4)
+    noteUse(of: file)
+    openFiles.append(file)
+  }
+
+  func noteUse(of inode: HostInode) {
+    clock &+= 1
+    inode.lastUse = clock
+  }
+
+  /// Where there are too many, lets go of the descriptors that have not been used for longest.
+  private static func makeRoom(in inodes: inout [HostInode], limit: Int) {
+    if inodes.count < limit { return }
+    inodes.sort { $0.lastUse > $1.lastUse }
+    let kept = limit / 2
+    for inode in inodes[kept...] { inode.descriptor = nil }
+    inodes.removeSubrange(kept...)
   }
 
   /// A directory moved or was removed: its descriptor may stay, but those found by their names are looked up again.
   func forget(_ directory: HostInode) {
     if directory.descriptor == nil { return }
-    directory.closeDescriptor()
+    directory.descriptor = nil
     openDirectories.removeAll { $0 === directory }
   }
 }

@@ -9,8 +9,9 @@ package final class HostInode: Inode {
   private(set) var name: [UInt8]
   /// Attributes with the host's numbers, as last seen.
   private(set) var hostStat: Stat
-  /// Directories: a descriptor (`O_PATH`), while `fileSystem` keeps one, and when it was last used.
-  var descriptor: FileDescriptor?
+  /// While `fileSystem` keeps one: a descriptor, `O_PATH` of a directory, for reading of a file that doesn't change, and
+  /// when it was last used.
+  var descriptor: HostDescriptor?
   var lastUse: UInt64 = 0
   /// Where a read last had to wait for the disk. A read that has to wait there again (the page cache is too small for
   /// it, or the file was closed meanwhile) waits in place.
@@ -34,7 +35,6 @@ package final class HostInode: Inode {
   }
 
   deinit {
-    closeDescriptor()
     if let created { Host.close(created) }
     var above = parent
     parent = nil
@@ -42,11 +42,6 @@ package final class HostInode: Inode {
       defer { inode.parent = nil }
       return inode.parent
     }
-  }
-
-  func closeDescriptor() {
-    if let descriptor { Host.close(descriptor) }
-    descriptor = nil
   }
 
   var key: HostFileKey { HostFileKey(hostStat) }
@@ -303,17 +298,29 @@ package final class HostInode: Inode {
     switch kind {
     case .directory: return DirectoryFile(flags: flags, location: location)
     case .regular:
-      let descriptor: FileDescriptor
       if let created {
-        descriptor = created
         self.created = nil
-      } else {
-        descriptor = try openRegular(flags)
+        return HostFile(self, HostDescriptor(created), flags: flags, location: location)
       }
+      let descriptor = flags.isWritable ? HostDescriptor(try openRegular(flags)) : try openForReading()
       return HostFile(self, descriptor, flags: flags, location: location)
     default:
       return try fileSystem.context.open(special: self, device: hostStat.specialDevice, flags: flags, at: location)
     }
+  }
+
+  /// What reads the file's data: the descriptor that another reader opened, where the file doesn't change.
+  func openForReading() throws(Errno) -> HostDescriptor {
+    if let descriptor {
+      fileSystem.noteUse(of: self)
+      return descriptor
+    }
+    let opened = HostDescriptor(try openRegular([]))
+    if !fileSystem.isVolatile {
+      descriptor = opened
+      fileSystem.keepOpen(self)
+    }
+    return opened
   }
 
   /// Opens the file on the host, and makes sure that it is the regular file that was looked up.

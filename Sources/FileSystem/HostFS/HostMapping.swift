@@ -5,7 +5,7 @@ import Platform
 
 /// A host file that guests map: registered with the platform while any mapping, or the cache, refers to it.
 final class HostMapping: MappableObject {
-  private let descriptor: FileDescriptor
+  private let file: HostDescriptor
   private let platform: any Platform
   private var registered: MappableFile?
   /// The size, where the file doesn't change.
@@ -18,10 +18,10 @@ final class HostMapping: MappableObject {
   private var allowed: UInt8 = 0
 
   fileprivate init(
-    _ descriptor: FileDescriptor, platform: any Platform, fixedSize: UInt64?, name: String, device: UInt64,
+    _ file: HostDescriptor, platform: any Platform, fixedSize: UInt64?, name: String, device: UInt64,
     inode: UInt64
   ) {
-    self.descriptor = descriptor
+    self.file = file
     self.platform = platform
     self.fixedSize = fixedSize
     mappingName = name
@@ -31,14 +31,13 @@ final class HostMapping: MappableObject {
 
   deinit {
     if let registered { platform.unregister(registered) }
-    Host.close(descriptor)
   }
 
   func mappingBacking() throws(Errno) -> MappingBacking {
-    if let registered { return .hostFile(file: registered, descriptor: descriptor) }
-    let file = try platform.register(file: descriptor)
-    registered = file
-    return .hostFile(file: file, descriptor: descriptor)
+    if let registered { return .hostFile(file: registered, descriptor: file.number) }
+    let mappable = try platform.register(file: file.number)
+    registered = mappable
+    return .hostFile(file: mappable, descriptor: file.number)
   }
 
   func checkHostMapping(_ descriptor: FileDescriptor, isShared: Bool, isExecutable: Bool) throws(Errno) {
@@ -50,7 +49,7 @@ final class HostMapping: MappableObject {
 
   var mappingSize: UInt64 {
     if let fixedSize { return fixedSize }
-    return UInt64(clamping: (try? Host.status(descriptor).size) ?? 0)
+    return UInt64(clamping: (try? Host.status(file.number).size) ?? 0)
   }
 }
 
@@ -72,8 +71,9 @@ final class HostFileCache {
 
   /// What mmap(2) of an open host file maps.
   func mapping(
-    of inode: HostInode, _ descriptor: FileDescriptor, isWritable: Bool, name: @autoclosure () -> String, device: UInt64
+    of inode: HostInode, _ file: HostDescriptor?, isWritable: Bool, name: @autoclosure () -> String, device: UInt64
   ) throws(Errno) -> HostMapping {
+    guard let file else { throw .badFileDescriptor }
     let key = Key(file: inode.key, isWritable: isWritable)
     clock &+= 1
     if let mapping = entries[key]?.mapping {
@@ -88,7 +88,7 @@ final class HostFileCache {
     let fileSystem = inode.fileSystem
     let stat = try inode.attributes()
     let mapping = HostMapping(
-      try Host.duplicate(descriptor), platform: fileSystem.context.services.platform,
+      file, platform: fileSystem.context.services.platform,
       fixedSize: fileSystem.isVolatile ? nil : UInt64(clamping: stat.size), name: name(), device: device,
       inode: stat.inode)
     mapping.lastUse = clock

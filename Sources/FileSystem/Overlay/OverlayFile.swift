@@ -53,7 +53,7 @@ final class OverlayFile: TmpFile {
   }
 
   private func openLower() throws(Errno) -> HostReader {
-    HostReader(origin.inode, try origin.inode.openRegular([]))
+    HostReader(origin.inode, try origin.inode.openForReading())
   }
 
   override func open(_ flags: OpenFlags, at location: PathLocation) throws(Errno) -> OpenFile {
@@ -65,7 +65,7 @@ final class OverlayFile: TmpFile {
   /// What is mapped while the data is the host's.
   fileprivate func lowerMapping(_ reader: HostReader, name: String) throws(Errno) -> any MappableObject {
     try origin.inode.fileSystem.files.mapping(
-      of: origin.inode, reader.descriptor, isWritable: false, name: name, device: stat.device)
+      of: origin.inode, reader.file, isWritable: false, name: name, device: stat.device)
   }
 }
 

@@ -19,7 +19,8 @@ extension SandboxConfiguration {
     defer { Host.close(directory) }
     guard let file = try? Host.openBeneath(directory, Array("etc/passwd".utf8), .nonBlocking) else { return nil }
     defer { Host.close(file) }
-    var bytes = [UInt8](repeating: 0, count: 1 << 18)
+    guard let size = try? Host.status(file).size else { return nil }
+    var bytes = [UInt8](repeating: 0, count: min(Int(clamping: size), 1 << 18))
     guard let count = try? Host.read(file, into: &bytes, count: bytes.count, at: 0) else { return nil }
     let number = Array("\(user.uid)".utf8)
     for line in bytes[..<count].split(separator: UInt8(ascii: "\n")) {

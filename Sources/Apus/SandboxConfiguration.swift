@@ -56,10 +56,11 @@ public struct SandboxConfiguration: Sendable {
 
   /// A sandbox that shows the host's `/` with changes kept in memory, with half of the host's memory and all CPUs that
   /// this process may use.
-  public init(command: String, arguments: [String] = []) {
+  /// - Parameter environment: nil for `defaultEnvironment()`.
+  public init(command: String, arguments: [String] = [], environment: [String]? = nil) {
     self.command = command
     self.arguments = arguments
-    environment = SandboxConfiguration.defaultEnvironment()
+    self.environment = environment ?? SandboxConfiguration.defaultEnvironment()
     memory = SandboxConfiguration.defaultMemory
     cpus = SandboxConfiguration.usableCPUs
   }

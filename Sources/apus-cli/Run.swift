@@ -31,14 +31,14 @@ extension RunOptions {
 
   private func makeConfiguration(_ streams: [FileDescriptor?]) throws(SandboxError) -> SandboxConfiguration {
     guard let name = command.first else { throw SandboxError("no command", remedy: RunOptions.usage) }
-    var configuration = SandboxConfiguration(command: name, arguments: Array(command.dropFirst()))
+    var configuration = SandboxConfiguration(
+      command: name, arguments: Array(command.dropFirst()), environment: makeEnvironment())
     configuration.standardStreams = streams
     configuration.root = root
     configuration.overlay = overlay
     configuration.volumes = volumes
     configuration.workingDirectory = workingDirectory
     configuration.user = user
-    configuration.environment = makeEnvironment()
     configuration.hostName = hostName
     if let memory { configuration.memory = memory }
     if let cpus { configuration.cpus = cpus }

@@ -36,9 +36,14 @@ package final class Machine: Sendable {
     core.withLock { body($0.kernel) }
   }
 
+  /// For how long guests have run when the platform starts to audit them, nanoseconds.
+  private static let auditDelay: UInt64 = 50_000_000
+
   /// Serves interrupts until the sandbox has ended: timers, host descriptors, host signals, dead guest processes.
   package func serveInterrupts() {
-    let epoll = core.withLock { $0.services.interrupts.epoll }
+    let (epoll, platform) = core.withLock { ($0.services.interrupts.epoll, $0.services.platform) }
+    // Of use from then on, and a thread of its own: short runs do without.
+    var auditing: UInt64? = Host.monotonicTime &+ Machine.auditDelay
     var events = [EpollEvent](repeating: EpollEvent(), count: 64)
     var count = 0
     while true {
@@ -49,7 +54,12 @@ package final class Machine: Sendable {
         }
       }
       guard case .wait(let deadline) = step else { return }
-      count = (try? Host.wait(epoll, into: &events, deadline: deadline)) ?? 0
+      let due = auditing.map { min($0, deadline ?? .max) } ?? deadline
+      count = (try? Host.wait(epoll, into: &events, deadline: due)) ?? 0
+      if let time = auditing, Host.monotonicTime >= time {
+        auditing = nil
+        platform.startAuditing()
+      }
     }
   }
 

@@ -5,8 +5,9 @@ import Synchronization
 ///
 /// A guest thread can write its context: it can report a trap that did not happen, and go on. Apus then takes it for
 /// parked, and it is outside of the scheduler, of accounting and of stops. But who is parked uses no CPU. So while guests
-/// run, a thread of the host's asks the host from time to time for what those threads do that should be parked. It rests
-/// when no guest process has used CPU time since it last looked: parked threads wake up by themselves no more.
+/// run, a thread of the host's asks the host from time to time for what those threads do that should be parked. It starts
+/// when the first look is due, which short runs end before, and rests when no guest process has used CPU time since it
+/// last looked: parked threads wake up by themselves no more.
 final class Auditor: Sendable {
   /// A thread that was found running although it is parked as far as Apus knows. It may be on its way to sleep.
   private struct Suspect {
@@ -30,7 +31,7 @@ final class Auditor: Sendable {
     var nextThread: [Int: Int] = [:]
   }
 
-  private let isResting = Atomic<Bool>(true)
+  private let isResting = Atomic<Bool>(false)
   private let isStarted = Atomic<Bool>(false)
   private let isOver = Atomic<Bool>(false)
   private let wakeup = Wakeup()
@@ -50,17 +51,21 @@ final class Auditor: Sendable {
   private static let looksLimit = 100
 
   /// A guest thread is about to run.
-  @inline(__always) func noteActivity(of platform: StubPlatform) {
-    if isResting.load(ordering: .relaxed) { begin(platform) }
+  @inline(__always) func noteActivity() {
+    if isResting.load(ordering: .relaxed) { goOn() }
   }
 
-  @inline(never) private func begin(_ platform: StubPlatform) {
-    guard isResting.exchange(false, ordering: .sequentiallyConsistent) else { return }
-    if isStarted.exchange(true, ordering: .sequentiallyConsistent) { return wakeup.signal() }
+  @inline(never) private func goOn() {
+    if isResting.exchange(false, ordering: .sequentiallyConsistent) { wakeup.signal() }
+  }
+
+  /// Starts the thread.
+  func start(_ platform: StubPlatform) {
+    if isStarted.exchange(true, ordering: .sequentiallyConsistent) { return }
     if (try? Host.startThread { self.serve(platform) }) == nil { hasEnded.signal() }
   }
 
-  /// Ends the thread, and waits for that.
+  /// Ends the thread if it was started, and waits for that. It starts no more.
   func shutdown() {
     isOver.store(true, ordering: .sequentiallyConsistent)
     guard isStarted.exchange(true, ordering: .sequentiallyConsistent) else { return }
@@ -71,20 +76,25 @@ final class Auditor: Sendable {
   private func serve(_ platform: StubPlatform) {
     var memory = Memory()
     while !isOver.load(ordering: .sequentiallyConsistent) {
+      if !look(at: platform, &memory) { rest(&memory, platform) }
       let delay = memory.suspects.isEmpty ? Auditor.interval : Auditor.shortInterval
       wakeup.sleep(until: Host.monotonicTime &+ delay)
-      if isOver.load(ordering: .sequentiallyConsistent) { break }
-      if look(at: platform, &memory) { continue }
-      isResting.store(true, ordering: .sequentiallyConsistent)
-      // A thread that came in between has not seen it.
-      if platform.liveProcesses.contains(where: \.isRunning) {
-        isResting.store(false, ordering: .sequentiallyConsistent)
-        continue
-      }
-      memory = Memory()
-      wakeup.sleep()
     }
     hasEnded.signal()
+  }
+
+  /// Sleeps until a guest thread runs again.
+  private func rest(_ memory: inout Memory, _ platform: StubPlatform) {
+    isResting.store(true, ordering: .sequentiallyConsistent)
+    // A thread that came in between has not seen it.
+    if platform.liveProcesses.contains(where: \.isRunning) {
+      isResting.store(false, ordering: .sequentiallyConsistent)
+    } else {
+      memory = Memory()
+      wakeup.sleep()
+      // `shutdown` signals once.
+      if isOver.load(ordering: .sequentiallyConsistent) { wakeup.signal() }
+    }
   }
 
   /// - Returns: false where all guest processes have been at rest since the last look.

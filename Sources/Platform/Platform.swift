@@ -106,6 +106,9 @@ package protocol Platform: AnyObject, Sendable {
   func confirmedRelease(of process: any GuestProcess) -> UInt64
   /// A snapshot of the platform's counters.
   var statistics: PlatformStatistics { get }
+  /// Starts to look for guest threads that run although they have reported a trap. To be called once, soon after guests
+  /// first run; needs no lock.
+  func startAuditing()
   /// Ends every guest process and the zygote, and waits for them.
   func shutdown()
 }

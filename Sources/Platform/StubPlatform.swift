@@ -233,6 +233,8 @@ final class StubPlatform: Platform {
   /// The processes that have not ended.
   var liveProcesses: [StubProcess] { state.withLock { $0.processes.compactMap { $0 } }.filter { !$0.isDead } }
 
+  func startAuditing() { auditor?.start(self) }
+
   func shutdown() {
     auditor?.shutdown()
     let processes = state.withLock { $0.processes.compactMap { $0 } }

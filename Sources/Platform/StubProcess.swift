@@ -183,7 +183,7 @@ final class StubProcess: GuestProcess {
   /// A thread is about to run.
   func enter() {
     running.add(1, ordering: .sequentiallyConsistent)
-    platform.auditor?.noteActivity(of: platform)
+    platform.auditor?.noteActivity()
   }
 
   var isRunning: Bool { running.load(ordering: .sequentiallyConsistent) > 0 }

@@ -39,5 +39,6 @@ package final class FakePlatform: Platform, @unchecked Sendable {
   }
 
   package var statistics: PlatformStatistics { PlatformStatistics() }
+  package func startAuditing() {}
   package func shutdown() {}
 }

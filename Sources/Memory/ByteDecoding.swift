@@ -23,4 +23,11 @@ extension String {
   /// A part of another string. It must begin and end where characters of that one do, which is not checked: walks along
   /// paths make a string of each name.
   package init(uncheckedPart bytes: Span<UInt8>) { self = String(copying: unsafe UTF8Span(unchecked: bytes)) }
+
+  /// Feeds the bytes to a hasher, all at once.
+  @inline(__always)
+  package func hashBytes(into hasher: inout Hasher) {
+    var string = self
+    string.withUTF8 { bytes in unsafe hasher.combine(bytes: UnsafeRawBufferPointer(bytes)) }
+  }
 }

@@ -93,7 +93,7 @@ import Synchronization
     let id = host.id.load(ordering: .relaxed)
     // A thread that has not told its id, or whose claim is false, is among those that the host knows.
     let threads = id != 0 ? [id] : process.preemptUnknownThreads()
-    var current = watch ?? Watch(limit: platform.gracePeriod, runsOperations: platform.isTrusted)
+    let current = watch ?? Watch(limit: platform.gracePeriod, runsOperations: platform.isTrusted)
     let verdict = current.look(at: threads, of: process.hostPID, agent: host.settles != 0 || threads.isEmpty)
     watch = current
     let state = host.context.state

@@ -137,7 +137,7 @@ final class StubProcess: GuestProcess {
   /// works; but the guest can write the word, too, and keep it held.
   func waitForAgent(before thread: HostThread, isPreemptible: Bool) {
     let word = thread.context.flushWord
-    var watch = Watch(limit: .max, runsOperations: false)
+    let watch = Watch(limit: .max, runsOperations: false)
     var nextLook = Host.monotonicTime &+ watch.delay
     while !isDead {
       let value = word.load()

@@ -6,7 +6,7 @@ import Host
 /// for seconds. What counts is what the host says of the threads at each look: the CPU time that they have used, and
 /// whether they sleep although nothing keeps them from running. Each look counts for little, so that time which the host
 /// charges in a lump (a virtual machine that was paused) does no harm.
-struct Watch {
+final class Watch {
   enum Verdict: Equatable {
     case patience
     /// Nobody works and nobody wants to: a wake-up is missing.
@@ -44,7 +44,7 @@ struct Watch {
   /// Looks at threads that owe a trap, and at the agent where they may be waiting for it.
   ///
   /// - Parameter expectsSignal: the threads have been sent the preemption signal.
-  mutating func look(at threads: [Int32], of process: Int32, agent: Bool, expectsSignal: Bool = true) -> Verdict {
+  func look(at threads: [Int32], of process: Int32, agent: Bool, expectsSignal: Bool = true) -> Verdict {
     var isAnyoneAwake = false
     var progress: UInt64 = 0
     for thread in threads {
@@ -85,7 +85,7 @@ struct Watch {
   }
 
   /// The CPU time that a thread has used since the last look, so far as it counts; 0 at the first.
-  private mutating func advance(_ thread: Int32, to account: ThreadAccount) -> UInt64 {
+  private func advance(_ thread: Int32, to account: ThreadAccount) -> UInt64 {
     let before = last.updateValue(account.processorTime, forKey: thread)
     guard let before, account.processorTime > before else { return 0 }
     return min(account.processorTime - before, Watch.mostAtOnce)

@@ -1,3 +1,5 @@
+import Memory
+
 /// Names of files as Swift strings.
 ///
 /// Linux names are bytes, a Swift string is Unicode. Bytes that are not UTF-8 become scalars of a private range
@@ -67,14 +69,6 @@ struct NameKey: Hashable {
     return true
   }
 
-  func hash(into hasher: inout Hasher) {
-    let bytes = string.utf8.span
-    var word: UInt64 = 0
-    for index in bytes.indices {
-      word = word << 8 | UInt64(bytes[index])
-      if index & 7 == 7 { hasher.combine(word) }
-    }
-    hasher.combine(word)
-    hasher.combine(bytes.count)
-  }
+  // Not the hash of the string: strings that are canonically equivalent share that, and a guest can make very many.
+  func hash(into hasher: inout Hasher) { string.hashBytes(into: &hasher) }
 }

@@ -29,6 +29,15 @@ enum Syscalls {
     return rows
   }()
 
+  /// The functions of `table` alone: all that a call needs, where a copy of its row would cost as much as a short call.
+  private static let functions = table.map { $0?.function }
+
+  /// Runs a system call of that number, nil where Apus has none.
+  @inline(__always)
+  static func function(_ number: UInt64) -> SyscallEntry.Function? {
+    number < UInt64(functions.count) ? functions[Int(number)] : nil
+  }
+
   /// The row of a system call number, nil where Apus has none.
   static func entry(_ number: UInt64) -> SyscallEntry? {
     number < UInt64(table.count) ? table[Int(number)] : nil

@@ -37,16 +37,15 @@ extension Kernel {
   func runSyscall(_ task: Task) {
     let number = task.syscallRegisters.rax
     let arguments = SyscallArguments(task.syscallRegisters)
-    let entry = Syscalls.entry(number)
     let begin = statistics.collectsTimes ? monotonicTime : 0
     if servedTask !== task { servedTask = task }
     let outcome: Result<Int, Errno>
-    if let entry {
-      if let tracer, entry.isShownAtBegin, !task.retry.isRetry {
+    if let function = Syscalls.function(number) {
+      if let tracer, !task.retry.isRetry, let entry = Syscalls.entry(number), entry.isShownAtBegin {
         tracer.syscallBegan(task, entry, number: number, arguments)
       }
       do throws(Errno) {
-        outcome = .success(try entry.function(task, arguments))
+        outcome = .success(try function(task, arguments))
       } catch {
         outcome = .failure(error)
       }
@@ -64,12 +63,11 @@ extension Kernel {
     }
     task.isInSyscall = false
     if number < 512 { statistics.syscallCounts[Int(number)] &+= 1 }
-    finishSyscall(task, outcome, entry, number, arguments)
+    finishSyscall(task, outcome, number, arguments)
   }
 
   private func finishSyscall(
-    _ task: Task, _ outcome: Result<Int, Errno>, _ entry: SyscallEntry?, _ number: UInt64,
-    _ arguments: SyscallArguments
+    _ task: Task, _ outcome: Result<Int, Errno>, _ number: UInt64, _ arguments: SyscallArguments
   ) {
     guard task.state == .runnable else { return }
     switch outcome {
@@ -80,9 +78,7 @@ extension Kernel {
       } else {
         task.thread.registers.rax = UInt64(bitPattern: Int64(value))
       }
-      if !(entry?.neverReturns ?? false) {
-        tracer?.syscallEnded(task, entry, number: number, arguments, result: value)
-      }
+      if let tracer { trace(task, number, arguments, result: value, with: tracer) }
     case .failure(let error):
       if !task.group.hasExecuted, task.group === firstGroup { return firstExecFailed(error) }
       var shown = error
@@ -91,8 +87,16 @@ extension Kernel {
         shown = .interrupted
       }
       task.thread.registers.rax = Kernel.encode(shown)
-      tracer?.syscallEnded(task, entry, number: number, arguments, result: -Int(error.rawValue))
+      if let tracer { trace(task, number, arguments, result: -Int(error.rawValue), with: tracer) }
     }
+  }
+
+  private func trace(
+    _ task: Task, _ number: UInt64, _ arguments: SyscallArguments, result: Int, with tracer: TraceWriter
+  ) {
+    let entry = Syscalls.entry(number)
+    if entry?.neverReturns == true { return }
+    tracer.syscallEnded(task, entry, number: number, arguments, result: result)
   }
 
   /// The value of `rax` that tells a guest of an error.

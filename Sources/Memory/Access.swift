@@ -10,7 +10,7 @@ import LinuxABI
 
 extension FaultOutcome {
   /// What a system call returns that met this outcome.
-  fileprivate var errno: Errno { self == .outOfMemory ? .noMemory : .badAddress }
+  fileprivate var errno: Errno { self == .outOfMemory || self == .outOfMappings ? .noMemory : .badAddress }
 }
 
 extension GuestAddress {
@@ -195,6 +195,39 @@ extension AddressSpace {
   /// Writes bytes.
   /// - Throws: `EFAULT` where a byte can't be written; those before it may have been.
   package func write(_ address: GuestAddress, _ bytes: [UInt8]) throws(Errno) { try writeArray(address, bytes) }
+
+  /// Writes bytes also where the guest may only read, if the mapping is private: as a debugger sets breakpoints.
+  /// - Throws: `EFAULT` where a byte can't be written; those before it may have been.
+  package func forceWrite(_ address: GuestAddress, _ bytes: [UInt8]) throws(Errno) {
+    guard address.canHold(bytes.count, below: Layout.stubBase) else { throw .badAddress }
+    guard !bytes.isEmpty else { return }
+    let pages = PageNumber(holding: address)..<PageNumber(holding: address &+ (bytes.count - 1)) + 1
+    for part in areas.parts(in: pages) where !part.isShared && !part.protection.contains(.write) {
+      for page in part.start.rawValue..<part.end.rawValue {
+        let outcome = resolve(PageNumber(page), .write, wanted: 1, isForced: true)
+        guard outcome == .resolved else { throw outcome.errno }
+      }
+    }
+    var done = 0
+    while done < bytes.count {
+      let at = address &+ done
+      let page = PageNumber(holding: at)
+      if let index = extents.index(of: page), !extents[index].isCopyOnWrite,
+        case .memory(let target, let count) = span(of: extents[index], page, Int(at.offsetInPage), bytes.count - done),
+        areas.index(of: page).map({ !areas[$0].isShared || areas[$0].protection.contains(.write) }) == true
+      {
+        unsafe bytes.withUnsafeBytes { source in
+          guard let base = source.baseAddress else { return }
+          unsafe target.copyMemory(from: base + done, byteCount: count)
+        }
+        done += count
+      } else {
+        let count = min(bytes.count - done, Int(Layout.pageSize - at.offsetInPage))
+        try write(at, Array(bytes[done..<done + count]))
+        done += count
+      }
+    }
+  }
 
   /// Writes a value in the guest's layout.
   package func writeValue<T: BitwiseCopyable>(_ address: GuestAddress, _ value: T) throws(Errno) {

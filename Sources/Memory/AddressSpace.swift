@@ -42,7 +42,8 @@ public final class AddressSpace {
   var searchTop: PageNumber = .max
   var breakBase = GuestAddress.null
   var breakEnd = GuestAddress.null
-  var isOver = false
+  /// Nothing is mapped any more: the last process that used it has ended, or executes another program.
+  package internal(set) var isOver = false
   /// New mappings are locked (mlockall(2), `MCL_FUTURE`).
   package var locksMappings = false
   /// The most `totalBytes` has been.
@@ -62,16 +63,31 @@ public final class AddressSpace {
   static let endPage = PageNumber(holding: Layout.stubBase)
   /// Pages kept free below a stack (`stack_guard_gap`).
   static let guardPages: UInt64 = 256
-  /// VMAs allowed (`vm.max_map_count`).
-  static let maximumAreas = 65530
+  /// VMAs allowed (`vm.max_map_count`), and as many host mappings: a touched page in each must find room.
+  var maximumAreas: Int { min(65530, platform.mappingLimit - 64) }
+  /// How many host mappings may be made before they have to be counted again.
+  private var uncountedRoom = 0
 
-  /// Host mappings that the guest process has, at most.
-  var hostMappings: Int { extents.count + areas.count * 2 }
-
-  /// Whether `count` more host mappings are allowed.
-  func hasRoom(for count: Int) -> Bool {
-    hostMappings + count + 64 < platform.mappingLimit && areas.count + count < AddressSpace.maximumAreas
+  /// Host mappings that the guest process has, at most: frames, and what shows of host files between them.
+  var hostMappings: Int {
+    areas.elements.reduce(extents.count) { count, area in
+      guard case .hostFile? = area.object?.backing else { return count }
+      return count + extents.indexes(in: area.range).count + 1
+    }
   }
+
+  /// Whether `count` more host mappings are allowed, and as many areas, or `newAreas`. A caller makes no more than it
+  /// asked for.
+  @inline(__always) func hasRoom(for count: Int, areas newAreas: Int? = nil) -> Bool {
+    guard areas.count + (newAreas ?? count) <= maximumAreas else { return false }
+    if count > uncountedRoom { countRoom() }
+    guard count <= uncountedRoom else { return false }
+    uncountedRoom -= count
+    return true
+  }
+
+  /// Counting takes time in proportion to the areas; each count lasts for as many mappings as there is room for.
+  @inline(never) private func countRoom() { uncountedRoom = max(0, maximumAreas - hostMappings) }
 
   // MARK: host mappings
 

@@ -23,7 +23,9 @@ extension AddressSpace {
   }
 
   private func growBreak(_ range: Range<PageNumber>) -> Bool {
-    guard range.upperBound <= AddressSpace.endPage, hasRoom(for: 2) else { return false }
+    guard range.upperBound <= AddressSpace.endPage, range.byteCount <= physical.limit, hasRoom(for: 2) else {
+      return false
+    }
     // Leave the guard gap of a stack above.
     let next = areas.lowerBound(range.lowerBound)
     if next < areas.count {

@@ -7,7 +7,7 @@ extension AddressSpace {
 
   /// A write to a page whose frame may be shared: takes the frame over if it is not, else copies some pages.
   func copyOnWrite(_ page: PageNumber, _ index: Int, _ area: Int, wanted: Int) -> FaultOutcome {
-    guard hasRoom(for: 2) else { return .outOfMemory }
+    guard hasRoom(for: 2, areas: 0) else { return .outOfMappings }
     // An extent may reach into another area that agrees with this one.
     let extent = extents[index].clipped(to: areas[area].range)
     if physical.references(to: extent.frame(of: page)) != 1 { physical.drainRetired() }
@@ -55,10 +55,14 @@ extension AddressSpace {
   func copyWindow(
     _ page: PageNumber, _ area: Int, _ available: Range<PageNumber>, wanted: Int
   ) -> Range<PageNumber> {
+    // Pages of a file that may change keep on following it until they are written themselves (mmap(2)).
+    if let object = areas[area].object, !object.object.mappingIsStable {
+      return page..<min(page + UInt64(max(wanted, 1)), available.upperBound)
+    }
     let follows = areas[area].copyEnd == page
     var order = areas[area].copyOrder
     if follows { order = min(order + 1, AddressSpace.largestCopyOrder) } else { order = 2 }
-    if extents.count > platform.mappingLimit / 2 { order = 9 }
+    if extents.count > maximumAreas / 2 { order = 9 }
     areas[area].copyOrder = order
     let size = UInt64(1) << UInt64(order)
     let low = follows || wanted > 1 ? page : page.roundedDown(to: size)

@@ -22,11 +22,14 @@ extension AddressSpace {
   }
 
   /// Makes a page ready for an access. `wanted` pages from it on are going to be used the same way.
-  func resolve(_ page: PageNumber, _ access: MemoryAccess, wanted: Int) -> FaultOutcome {
+  /// `isForced` goes past the protection, but not past a shared mapping's.
+  func resolve(
+    _ page: PageNumber, _ access: MemoryAccess, wanted: Int, isForced: Bool = false
+  ) -> FaultOutcome {
     guard page < AddressSpace.endPage, let index = areas.index(of: page) ?? growStack(to: page) else {
       return FaultSignal.unmapped
     }
-    guard areas[index].protection.allows(access) else { return FaultSignal.forbidden }
+    guard isForced || areas[index].protection.allows(access) else { return FaultSignal.forbidden }
     if let extent = extents.index(of: page) {
       guard access == .write, extents[extent].isCopyOnWrite else { return .resolved }
       return copyOnWrite(page, extent, index, wanted: wanted)
@@ -79,7 +82,7 @@ extension AddressSpace {
     areas[area].streak = streak
     var size = UInt64(max(physical.chunkPages(streak: streak), min(wanted, 1024)))
     // Near the limit on host mappings: rather few large ones.
-    if extents.count > platform.mappingLimit / 2 { size = 1024 }
+    if extents.count > maximumAreas / 2 { size = 1024 }
     let low: PageNumber
     let high: PageNumber
     if rises || wanted > 1 {
@@ -106,7 +109,7 @@ extension AddressSpace {
 
   /// Gives zeroed frames to untouched anonymous memory.
   private func fillAnonymous(_ page: PageNumber, _ area: Int, wanted: Int) -> FaultOutcome {
-    guard hasRoom(for: 1) else { return .outOfMemory }
+    guard hasRoom(for: 1, areas: 0) else { return .outOfMappings }
     let chunk = chunk(for: page, area, hole(around: page, area), wanted: wanted)
     guard let run = physical.allocate(chunk.count, zeroed: true) else { return .outOfMemory }
     install(run, at: place(run.count, in: chunk, around: page), area)
@@ -134,7 +137,8 @@ extension AddressSpace {
     let hole = hole(around: page, area)
     let available = hole.lowerBound..<min(hole.upperBound, page + (endIndex - index))
     let window = copyWindow(page, area, available, wanted: wanted)
-    guard hasRoom(for: 2), let run = physical.allocate(window.count, zeroed: false) else { return .outOfMemory }
+    guard hasRoom(for: 2, areas: 0) else { return .outOfMappings }
+    guard let run = physical.allocate(window.count, zeroed: false) else { return .outOfMemory }
     let range = place(run.count, in: window, around: page)
     do throws(Errno) {
       try physical.fill(run, from: file, at: areas[area].index(of: range.lowerBound).offset)
@@ -172,14 +176,18 @@ extension AddressSpace {
   private func resolveStore(
     _ page: PageNumber, _ area: Int, _ store: FrameStore, _ access: MemoryAccess, wanted: Int
   ) -> FaultOutcome {
-    guard hasRoom(for: 2) else { return .outOfMemory }
+    guard hasRoom(for: 2, areas: 0) else { return .outOfMappings }
     let index = areas[area].index(of: page)
     let endIndex = store.pageCount
     guard index < endIndex else { return FaultSignal.pastEnd }
     let hole = hole(around: page, area)
     let available = hole.lowerBound..<min(hole.upperBound, page + (endIndex - index))
-    let chunk = chunk(for: page, area, available, wanted: wanted)
     let isPrivate = !areas[area].isShared
+    // A private mapping's other pages go on showing the object until they are written themselves.
+    let chunk =
+      isPrivate && access == .write
+      ? page..<min(page + UInt64(max(wanted, 1)), available.upperBound)
+      : chunk(for: page, area, available, wanted: wanted)
     let first = areas[area].index(of: chunk.lowerBound)
     let indexes = first..<first + UInt64(chunk.count)
     if isPrivate && access == .write, let empty = store.hole(around: index, in: indexes) {
@@ -205,7 +213,7 @@ extension AddressSpace {
   /// Shows what a store has in a new mapping, unless that is scattered.
   func showStore(_ store: FrameStore, _ area: VirtualArea) {
     let present = store.parts(in: area.offset..<area.offset &+ area.count)
-    guard present.count <= 16, hasRoom(for: present.count) else { return }
+    guard present.count <= 16, hasRoom(for: present.count, areas: 0) else { return }
     for part in present {
       let extent = Extent(
         start: area.start + (part.start - area.offset), end: area.start + (part.end - area.offset), frame: part.frame,
@@ -228,7 +236,9 @@ extension AddressSpace {
       guard let area = areas.index(of: page) else { return }
       let end = min(range.upperBound, areas[area].end, next < extents.count ? extents[next].start : .max)
       if areas[area].object == nil {
-        guard hasRoom(for: 1), let run = physical.allocate(min(Int(end - page), 1024), zeroed: true) else { return }
+        guard hasRoom(for: 1, areas: 0), let run = physical.allocate(min(Int(end - page), 1024), zeroed: true) else {
+          return
+        }
         install(run, at: page..<page + UInt64(run.count), area, populate: populate)
         page += UInt64(run.count)
       } else {

@@ -14,13 +14,20 @@ extension AddressSpace {
   }
 
   /// Locks or unlocks a range; `fills` gives what is locked its frames at once.
-  /// - Throws: `ENOMEM` where not all of the range is mapped.
+  /// - Throws: `ENOMEM` where not all of the range is mapped, or can be filled; it is locked as far as there are areas.
   package func setLocked(_ isLocked: Bool, _ address: GuestAddress, length: UInt64, fills: Bool) throws(Errno) {
     let range = try pages(address, length)
     guard !range.isEmpty else { return }
     guard areas.covers(range) else { throw .noMemory }
     try setFlag(.locked, isLocked, range)
-    if isLocked && fills { fillAccessible(range) }
+    guard isLocked && fills else { return }
+    fillAccessible(range)
+    guard areas.parts(in: range).allSatisfy({ !$0.protection.isEmpty }) else { throw .noMemory }
+  }
+
+  /// Whether the area at an address is locked.
+  package func isLocked(_ address: GuestAddress) -> Bool {
+    areas.index(of: PageNumber(holding: address)).map { areas[$0].flags.contains(.locked) } ?? false
   }
 
   /// mlockall(2) and munlockall(2) for what is mapped now.

@@ -27,8 +27,9 @@ extension AddressSpace {
       guard !isShared, case .anonymous = request.source else { throw .invalidArgument }
       area.flags.insert(.growsDown)
     }
-    try setSource(of: &area, to: request.source, length: length)
+    try setSource(of: &area, to: request, length: length)
     guard area.protection.isSubset(of: area.maximum) else { throw .permissionDenied }
+    if !flags.contains(.noReserve) { try checkCommitment(of: area) }
 
     let isFixed = flags.contains(.fixed) || flags.contains(.fixedNoReplace)
     let start = try place(request.address, count: count, isFixed: isFixed, flags: flags)
@@ -47,8 +48,8 @@ extension AddressSpace {
     return range.lowerBound.address
   }
 
-  private func setSource(of area: inout VirtualArea, to source: MappingSource, length: UInt64) throws(Errno) {
-    switch source {
+  private func setSource(of area: inout VirtualArea, to request: MapRequest, length: UInt64) throws(Errno) {
+    switch request.source {
     case .anonymous:
       guard area.isShared else { return }
       let store = FrameStore(physical: physical)
@@ -70,7 +71,7 @@ extension AddressSpace {
             descriptor, isShared: area.isShared, isExecutable: area.protection.contains(.execute))
         }
       }
-      area.object = MappedObject(object: object, backing: backing)
+      area.object = MappedObject(object: object, backing: backing, holder: request.holder)
       area.offset = PageNumber(holding: offset)
     }
   }
@@ -86,9 +87,9 @@ extension AddressSpace {
       return page
     }
     if !address.isPageAligned { page += 1 }
-    if address >= Layout.minimumAddress, page < AddressSpace.endPage, count <= AddressSpace.endPage - page,
-      areas.isFree(page..<page + count)
-    {
+    // MAP_32BIT means the first 2 GiB, whatever the hint says.
+    let end = flags.contains(.low32) ? PageNumber(0x8_0000) : AddressSpace.endPage
+    if address >= Layout.minimumAddress, page < end, count <= end - page, areas.isFree(page..<page + count) {
       return page
     }
     if flags.contains(.low32) {
@@ -155,6 +156,13 @@ extension AddressSpace {
     if limits.data != .max && area.isData { try checkDataLimit(adding: area.count) }
   }
 
+  /// What nobody can ever use: a single private writable mapping that is larger than all memory
+  /// (`vm.overcommit_memory` 0 of proc_sys_vm(5)).
+  func checkCommitment(of area: VirtualArea) throws(Errno) {
+    guard area.byteCount > physical.limit else { return }
+    if area.isData || area.isShared && area.object?.isAnonymous == true { throw .noMemory }
+  }
+
   /// RLIMIT_DATA (getrlimit(2)).
   func checkDataLimit(adding count: UInt64) throws(Errno) {
     guard limits.data != .max else { return }
@@ -184,7 +192,9 @@ extension AddressSpace {
         fill(area.range, populate: all)
       }
     case .hostFile?:
-      if !area.isShared && area.protection.contains(.write) && area.count <= AddressSpace.copiedFilePages {
+      if !area.isShared, area.protection.contains(.write), area.count <= AddressSpace.copiedFilePages,
+        area.object?.object.mappingIsStable == true
+      {
         copyFile(area)
       }
     case .frames(let store)?:

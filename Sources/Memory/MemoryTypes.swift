@@ -24,6 +24,8 @@ package enum FaultOutcome: Sendable, Equatable {
   case signal(_ signal: Signal, code: Int32)
   /// No physical memory is left: the kernel's out-of-memory killer decides.
   case outOfMemory
+  /// The host process may have no more mappings.
+  case outOfMappings
 }
 
 /// What a mapping shows.
@@ -41,6 +43,8 @@ package struct MapRequest {
   package var protection: MemoryProtection
   package var flags: MapFlags
   package var source: MappingSource
+  /// Kept for as long as a part of the mapping is there: the open file counts as a writer meanwhile.
+  package var holder: AnyObject?
   /// What mprotect(2) may ever allow: without `.write` for a shared mapping of a file that is not open for writing.
   package var maximumProtection: MemoryProtection
   package init(
@@ -86,6 +90,8 @@ package protocol MappableObject: AnyObject {
   func mappingBacking() throws(Errno) -> MappingBacking
   /// Size in bytes; pages wholly past it give SIGBUS.
   var mappingSize: UInt64 { get }
+  /// No write can change the contents while it is mapped, so that pages may be copied before they are written.
+  var mappingIsStable: Bool { get }
   /// Path for `/proc/PID/maps`, device and inode number.
   var mappingName: String { get }
   var mappingDevice: UInt64 { get }
@@ -96,6 +102,8 @@ package protocol MappableObject: AnyObject {
 }
 
 extension MappableObject {
+  package var mappingIsStable: Bool { false }
+
   package func checkHostMapping(_ descriptor: FileDescriptor, isShared: Bool, isExecutable: Bool) throws(Errno) {
     try MemoryFile.checkMapping(descriptor, isShared: isShared, isExecutable: isExecutable)
   }

@@ -65,6 +65,15 @@ struct PageRangeMap<Element: PageRangeElement> {
     return first..<last
   }
 
+  /// At how many ends of a range an element has to be split.
+  func splits(_ range: Range<PageNumber>) -> Int {
+    func isInside(_ page: PageNumber) -> Bool {
+      let index = lowerBound(page)
+      return index < elements.count && elements[index].start < page
+    }
+    return (isInside(range.lowerBound) ? 1 : 0) + (isInside(range.upperBound) ? 1 : 0)
+  }
+
   /// Whether nothing overlaps a range.
   func isFree(_ range: Range<PageNumber>) -> Bool {
     let index = lowerBound(range.lowerBound)

@@ -20,7 +20,7 @@ extension AddressSpace {
       else { throw .invalidArgument }
       range = areas[index].start..<range.upperBound
     }
-    guard hasRoom(for: 4) else { throw .noMemory }
+    guard hasRoom(for: 4, areas: areas.splits(range)) else { throw .noMemory }
     // As on Linux, what comes before a hole or a refusal is changed.
     let wanted = protection.access
     var position = range.lowerBound

@@ -20,7 +20,9 @@ extension AddressSpace {
     let area = areas[index]
     // A length of zero makes a second mapping of shared memory.
     guard oldCount > 0 || (area.isShared && flags.contains(.mayMove)) else { throw .invalidArgument }
-    guard oldCount <= area.end - from else { throw .badAddress }
+    // What only shrinks may be several mappings.
+    let shrinks = newCount <= oldCount && !flags.contains(.fixed)
+    guard shrinks || oldCount <= area.end - from else { throw .badAddress }
     guard hasRoom(for: 4) else { throw .noMemory }
     let source = from..<from + oldCount
 
@@ -69,6 +71,7 @@ extension AddressSpace {
     more.start = .zero
     more.end = .zero + count
     try checkLimits(adding: more)
+    try checkCommitment(of: more)
     // The last page of a file mapping must have an offset that the host can map.
     guard area.object == nil || area.count + count <= PageNumber(holding: UInt64(Int64.max)) - area.offset else {
       throw .invalidArgument

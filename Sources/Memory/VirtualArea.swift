@@ -5,10 +5,13 @@ import Platform
 final class MappedObject {
   let object: any MappableObject
   let backing: MappingBacking
-  init(object: any MappableObject, backing: MappingBacking) {
+  private let holder: AnyObject?
+  init(object: any MappableObject, backing: MappingBacking, holder: AnyObject? = nil) {
     self.object = object
     self.backing = backing
+    self.holder = holder
   }
+  var isAnonymous: Bool { object is SharedAnonymousMemory }
   var identity: ObjectIdentifier { ObjectIdentifier(object) }
 }
 

@@ -60,6 +60,36 @@ private let pastEnd = FaultOutcome.signal(.bus, code: 2)
     try machine.end([space])
   }
 
+  /// Each page of a private mapping follows the file until it is written itself.
+  @Test func pagesOfFilesThatMayChangeAreCopiedOneByOne() throws {
+    let machine = try TestMemory()
+    let space = machine.makeSpace()
+    let file = try FakeFile(machine.platform, size: 64 << 10) { _ in 1 }
+    file.mappingIsStable = false
+    let store = FrameStore(physical: machine.physical)
+    store.size = 64 << 10
+    var ones = IOBuffer(bytes: [UInt8](repeating: 1, count: 64 << 10))
+    _ = try store.write(from: &ones, at: 0)
+    let object = FakeObject(store)
+    for source in [file as any MappableObject, object] {
+      let start = try machine.mapFile(space, source, 64 << 10)
+      #expect(try machine.poke(space, start &+ 3 * 4096, 9) == nil)
+      try space.write(start &+ 7 * 4096, [9])
+      if source === file {
+        try setBytes(of: file.descriptor, at: 0, [UInt8](repeating: 2, count: 64 << 10))
+      } else {
+        var twos = IOBuffer(bytes: [UInt8](repeating: 2, count: 64 << 10))
+        _ = try store.write(from: &twos, at: 0)
+      }
+      for page in 0..<UInt64(16) {
+        #expect(try machine.peek(space, start &+ page * 4096) == (page == 3 || page == 7 ? 9 : 2), "page \(page)")
+      }
+      try machine.verify(space)
+    }
+    store.size = 0
+    try machine.end([space])
+  }
+
   @Test func sharedFileMappingsWriteThrough() throws {
     let machine = try TestMemory()
     let space = machine.makeSpace()

@@ -128,7 +128,7 @@ import Testing
   @Test func memoryRunsOut() throws {
     let machine = try TestMemory(limit: 4 << 20)
     let space = machine.makeSpace()
-    let start = try machine.mapAnonymous(space, 64 << 20)
+    let start = try machine.mapAnonymous(space, 64 << 20, [.read, .write], [.private, .anonymous, .noReserve])
     var outcome: FaultOutcome?
     var pages = 0
     while pages < 16384, outcome == nil {

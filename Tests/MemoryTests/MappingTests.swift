@@ -218,7 +218,7 @@ private let forbidden = FaultOutcome.signal(.segv, code: 2)
     let machine = try TestMemory()
     machine.platform.mappingLimit = 400
     let space = machine.makeSpace()
-    let start = try machine.mapAnonymous(space, 1 << 30)
+    let start = try machine.mapAnonymous(space, 1 << 30, [.read, .write], [.private, .anonymous, .noReserve])
     var refused = false
     for index in 0..<UInt64(2000) where !refused {
       do throws(Errno) { try space.protect(start &+ index * 8192, length: 4096, .read) } catch {
@@ -229,6 +229,99 @@ private let forbidden = FaultOutcome.signal(.segv, code: 2)
     #expect(refused)
     try machine.verify(space)
     #expect(try machine.process(of: space).mappingCount < 400)
+    try machine.end([space])
+  }
+
+  @Test func everyAreaThatIsAllowedCanBeTouched() throws {
+    let machine = try TestMemory()
+    machine.platform.mappingLimit = 400
+    let space = machine.makeSpace()
+    var starts: [GuestAddress] = []
+    // Areas that do not join, as every other page is missing between them.
+    while let start = try? machine.mapAnonymous(
+      space, 4096, at: GuestAddress(0x10_0000 + UInt64(starts.count) * 8192), [], [.private, .anonymous, .fixed])
+    {
+      starts.append(start)
+    }
+    #expect(starts.count > 300 && starts.count < 400)
+    for start in starts.dropLast(8) { try space.protect(start, length: 4096, [.read, .write]) }
+    for start in starts.dropLast(8) { #expect(try machine.poke(space, start, 1) == nil) }
+    try machine.verify(space)
+    try machine.end([space])
+  }
+
+  @Test func whatNobodyCanUseIsRefused() throws {
+    let machine = try TestMemory(limit: 16 << 20)
+    let space = machine.makeSpace()
+    let flags: MapFlags = [.private, .anonymous]
+    #expect(throws: Errno.noMemory) { try machine.mapAnonymous(space, 17 << 20) }
+    #expect(throws: Errno.noMemory) { try machine.mapAnonymous(space, 17 << 20, [.read], [.shared, .anonymous]) }
+    _ = try machine.mapAnonymous(space, 16 << 20)
+    _ = try machine.mapAnonymous(space, 1 << 40, [.read, .write], flags.union(.noReserve))
+    let reserved = try machine.mapAnonymous(space, 1 << 40, [], flags)
+    try space.unmap(reserved, length: 1 << 40)
+    space.setBreakBase(0x50_0000)
+    #expect(space.setBreak(0x50_0000 &+ (17 << 20)) == 0x50_0000)
+    #expect(space.setBreak(0x50_0000 &+ (16 << 20)) == 0x50_0000 &+ (16 << 20))
+    try machine.end([space])
+  }
+
+  @Test func the32BitFlagIsStrongerThanAHint() throws {
+    let machine = try TestMemory()
+    let space = machine.makeSpace()
+    let flags: MapFlags = [.private, .anonymous, .low32]
+    let high = try machine.mapAnonymous(space, 4096, at: 0x7000_0000_0000, [.read], flags)
+    #expect(high < 0x8000_0000)
+    #expect(try machine.mapAnonymous(space, 4096, at: 0x1234_5000, [.read], flags) == 0x1234_5000)
+    try machine.end([space])
+  }
+
+  @Test func shrinkingMayGoOverSeveralAreas() throws {
+    let machine = try TestMemory()
+    let space = machine.makeSpace()
+    let start = try machine.mapAnonymous(space, 4 * 4096)
+    try space.protect(start &+ 8192, length: 4096, .read)
+    #expect(
+      try space.remap(start, oldLength: 4 * 4096, newLength: 4096, flags: .mayMove, newAddress: .null) == start)
+    #expect(space.totalBytes == 4096)
+    let other = try machine.mapAnonymous(space, 4 * 4096)
+    try space.protect(other &+ 8192, length: 4096, .read)
+    #expect(throws: Errno.badAddress) {
+      try space.remap(other, oldLength: 4 * 4096, newLength: 5 * 4096, flags: .mayMove, newAddress: .null)
+    }
+    try machine.verify(space)
+    try machine.end([space])
+  }
+
+  @Test func lockingWhatCannotBeTouchedFails() throws {
+    let machine = try TestMemory()
+    let space = machine.makeSpace()
+    let start = try machine.mapAnonymous(space, 8192)
+    try space.protect(start, length: 4096, [])
+    #expect(throws: Errno.noMemory) { try space.setLocked(true, start, length: 8192, fills: true) }
+    #expect(space.isLocked(start) && space.isLocked(start &+ 4096))
+    try space.setLocked(true, start, length: 8192, fills: false)
+    try machine.end([space])
+  }
+
+  @Test func debuggersWriteWhereTheProcessMayOnlyRead() throws {
+    let machine = try TestMemory()
+    let space = machine.makeSpace()
+    let file = try FakeFile(machine.platform, size: 8192) { _ in 7 }
+    let text = try machine.mapFile(space, file, 8192, [.read, .execute])
+    try space.forceWrite(text &+ 4094, [1, 2, 3, 4])
+    #expect(try space.read(text &+ 4092, count: 8) == [7, 7, 1, 2, 3, 4, 7, 7])
+    #expect(try bytes(of: file.descriptor, at: 4094, count: 4) == [7, 7, 7, 7])
+    #expect(try machine.poke(space, text, 1) != nil)
+    let shared = try machine.mapFile(space, file, 4096, .read, .shared)
+    #expect(throws: Errno.badAddress) { try space.forceWrite(shared, [1]) }
+    let none = try machine.mapAnonymous(space, 4096, [])
+    try space.forceWrite(none &+ 1, [5])
+    #expect(throws: Errno.badAddress) { try space.read(none, count: 1) }
+    try space.protect(none, length: 4096, .read)
+    #expect(try space.read(none, count: 2) == [0, 5])
+    #expect(throws: Errno.badAddress) { try space.forceWrite(0x1_0000, [1]) }
+    try machine.verify(space)
     try machine.end([space])
   }
 }

@@ -27,6 +27,7 @@ final class FakeFile: MappableObject {
   let descriptor: FileDescriptor
   let registered: MappableFile
   var mappingSize: UInt64
+  var mappingIsStable = true
 
   init(_ platform: FakePlatform, size: Int, _ content: (Int) -> UInt8) throws {
     descriptor = try MemoryFile.create(name: "apus-test")

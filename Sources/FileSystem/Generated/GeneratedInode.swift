@@ -10,8 +10,8 @@ package final class GeneratedInode: Inode {
   package enum Content {
     /// Read whole; each write(2) is handed over whole.
     case file(read: () throws(Errno) -> [UInt8], write: (([UInt8]) throws(Errno) -> Void)?)
-    /// Read in part, at any offset.
-    case ranged(read: (_ buffer: inout IOBuffer, _ offset: UInt64) throws(Errno) -> Int)
+    /// Each open makes a file of its own kind.
+    case opened((OpenFlags, PathLocation) throws(Errno) -> OpenFile)
     case directory(any GeneratedDirectory)
     /// A symbolic link; `follow` gives where a magic link leads, nil for others.
     case link(read: () throws(Errno) -> String, follow: () throws(Errno) -> PathLocation?)
@@ -35,7 +35,7 @@ package final class GeneratedInode: Inode {
 
   package override var kind: FileMode.Kind {
     switch content {
-    case .file, .ranged: .regular
+    case .file, .opened: .regular
     case .directory: .directory
     case .link: .symbolicLink
     }
@@ -115,7 +115,8 @@ package final class GeneratedInode: Inode {
 
   package override func open(_ flags: OpenFlags, at location: PathLocation) throws(Errno) -> OpenFile {
     switch content {
-    case .file, .ranged: GeneratedFile(self, flags: flags, location: location)
+    case .file: GeneratedFile(self, flags: flags, location: location)
+    case .opened(let open): try open(flags, location)
     case .directory: DirectoryFile(flags: flags, location: location)
     case .link: throw .tooManySymbolicLinkLevels
     }
@@ -137,14 +138,13 @@ package final class GeneratedFile: OpenFile {
     let start = offset ?? position
     let count: Int
     switch source.content {
-    case .ranged(let read): count = try read(&buffer, start)
     case .file(let read, _):
       let bytes: [UInt8]
       if start != 0, let text { bytes = text } else { bytes = try read() }
       text = bytes
       guard start < UInt64(bytes.count) else { return 0 }
       count = buffer.write(bytes[Int(start)...])
-    case .directory, .link: throw .invalidArgument
+    case .opened, .directory, .link: throw .invalidArgument
     }
     if offset == nil { position = start &+ UInt64(count) }
     return count

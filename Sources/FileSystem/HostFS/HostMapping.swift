@@ -47,6 +47,8 @@ final class HostMapping: MappableObject {
     allowed |= bit
   }
 
+  var mappingIsStable: Bool { fixedSize != nil }
+
   var mappingSize: UInt64 {
     if let fixedSize { return fixedSize }
     return UInt64(clamping: (try? Host.status(file.number).size) ?? 0)

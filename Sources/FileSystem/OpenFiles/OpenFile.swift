@@ -1,6 +1,16 @@
 import LinuxABI
 import Memory
 
+/// Counts as a writer of an inode while it exists.
+package final class WriteHold {
+  private let inode: Inode
+  fileprivate init(_ inode: Inode) {
+    self.inode = inode
+    inode.writers += 1
+  }
+  deinit { inode.writers -= 1 }
+}
+
 /// An open file description (open(2)): what descriptors refer to. Reference-counted by Swift; `close()` runs when the
 /// last descriptor goes.
 ///
@@ -41,6 +51,9 @@ open class OpenFile {
     writtenInode?.writers -= 1
     return true
   }
+
+  /// Keeps the file from being executed (`ETXTBSY`) for as long as a mapping made through this description is there.
+  package final var writeHold: WriteHold? { writtenInode.map(WriteHold.init) }
 
   /// What is written by its path; a memfd may be executed while it is open for writing.
   private var writtenInode: Inode? {

@@ -64,10 +64,7 @@ final class ProcessDirectory: GeneratedDirectory {
   var inspectable: Task {
     get throws(Errno) {
       let task = try task
-      guard let reader = proc.reader, reader !== task, reader.group !== task.group else { return task }
-      let (mine, other) = (reader.credentials, task.credentials)
-      let isSame = [other.uid, other.euid, other.suid].allSatisfy { $0 == mine.fsuid }
-      guard isSame && task.group.isDumpable || mine.has(.sysPtrace) else { throw .permissionDenied }
+      guard proc.reader?.mayAccess(task, .fileSystemCredentials) != false else { throw .permissionDenied }
       return task
     }
   }
@@ -168,8 +165,8 @@ final class ProcessDirectory: GeneratedDirectory {
         })
       return inode(content, 0o777, number)
     case .memory:
-      let content = GeneratedInode.Content.ranged { [self] (buffer, offset) throws(Errno) in
-        try readMemory(into: &buffer, at: offset)
+      let content = GeneratedInode.Content.opened { [self] (flags, location) throws(Errno) in
+        ProcessMemoryFile(try inspectable.memory, flags: flags, location: location)
       }
       return inode(content, 0o600, number)
     case .descriptors:

@@ -34,22 +34,6 @@ extension ProcessDirectory {
     return mapping.name.isEmpty ? line + " " : Text.left(line, 72) + " " + mapping.name
   }
 
-  func readMemory(into buffer: inout IOBuffer, at offset: UInt64) throws(Errno) -> Int {
-    let task = try inspectable
-    guard task.state != .zombie else { return 0 }
-    var total = 0
-    while buffer.remaining > 0 {
-      let address = GuestAddress(offset) &+ total
-      let part = min(buffer.remaining, Int(Layout.pageSize - address.offsetInPage))
-      guard let bytes = try? task.memory.read(address, count: part) else {
-        if total == 0 { throw .ioError }
-        break
-      }
-      total += buffer.write(bytes)
-    }
-    return total
-  }
-
   /// Bytes of a range that the process may have overwritten; what is gone is left out.
   private func bytes(_ range: Range<GuestAddress>, of task: Task) -> [UInt8] {
     guard task.state != .zombie, !range.isEmpty else { return [] }

@@ -133,8 +133,8 @@ extension ProcFS {
     let memorySettings = fileSystem.directory([
       ("max_map_count", value { "\($0.platform.mappingLimit)" }),
       ("mmap_min_addr", value { _ in "\(Layout.minimumAddress.rawValue)" }),
-      // Memory is promised without being counted, whatever it adds up to.
-      ("overcommit_memory", value { _ in "1" }),
+      // Only what nobody can ever use is refused.
+      ("overcommit_memory", value { _ in "0" }),
       ("overcommit_ratio", value { _ in "50" }),
     ])
     let fileSettings = fileSystem.directory([

@@ -38,7 +38,7 @@ extension Syscalls {
     let file = flags.contains(.anonymous) ? nil : try task.files.file(descriptor)
     guard size != 0 else { throw .invalidArgument }
     let type = flags.intersection(.typeMask)
-    guard !type.isEmpty else { throw .invalidArgument }
+    guard !type.isEmpty, type != .sharedValidate || file != nil else { throw .invalidArgument }
     if type == .sharedValidate, !flags.isSubset(of: knownMapFlags) { throw .notSupported }
     guard !flags.contains(.hugeTLB) else { throw .noMemory }
     // brk's neighbour: a length or an end that cannot be is "no memory", as Linux has it.
@@ -64,6 +64,7 @@ extension Syscalls {
         request.maximumProtection.remove(.write)
       }
       request.source = .file(try file.mappable(), offset: offset)
+      request.holder = file.writeHold
     }
     return Int(bitPattern: UInt(try task.memory.map(request).rawValue))
   }
@@ -96,6 +97,10 @@ extension Syscalls {
     }
     if flags.contains(.dontUnmap), oldLength != newLength { throw .invalidArgument }
     guard old.isPageAligned, newLength != 0 else { throw .invalidArgument }
+    if newLength > oldLength, task.memory.isLocked(old) {
+      let growth = newLength - oldLength
+      try checkLockLimit(task, task.memory.lockedBytes.saturatingAdd(growth), .resourceTemporarilyUnavailable)
+    }
     let address = try task.memory.remap(
       old, oldLength: oldLength, newLength: newLength, flags: flags, newAddress: new.address)
     return Int(bitPattern: UInt(address.rawValue))

@@ -115,6 +115,10 @@ extension Kernel {
         task.sliceStart = 0
         if !relieveMemoryPressure() { endGroup(task.group, .signaled(Signal.kill)) }
         return
+      case .outOfMappings:
+        report?("too many mappings: ended process \(task.group.id) (\(task.name))")
+        endGroup(task.group, .signaled(Signal.kill))
+        return
       case .signal(let signal, let code):
         var info = SignalInfo(signal: signal, code: code)
         info.address = fault.address.rawValue

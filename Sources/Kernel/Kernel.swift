@@ -70,7 +70,7 @@ package final class Kernel {
   func disarm(_ timer: KernelTimer) { services.disarm(timer) }
   var timers: TimerQueue { services.timers }
 
-  var tasks: [Int32: Task] { processTable.tasks }
-  var groups: [Int32: ThreadGroup] { processTable.groups }
+  var tasks: [ProcessID: Task] { processTable.tasks }
+  var groups: [ProcessID: ThreadGroup] { processTable.groups }
   var processes: [ThreadGroup] { processTable.processes }
 }

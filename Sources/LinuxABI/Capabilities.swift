@@ -63,7 +63,7 @@ public enum CapabilityVersion: UInt32, Sendable {
 /// `struct __user_cap_header_struct` of capget(2).
 package struct CapabilityHeader: BitwiseCopyable, Sendable {
   package var version: UInt32 = 0
-  package var processID: Int32 = 0
+  package var processID = ProcessID.zero
   package init() {}
 }
 

@@ -41,15 +41,26 @@ public enum FcntlCommand: Int32, NamedConstants, Sendable {
   ]
 }
 
-/// `struct f_owner_ex` of fcntl(2).
+/// `struct f_owner_ex` of fcntl(2): who is signalled about a descriptor.
 package struct DescriptorOwner: BitwiseCopyable, Sendable {
   /// A `Kind`, or what else a guest wrote there.
   package var type: Int32
-  package var id: Int32
-  package init(_ kind: Kind, id: Int32) {
+  package var id: ProcessID
+  package init(_ kind: Kind, id: ProcessID) {
     type = kind.rawValue
     self.id = id
   }
+
+  package static let none = DescriptorOwner(.process, id: .zero)
+
+  /// The argument of `F_SETOWN`: a process group is a negative number. Nil for the lowest, which names none.
+  package init?(number: Int32) {
+    guard number != .min else { return nil }
+    self.init(number < 0 ? .processGroup : .process, id: ProcessID(rawValue: abs(number)))
+  }
+
+  /// The result of `F_GETOWN`.
+  package var number: Int32 { type == Kind.processGroup.rawValue ? 0 &- id.rawValue : id.rawValue }
 
   package enum Kind: Int32, NamedConstants, Sendable {
     case thread = 0

@@ -120,7 +120,7 @@ package struct RecordLock: BitwiseCopyable, Sendable {
   private var padding: Int32 = 0
   package var start: Int64 = 0
   package var length: Int64 = 0
-  package var processID: Int32 = 0
+  package var processID = ProcessID.zero
   private var padding2: Int32 = 0
 
   package enum Kind: Int16, NamedConstants, Sendable {

@@ -43,6 +43,12 @@ public enum FutexWord {
   public static let ownerDied: UInt32 = 0x4000_0000
   /// `FUTEX_TID_MASK`.
   public static let ownerMask: UInt32 = 0x3fff_ffff
+  /// A thread as it stands in the word.
+  public static func owner(_ id: ProcessID) -> UInt32 { UInt32(bitPattern: id.rawValue) }
+  /// The thread that holds the lock; 0 for none.
+  public static func owner(of word: UInt32) -> ProcessID {
+    ProcessID(rawValue: Int32(truncatingIfNeeded: word & ownerMask))
+  }
 }
 
 /// The third value of `FUTEX_WAKE_OP` in its parts (futex(2)): change the second word, compare what was there.

@@ -34,7 +34,7 @@ package struct SignalInformation: BitwiseCopyable, Sendable {
     signal = info.signal
     errno = info.errno
     code = info.code
-    let sender = SignalInformation.pair(UInt32(bitPattern: info.pid), info.uid)
+    let sender = SignalInformation.pair(UInt32(bitPattern: info.pid.rawValue), info.uid)
     let status = UInt64(UInt32(bitPattern: info.status))
     switch SignalInformation.form(signal: signal, code: code) {
     case .sender: fields[0] = sender
@@ -42,7 +42,7 @@ package struct SignalInformation: BitwiseCopyable, Sendable {
       fields[0] = sender
       fields[1] = info.value
     case .timer:
-      fields[0] = SignalInformation.pair(UInt32(bitPattern: info.pid), UInt32(bitPattern: info.status))
+      fields[0] = SignalInformation.pair(UInt32(bitPattern: info.timer), UInt32(bitPattern: info.status))
       fields[1] = info.value
     case .child:
       fields[0] = sender
@@ -67,15 +67,15 @@ package struct SignalInformation: BitwiseCopyable, Sendable {
     let high = UInt32(truncatingIfNeeded: fields[0] >> 32)
     switch SignalInformation.form(signal: signal, code: code) {
     case .sender, .value:
-      info.pid = low
+      info.pid = ProcessID(rawValue: low)
       info.uid = high
       info.value = fields[1]
     case .timer:
-      info.pid = low
+      info.timer = low
       info.status = Int32(bitPattern: high)
       info.value = fields[1]
     case .child:
-      info.pid = low
+      info.pid = ProcessID(rawValue: low)
       info.uid = high
       info.status = Int32(truncatingIfNeeded: fields[1])
       info.value = fields[2]

@@ -113,10 +113,12 @@ package struct SignalInfo: Sendable, Equatable {
   package var code: Int32
   package var errno: Int32 = 0
   /// Sender (SI_USER, SI_QUEUE, SI_TKILL) or child (CLD_*).
-  package var pid: Int32 = 0
+  package var pid = ProcessID.zero
   package var uid: UInt32 = 0
-  /// `si_status` (CLD_*), `si_overrun` (SI_TIMER; the timer's id, `si_timerid`, is in `pid`), `si_fd` (SIGIO).
+  /// `si_status` (CLD_*), `si_overrun` (SI_TIMER), `si_fd` (SIGIO).
   package var status: Int32 = 0
+  /// `si_timerid` (SI_TIMER).
+  package var timer: Int32 = 0
   /// `si_value` (SI_QUEUE, SI_TIMER), in clock ticks `si_utime`/`si_stime` (CLD_*), `si_syscall` and `si_arch` (SIGSYS).
   package var value: UInt64 = 0
   package var systemTime: UInt64 = 0

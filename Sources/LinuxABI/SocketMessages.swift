@@ -84,7 +84,7 @@ package enum ControlMessage: Equatable, Sendable {
       guard data.count == 12, let process = Int32(littleEndian: data, at: 0),
         let uid = UInt32(littleEndian: data, at: 4), let gid = UInt32(littleEndian: data, at: 8)
       else { throw .invalidArgument }
-      self = .credentials(SocketCredentials(process: process, uid: uid, gid: gid))
+      self = .credentials(SocketCredentials(process: ProcessID(rawValue: process), uid: uid, gid: gid))
     default: self = .other(level: level, type: type, data: data)
     }
   }
@@ -100,7 +100,7 @@ package enum ControlMessage: Equatable, Sendable {
 }
 
 extension SocketCredentials {
-  var bytes: [UInt8] { process.littleEndianBytes + uid.littleEndianBytes + gid.littleEndianBytes }
+  var bytes: [UInt8] { process.rawValue.littleEndianBytes + uid.littleEndianBytes + gid.littleEndianBytes }
 }
 
 /// The control buffer that a receive fills: entries one after another, the last one cut off where it doesn't fit

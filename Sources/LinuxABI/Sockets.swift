@@ -56,14 +56,14 @@ package enum ShutdownHow: Int32, NamedConstants, Sendable {
 
 /// `struct ucred` of unix(7): a process and whom it acts for.
 package struct SocketCredentials: BitwiseCopyable, Sendable, Equatable {
-  package var process: Int32
+  package var process: ProcessID
   package var uid: UInt32
   package var gid: UInt32
-  package init(process: Int32, uid: UInt32, gid: UInt32) {
+  package init(process: ProcessID, uid: UInt32, gid: UInt32) {
     self.process = process
     self.uid = uid
     self.gid = gid
   }
   /// What `SO_PEERCRED` says where there is no peer.
-  package static let none = SocketCredentials(process: 0, uid: .max, gid: .max)
+  package static let none = SocketCredentials(process: .zero, uid: .max, gid: .max)
 }

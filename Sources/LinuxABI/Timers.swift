@@ -21,7 +21,7 @@ package struct SignalEvent: BitwiseCopyable, Sendable {
   package var signal = Signal.null
   package var notification: Int32 = 0
   /// `sigev_notify_thread_id`.
-  package var thread: Int32 = 0
+  package var thread = ProcessID.zero
   private var padding = InlineArray<11, Int32>(repeating: 0)
   package init() {}
 

@@ -14,12 +14,12 @@ import Testing
 
   @Test func rangesAreCutAndJoined() throws {
     let locks = FileLocks()
-    try locks.acquire(owner: one, range: 0..<100, kind: .write, processID: 1)
+    try locks.acquire(owner: one, range: 0..<100, kind: .write, processID: .initial)
     locks.release(owner: one, range: 40..<60)
     #expect(ranges(locks) == [0..<40, 60..<100])
-    try locks.acquire(owner: one, range: 40..<60, kind: .write, processID: 1)
+    try locks.acquire(owner: one, range: 40..<60, kind: .write, processID: .initial)
     #expect(ranges(locks) == [0..<100])
-    try locks.acquire(owner: one, range: 20..<30, kind: .read, processID: 1)
+    try locks.acquire(owner: one, range: 20..<30, kind: .read, processID: .initial)
     #expect(ranges(locks) == [0..<20, 20..<30, 30..<100])
     locks.release(owner: one, range: 0..<Int64.max)
     #expect(locks.isEmpty)
@@ -29,17 +29,17 @@ import Testing
     let locks = FileLocks()
     let waiter = CountingWaiter()
     locks.waitQueue.add(waiter)
-    try locks.acquire(owner: one, range: 10..<20, kind: .read, processID: 7)
-    try locks.acquire(owner: two, range: 15..<25, kind: .read, processID: -1)
+    try locks.acquire(owner: one, range: 10..<20, kind: .read, processID: ProcessID(rawValue: 7))
+    try locks.acquire(owner: two, range: 15..<25, kind: .read, processID: .nobody)
     #expect(throws: Errno.wouldBlock) {
-      try locks.acquire(owner: two, range: 0..<11, kind: .write, processID: -1)
+      try locks.acquire(owner: two, range: 0..<11, kind: .write, processID: .nobody)
     }
-    #expect(locks.test(owner: two, range: 0..<11, kind: .write)?.processID == 7)
+    #expect(locks.test(owner: two, range: 0..<11, kind: .write)?.processID.rawValue == 7)
     #expect(locks.test(owner: two, range: 0..<10, kind: .write) == nil)
     #expect(waiter.count == 0)
     locks.releaseAll(owner: one)
     #expect(waiter.count == 1)
-    try locks.acquire(owner: two, range: 0..<11, kind: .write, processID: -1)
+    try locks.acquire(owner: two, range: 0..<11, kind: .write, processID: .nobody)
   }
 
   @Test func wholeFileLocksBelongToDescriptions() throws {
@@ -74,7 +74,7 @@ import Testing
     let second = try table.add(try tree.open("/f"), closeOnExec: false, limit: 10)
     let locks = try #require(first.inode?.locks)
     let owner = FileLockOwner.process(ObjectIdentifier(table))
-    try locks.acquire(owner: owner, range: 0..<1, kind: .write, processID: 1)
+    try locks.acquire(owner: owner, range: 0..<1, kind: .write, processID: .initial)
     try table.close(second)
     #expect(locks.isEmpty)
   }

@@ -65,8 +65,8 @@ import Testing
   }
 
   /// Wakes all waiters of a futex, and tells in which order.
-  private func order(of tasks: [Task], at address: UInt64) throws -> [Int32] {
-    var order: [Int32] = []
+  private func order(of tasks: [Task], at address: UInt64) throws -> [ProcessID] {
+    var order: [ProcessID] = []
     while try futex(task, address, 1, 1) == 1 {
       let woken = tasks.filter { $0.state == .runnable && !order.contains($0.id) }
       try #require(woken.count == 1)

@@ -11,7 +11,7 @@ import Testing
   init() throws { machine = try TestMachine() }
 
   /// A process that was not made by a program.
-  private func addProcess(_ id: Int32, in processGroup: ProcessGroup) -> ThreadGroup {
+  private func addProcess(_ id: ProcessID, in processGroup: ProcessGroup) -> ThreadGroup {
     let group = ThreadGroup(id: id, parent: nil, processGroup: processGroup, signals: GroupSignals())
     table.add(group)
     return group
@@ -28,7 +28,7 @@ import Testing
   }
 
   @Test func idsBeginAnewAfterTheHighest() throws {
-    let table = ProcessTable(maximumTasks: 10, lastID: ProcessTable.maximumID - 1)
+    let table = ProcessTable(maximumTasks: 10, lastID: ProcessID(rawValue: ProcessTable.maximumID.rawValue - 1))
     #expect(try table.makeID() == ProcessTable.maximumID)
     #expect(try table.makeID() == 2)
   }
@@ -53,7 +53,7 @@ import Testing
 
   @Test func membersAreInTheOrderOfTheirIDs() {
     let group = ProcessGroup(id: 100, session: Session(id: 100))
-    for id: Int32 in [102, 100, 103, 101] { _ = addProcess(id, in: group) }
+    for id: ProcessID in [102, 100, 103, 101] { _ = addProcess(id, in: group) }
     #expect(group.members.map(\.id) == [100, 101, 102, 103])
     table.remove(group.members[1])
     #expect(group.members.map(\.id) == [100, 102, 103])

@@ -49,7 +49,7 @@ import Testing
   @Test func aCallThatYieldsLetsTheOthersGoFirst() throws {
     let machine = try TestMachine()
     let tasks = try fork(2, on: machine)
-    var order: [Int32] = []
+    var order: [ProcessID] = []
     let simulation = Simulation(machine) { task in
       order.append(task.id)
       return .call(.sched_yield)
@@ -79,7 +79,7 @@ import Testing
     // Each CPU gets its share of new tasks.
     #expect((0..<3).allSatisfy { index in homes.count { $0 == index } == 2 })
     let simulation = Simulation(machine) { task in
-      task.id % 2 == 0 ? .forever : .call(.sched_yield, after: 50_000)
+      task.id.rawValue % 2 == 0 ? .forever : .call(.sched_yield, after: 50_000)
     }
     for _ in 0..<5000 {
       #expect(simulation.step())

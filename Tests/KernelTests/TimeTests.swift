@@ -99,7 +99,8 @@ import Testing
     #expect(now.user - begin.user == 2_000_000)
     machine.enter(task)
     let own: [UInt64] = [
-      2, 3, UInt64(bitPattern: Int64(~task.id << 3 | 2)), UInt64(bitPattern: Int64(~task.id << 3 | 6)),
+      2, 3, UInt64(bitPattern: Int64(~task.id.rawValue << 3 | 2)),
+      UInt64(bitPattern: Int64(~task.id.rawValue << 3 | 6)),
     ]
     for clock in own {
       #expect(try machine.call(task, .clock_gettime, clock, address) == 0)
@@ -227,7 +228,7 @@ import Testing
     try arm(timer, 1_000_000, interval: 0)
     try machine.wait { thread.signals.pendingSet.contains(Signal.usr1) }
     #expect(task.signals.pendingSet == [])
-    event.thread = 999
+    event.thread = ProcessID(rawValue: 999)
     try task.memory.writeValue(GuestAddress(address), event)
     #expect(try machine.call(task, .timer_create, 1, address, result) == invalid)
   }

@@ -2,7 +2,7 @@ import LinuxABI
 import Testing
 
 @Suite struct SocketABITests {
-  private let owner = SocketCredentials(process: 2, uid: 7, gid: 8)
+  private let owner = SocketCredentials(process: ProcessID(rawValue: 2), uid: 7, gid: 8)
 
   @Test(arguments: [
     [0, 0],

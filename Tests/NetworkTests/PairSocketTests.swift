@@ -55,7 +55,7 @@ import Testing
 
   @Test func aReceiveStopsWhereTheSenderChanges() throws {
     let (a, b) = makePair(.stream)
-    let other = SocketCredentials(process: 3, uid: 0, gid: 0)
+    let other = SocketCredentials(process: ProcessID(rawValue: 3), uid: 0, gid: 0)
     _ = try a.send([1])
     _ = try a.send([2])
     _ = try a.send([3], sender: other)

@@ -40,7 +40,7 @@ extension Socket {
   }
 }
 
-let maker = SocketCredentials(process: 2, uid: 7, gid: 8)
+let maker = SocketCredentials(process: ProcessID(rawValue: 2), uid: 7, gid: 8)
 
 func makePair(_ type: SocketType, passed: PassedFiles = PassedFiles()) -> (PairSocket, PairSocket) {
   PairSocket.makePair(type, flags: [], owner: maker, passed: passed)

@@ -2,7 +2,7 @@ import LinuxABI
 
 /// The process that a process descriptor refers to.
 package protocol ProcessHandle: AnyObject {
-  var processID: Int32 { get }
+  var processID: ProcessID { get }
   /// It has ended, whether or not its parent has waited for it.
   var hasEnded: Bool { get }
   /// Woken when it ends.

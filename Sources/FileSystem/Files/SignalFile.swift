@@ -58,7 +58,7 @@ extension SignalDescriptorInfo {
     signal = UInt32(bitPattern: info.signal.rawValue)
     errno = info.errno
     code = info.code
-    pid = UInt32(bitPattern: info.pid)
+    pid = UInt32(bitPattern: info.pid.rawValue)
     uid = info.uid
     switch info.signal {
     case .chld:
@@ -72,7 +72,7 @@ extension SignalDescriptorInfo {
       pointer = info.value
       if info.code == SignalInfo.siTimer {
         pid = 0
-        timer = UInt32(bitPattern: info.pid)
+        timer = UInt32(bitPattern: info.timer)
         overrun = UInt32(bitPattern: info.status)
       }
     }

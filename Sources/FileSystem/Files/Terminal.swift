@@ -2,10 +2,10 @@ import LinuxABI
 
 /// What Apus keeps of a terminal: who may use it. The line discipline is the host's.
 package final class Terminal {
-  /// The session whose controlling terminal it is; 0 for none.
-  package var session: Int32 = 0
+  /// The session whose controlling terminal it is; 0 before there is one, −1 once it was given up.
+  package var session = ProcessID.zero
   /// The foreground process group (tcsetpgrp(3)).
-  package var foregroundGroup: Int32 = 0
+  package var foregroundGroup = ProcessID.zero
   /// The host's descriptor, for `/dev/tty` and `/dev/console`.
   package let descriptor: FileDescriptor
   /// What the caller's descriptors for it allow together.

@@ -18,7 +18,7 @@ package enum FileLockOwner: Hashable, Sendable {
 package struct FileLockRecord: Sendable {
   package var owner: FileLockOwner
   /// Process id that `F_GETLK` reports; -1 for open file description locks.
-  package var processID: Int32
+  package var processID: ProcessID
   package var kind: FileLockKind
   /// Bytes from `range.lowerBound` on; an upper bound of `Int64.max` means the end of the file, wherever it is.
   package var range: Range<Int64>
@@ -68,7 +68,7 @@ package final class FileLocks {
   /// Locks a range, replacing what the owner holds there.
   /// - Throws: `.wouldBlock` while another owner holds a lock in the way.
   package func acquire(
-    owner: FileLockOwner, range: Range<Int64>, kind: FileLockKind, processID: Int32
+    owner: FileLockOwner, range: Range<Int64>, kind: FileLockKind, processID: ProcessID
   ) throws(Errno) {
     if test(owner: owner, range: range, kind: kind) != nil { throw .wouldBlock }
     let weakened = cut(range, from: owner)

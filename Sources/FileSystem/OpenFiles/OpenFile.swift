@@ -29,7 +29,7 @@ open class OpenFile {
   /// Epoll instances that watch this description (epoll(7)); they forget it when it is closed.
   final var epollItems: [EpollItem] = []
   /// Owner for SIGIO, `F_SETOWN`.
-  package final var signalOwner: Int32 = 0
+  package final var signalOwner = DescriptorOwner.none
   /// The signal of `F_SETSIG`; 0 for SIGIO.
   package final var ownerSignal = Signal.null
 

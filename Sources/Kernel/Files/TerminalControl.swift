@@ -19,8 +19,8 @@ extension Syscalls {
       try task.memory.writeValue(address, terminal.session)
     case Ioctl.setProcessGroup:
       guard terminal.session == group.session.id else { throw .inappropriateIOCTLForDevice }
-      let wanted = try task.memory.readValue(address, as: Int32.self)
-      guard wanted > 0 else { throw .invalidArgument }
+      let wanted = try task.memory.readValue(address, as: ProcessID.self)
+      guard wanted.isPositive else { throw .invalidArgument }
       try task.checkMayChange(terminal)
       guard let chosen = task.kernel.processTable.processGroups[wanted],
         chosen.members.contains(where: { !$0.isZombie })
@@ -29,7 +29,8 @@ extension Syscalls {
       terminal.foregroundGroup = wanted
     case Ioctl.setControllingTerminal:
       if terminal.session == group.session.id { return 0 }
-      guard group.isSessionLeader, terminal.session < 0 || (address == 1 && task.credentials.has(.sysAdmin)) else {
+      guard group.isSessionLeader, terminal.session.isNegative || (address == 1 && task.credentials.has(.sysAdmin))
+      else {
         throw .notPermitted
       }
       terminal.session = group.session.id
@@ -38,8 +39,8 @@ extension Syscalls {
       guard terminal.session == group.session.id else { throw .inappropriateIOCTLForDevice }
       guard group.isSessionLeader else { return 0 }
       for signal in [Signal.hup, Signal.cont] { task.kernel.send(signal, toProcessGroup: terminal.foregroundGroup) }
-      terminal.session = -1
-      terminal.foregroundGroup = 0
+      terminal.session = .nobody
+      terminal.foregroundGroup = .zero
     default: return nil
     }
     return 0
@@ -49,13 +50,13 @@ extension Syscalls {
 extension Kernel {
   /// The caller's terminal belongs to the first process's session until that gives it up.
   func adopt(_ terminal: Terminal) {
-    guard terminal.session == 0, let first = firstGroup else { return }
+    guard terminal.session == .zero, let first = firstGroup else { return }
     terminal.session = first.session.id
     terminal.foregroundGroup = first.processGroup.id
   }
 
   /// Sends a signal to every process of a process group.
-  func send(_ signal: Signal, toProcessGroup id: Int32) {
+  func send(_ signal: Signal, toProcessGroup id: ProcessID) {
     for member in processTable.processGroups[id]?.members ?? [] where !member.isZombie {
       send(SignalInfo(signal: signal, code: SignalInfo.siKernel), to: member)
     }

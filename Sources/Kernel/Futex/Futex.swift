@@ -63,9 +63,9 @@ extension Kernel {
       wakeFutex(at: address, in: task.memory)
       return true
     }
-    guard value & FutexWord.ownerMask == UInt32(bitPattern: task.id) else { return true }
+    guard value & FutexWord.ownerMask == FutexWord.owner(task.id) else { return true }
     let old = try? task.memory.updateWord(address) { word in
-      word & FutexWord.ownerMask == UInt32(bitPattern: task.id) ? word & FutexWord.waiters | FutexWord.ownerDied : word
+      word & FutexWord.ownerMask == FutexWord.owner(task.id) ? word & FutexWord.waiters | FutexWord.ownerDied : word
     }
     guard let old else { return false }
     if !locks, old & FutexWord.waiters != 0 { wakeFutex(at: address, in: task.memory) }
@@ -75,11 +75,11 @@ extension Kernel {
   /// Gives a lock of an ending task to the first task that waits for it.
   private func inheritLock(_ waiter: FutexWaiter, from task: Task) {
     let heir = waiter.task
-    let dead = UInt32(bitPattern: task.id)
+    let dead = FutexWord.owner(task.id)
     guard let word = try? heir.memory.loadWord(waiter.address) else { return }
     let owner = word & FutexWord.ownerMask
     guard owner == dead || owner == 0 && word & FutexWord.ownerDied != 0 else { return }
-    let value = UInt32(bitPattern: heir.id) | FutexWord.waiters | FutexWord.ownerDied
+    let value = FutexWord.owner(heir.id) | FutexWord.waiters | FutexWord.ownerDied
     _ = try? heir.memory.updateWord(waiter.address) { _ in value }
     futexes.hand(to: waiter)
   }

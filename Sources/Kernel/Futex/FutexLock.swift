@@ -11,7 +11,7 @@ extension Kernel {
       return try wait(waiter, task)
     }
     let key = try task.memory.futexKey(address, isPrivate: isPrivate)
-    let me = UInt32(bitPattern: task.id)
+    let me = FutexWord.owner(task.id)
     var word = try task.memory.loadWord(address)
     while true {
       let owner = word & FutexWord.ownerMask
@@ -23,7 +23,7 @@ extension Kernel {
       } else if isTrial {
         throw .resourceTemporarilyUnavailable
       } else {
-        guard let holder = tasks[Int32(bitPattern: owner)], holder.state != .zombie, holder.state != .dead else {
+        guard let holder = tasks[FutexWord.owner(of: word)], holder.state != .zombie, holder.state != .dead else {
           throw .noSuchProcess
         }
         if let first = futexes.first(key), !first.locks { throw .invalidArgument }
@@ -45,7 +45,7 @@ extension Kernel {
   /// `FUTEX_UNLOCK_PI`.
   func unlockFutex(_ task: Task, at address: GuestAddress, isPrivate: Bool) throws(Errno) {
     let key = try task.memory.futexKey(address, isPrivate: isPrivate)
-    let me = UInt32(bitPattern: task.id)
+    let me = FutexWord.owner(task.id)
     let word = try task.memory.loadWord(address)
     guard word & FutexWord.ownerMask == me else { throw .notPermitted }
     guard let heir = futexes.first(key) else {
@@ -53,7 +53,7 @@ extension Kernel {
       return
     }
     guard heir.locks else { throw .invalidArgument }
-    let value = UInt32(bitPattern: heir.task.id) | FutexWord.waiters
+    let value = FutexWord.owner(heir.task.id) | FutexWord.waiters
     _ = try task.memory.updateWord(address) { _ in value }
     futexes.hand(to: heir)
   }

@@ -65,7 +65,7 @@ final class ProcFS: GeneratedDirectory {
 
   private func task(named name: String) -> Task? {
     guard let id = Int32(name), id > 0, name == "\(id)" else { return nil }
-    return kernel.tasks[id]
+    return kernel.tasks[ProcessID(rawValue: id)]
   }
 
   func entries() throws(Errno) -> [DirectoryEntry] {

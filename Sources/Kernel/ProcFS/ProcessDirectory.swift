@@ -5,7 +5,7 @@ import Memory
 /// `/proc/PID`, and `/proc/PID/task/TID`.
 final class ProcessDirectory: GeneratedDirectory {
   unowned let proc: ProcFS
-  let id: Int32
+  let id: ProcessID
   /// Tells the task from a later one with the same id.
   private let startTime: UInt64
   private let isThread: Bool
@@ -36,8 +36,8 @@ final class ProcessDirectory: GeneratedDirectory {
   }
 
   /// Inode numbers: the id, and a number for each file.
-  static func number(_ id: Int32, _ index: Int) -> UInt64 {
-    UInt64(UInt32(bitPattern: id)) << 24 | UInt64(index) | 1 << 23
+  static func number(_ id: ProcessID, _ index: Int) -> UInt64 {
+    UInt64(UInt32(bitPattern: id.rawValue)) << 24 | UInt64(index) | 1 << 23
   }
 
   func inode(_ content: GeneratedInode.Content, _ permissions: UInt32, _ index: Int) -> GeneratedInode {
@@ -189,7 +189,7 @@ final class ThreadDirectory: GeneratedDirectory {
 
   var isVolatile: Bool { true }
   func child(_ name: String) throws(Errno) -> Inode? {
-    guard let id = Int32(name), let thread = threads().first(where: { $0.id == id }) else { return nil }
+    guard let id = Int32(name), let thread = threads().first(where: { $0.id.rawValue == id }) else { return nil }
     return ProcessDirectory.make(owner.proc, thread, isThread: true)
   }
   func isCurrent(_ name: String, _ inode: Inode) -> Bool {

@@ -37,7 +37,7 @@ extension ProcessDirectory {
     let fields: [String] = [
       "\(task.id)", "(\(task.name))", ProcessDirectory.state(task).letter, "\(group.parentID)",
       "\(group.processGroup.id)",
-      "\(group.session.id)", "\(terminal == nil ? 0 : Terminal.device)", "\(terminal?.foregroundGroup ?? -1)",
+      "\(group.session.id)", "\(terminal == nil ? 0 : Terminal.device)", "\(terminal?.foregroundGroup ?? .nobody)",
       // flags minflt cminflt majflt cmajflt
       "0", "\(group.usage.minorFaults)", "\(group.childUsage.minorFaults)", "\(group.usage.majorFaults)",
       "\(group.childUsage.majorFaults)",

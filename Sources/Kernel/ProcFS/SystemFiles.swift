@@ -36,7 +36,7 @@ extension ProcFS {
   /// Load averages are zero, as in sysinfo(2): Apus does not sample them.
   private static func loadAverage(_ kernel: Kernel) -> String {
     let running = kernel.tasks.values.count { $0.state == .runnable }
-    let last = kernel.tasks.keys.max() ?? 0
+    let last = kernel.tasks.keys.max() ?? .zero
     return "0.00 0.00 0.00 \(running)/\(kernel.tasks.count) \(last)\n"
   }
 
@@ -123,7 +123,7 @@ extension ProcFS {
       ("ostype", value { _ in "Linux" }),
       ("overflowgid", value { _ in "65534" }),
       ("overflowuid", value { _ in "65534" }),
-      ("pid_max", value { _ in "\(ProcessTable.maximumID + 1)" }),
+      ("pid_max", value { _ in "\(ProcessTable.maximumID.rawValue + 1)" }),
       ("random", random),
       ("randomize_va_space", value { $0.configuration.randomizesAddresses ? "2" : "0" }),
       ("tainted", value { _ in "0" }),

@@ -32,7 +32,7 @@ extension Kernel {
 
   /// kill(2) of a process group.
   /// - Throws: `ESRCH` for an empty one; `EPERM` where no member could be signalled.
-  func send(_ info: SignalInfo, from sender: Task, toProcessGroup id: Int32) throws(Errno) {
+  func send(_ info: SignalInfo, from sender: Task, toProcessGroup id: ProcessID) throws(Errno) {
     try send(info, from: sender, toAll: processTable.processGroups[id]?.members.filter { $0.leader != nil } ?? [])
   }
 

@@ -21,8 +21,8 @@ extension Syscalls {
     }
     if result.isNull { return 0 }
     let pid = request.processID
-    guard pid >= 0 else { throw .invalidArgument }
-    guard let target = pid == 0 ? task : task.kernel.tasks[pid] else { throw .noSuchProcess }
+    guard !pid.isNegative else { throw .invalidArgument }
+    guard let target = pid == .zero ? task : task.kernel.tasks[pid] else { throw .noSuchProcess }
     let credentials = target.credentials
     var values: [UInt32] = []
     for word in 0..<count {
@@ -44,7 +44,7 @@ extension Syscalls {
       try task.store(request, to: header)
       throw .invalidArgument
     }
-    guard request.processID == 0 || request.processID == task.id else { throw .notPermitted }
+    guard request.processID == .zero || request.processID == task.id else { throw .notPermitted }
     let values = try task.memory.readArray(sets, count: 3 * count, as: UInt32.self)
     func set(_ index: Int) -> CapabilitySet {
       let high = count > 1 ? UInt64(values[3 + index]) << 32 : 0

@@ -120,18 +120,14 @@ extension Syscalls {
   ) throws(Errno) -> Int {
     switch command {
     case .setOwner:
-      // A process group is a negative number.
-      guard argument.as(Int32.self) != .min else { throw .invalidArgument }
-      file.signalOwner = argument.as(Int32.self)
-    case .getOwner: return Int(file.signalOwner)
+      guard let owner = DescriptorOwner(number: argument.as(Int32.self)) else { throw .invalidArgument }
+      file.signalOwner = owner
+    case .getOwner: return Int(file.signalOwner.number)
     case .setOwnerExtended:
       let owner = try task.load(argument.as(InPointer<DescriptorOwner>.self))
-      guard let kind = DescriptorOwner.Kind(rawValue: owner.type) else { throw .invalidArgument }
-      file.signalOwner = kind == .processGroup ? 0 &- owner.id : owner.id
-    case .getOwnerExtended:
-      let id = file.signalOwner
-      let owner = id < 0 ? DescriptorOwner(.processGroup, id: 0 &- id) : DescriptorOwner(.process, id: id)
-      try task.store(owner, to: argument.as(OutPointer<DescriptorOwner>.self))
+      guard DescriptorOwner.Kind(rawValue: owner.type) != nil else { throw .invalidArgument }
+      file.signalOwner = owner
+    case .getOwnerExtended: try task.store(file.signalOwner, to: argument.as(OutPointer<DescriptorOwner>.self))
     case .setSignal:
       let signal = Signal(rawValue: argument.as(Int32.self))
       guard signal == .null || signal.isValid else { throw .invalidArgument }

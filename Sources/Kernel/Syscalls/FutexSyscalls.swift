@@ -112,9 +112,9 @@ extension Syscalls {
 
   /// get_robust_list(2).
   static func getRobustList(
-    _ task: Task, _ id: Int32, _ head: OutPointer<UInt64>, _ size: OutPointer<UInt64>
+    _ task: Task, _ id: ProcessID, _ head: OutPointer<UInt64>, _ size: OutPointer<UInt64>
   ) throws(Errno) -> Int {
-    let target = id == 0 ? task : task.kernel.tasks[id]
+    let target = id == .zero ? task : task.kernel.tasks[id]
     guard let target else { throw .noSuchProcess }
     if target.group !== task.group, target.credentials.uid != task.credentials.euid,
       !task.credentials.has(.sysPtrace)

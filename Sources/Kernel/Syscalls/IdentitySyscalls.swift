@@ -32,9 +32,9 @@ extension Syscalls {
 
   // getpid(2), gettid(2), getppid(2), getuid(2), getgid(2) and the effective ids.
 
-  static func getpid(_ task: Task) throws(Errno) -> Int { Int(task.group.id) }
-  static func gettid(_ task: Task) throws(Errno) -> Int { Int(task.id) }
-  static func getppid(_ task: Task) throws(Errno) -> Int { Int(task.group.parentID) }
+  static func getpid(_ task: Task) throws(Errno) -> Int { Int(task.group.id.rawValue) }
+  static func gettid(_ task: Task) throws(Errno) -> Int { Int(task.id.rawValue) }
+  static func getppid(_ task: Task) throws(Errno) -> Int { Int(task.group.parentID.rawValue) }
   static func getuid(_ task: Task) throws(Errno) -> Int { Int(task.credentials.uid) }
   static func geteuid(_ task: Task) throws(Errno) -> Int { Int(task.credentials.euid) }
   static func getgid(_ task: Task) throws(Errno) -> Int { Int(task.credentials.gid) }
@@ -211,32 +211,32 @@ extension Syscalls {
   // MARK: Process groups and sessions
 
   /// The process that a pid argument names; 0 is the caller.
-  private static func process(_ id: Int32, _ task: Task) throws(Errno) -> ThreadGroup {
-    if id == 0 { return task.group }
+  private static func process(_ id: ProcessID, _ task: Task) throws(Errno) -> ThreadGroup {
+    if id == .zero { return task.group }
     if let group = task.kernel.groups[id] { return group }
     guard let other = task.kernel.tasks[id] else { throw .noSuchProcess }
     return other.group
   }
 
   /// getpgid(2). Process 1 is Apus itself.
-  static func getpgid(_ task: Task, _ id: Int32) throws(Errno) -> Int {
-    id == 1 ? 1 : Int(try process(id, task).processGroup.id)
+  static func getpgid(_ task: Task, _ id: ProcessID) throws(Errno) -> Int {
+    id == .initial ? 1 : Int(try process(id, task).processGroup.id.rawValue)
   }
 
   /// getpgrp(2).
-  static func getpgrp(_ task: Task) throws(Errno) -> Int { Int(task.group.processGroup.id) }
+  static func getpgrp(_ task: Task) throws(Errno) -> Int { Int(task.group.processGroup.id.rawValue) }
 
   /// getsid(2).
-  static func getsid(_ task: Task, _ id: Int32) throws(Errno) -> Int {
-    id == 1 ? 1 : Int(try process(id, task).session.id)
+  static func getsid(_ task: Task, _ id: ProcessID) throws(Errno) -> Int {
+    id == .initial ? 1 : Int(try process(id, task).session.id.rawValue)
   }
 
   /// setpgid(2).
-  static func setpgid(_ task: Task, _ id: Int32, _ processGroup: Int32) throws(Errno) -> Int {
+  static func setpgid(_ task: Task, _ id: ProcessID, _ processGroup: ProcessID) throws(Errno) -> Int {
     let caller = task.group
-    let id = id == 0 ? caller.id : id
-    let processGroup = processGroup == 0 ? id : processGroup
-    guard processGroup >= 0 else { throw .invalidArgument }
+    let id = id == .zero ? caller.id : id
+    let processGroup = processGroup == .zero ? id : processGroup
+    guard !processGroup.isNegative else { throw .invalidArgument }
     guard let target = task.kernel.groups[id] else {
       throw task.kernel.tasks[id] == nil ? .noSuchProcess : .invalidArgument
     }
@@ -254,7 +254,7 @@ extension Syscalls {
   static func setsid(_ task: Task) throws(Errno) -> Int {
     let group = task.group
     try task.kernel.processTable.startSession(group)
-    return Int(group.id)
+    return Int(group.id.rawValue)
   }
 }
 

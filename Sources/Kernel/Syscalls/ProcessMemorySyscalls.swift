@@ -14,7 +14,7 @@ extension Syscalls {
 
   /// process_vm_readv(2).
   static func processVMReadv(
-    _ task: Task, _ process: Int32, _ local: VectorPointer, _ localCount: UInt64, _ remote: VectorPointer,
+    _ task: Task, _ process: ProcessID, _ local: VectorPointer, _ localCount: UInt64, _ remote: VectorPointer,
     _ remoteCount: UInt64, _ flags: Hexadecimal<UInt64>
   ) throws(Errno) -> Int {
     guard flags.value == 0 else { throw .invalidArgument }
@@ -23,7 +23,7 @@ extension Syscalls {
 
   /// process_vm_writev(2).
   static func processVMWritev(
-    _ task: Task, _ process: Int32, _ local: VectorPointer, _ localCount: UInt64, _ remote: VectorPointer,
+    _ task: Task, _ process: ProcessID, _ local: VectorPointer, _ localCount: UInt64, _ remote: VectorPointer,
     _ remoteCount: UInt64, _ flags: Hexadecimal<UInt64>
   ) throws(Errno) -> Int {
     guard flags.value == 0 else { throw .invalidArgument }
@@ -31,7 +31,7 @@ extension Syscalls {
   }
 
   private static func transfer(
-    _ task: Task, _ process: Int32, _ local: (vectors: VectorPointer, count: UInt64),
+    _ task: Task, _ process: ProcessID, _ local: (vectors: VectorPointer, count: UInt64),
     _ remote: (vectors: VectorPointer, count: UInt64), isWrite: Bool
   ) throws(Errno) -> Int {
     var local = try vectorCursor(task, local.vectors, count: local.count)

@@ -67,7 +67,7 @@ extension Syscalls {
       return try awaitVfork(task, child)
     }
     let child = try cloneWithDescriptor(task, arguments)
-    guard CloneFlags(rawValue: arguments.flags).contains(.vfork) else { return Int(child.id) }
+    guard CloneFlags(rawValue: arguments.flags).contains(.vfork) else { return Int(child.id.rawValue) }
     return try awaitVfork(task, child)
   }
 
@@ -96,7 +96,7 @@ extension Syscalls {
 
   /// Parks a vfork(2) parent until the child ends or executes a program; only SIGKILL interrupts it.
   private static func awaitVfork(_ task: Task, _ child: Task) throws(Errno) -> Int {
-    guard child.vforkParent === task, task.group.exitStatus == nil else { return Int(child.id) }
+    guard child.vforkParent === task, task.group.exitStatus == nil else { return Int(child.id.rawValue) }
     task.retry.object = child
     throw task.waitUninterruptibly()
   }
@@ -117,13 +117,13 @@ extension Syscalls {
 
   /// wait4(2), which waitpid(2) calls.
   static func wait4(
-    _ task: Task, _ id: Int32, _ status: ChildStatusPointer, _ options: WaitOptions, _ usage: OutPointer<Rusage>
+    _ task: Task, _ child: ProcessSelection, _ status: ChildStatusPointer, _ options: WaitOptions,
+    _ usage: OutPointer<Rusage>
   ) throws(Errno) -> Int {
     guard options.isSubset(of: [.noHang, .stopped, .continued, .noThread, .all, .clone]) else {
       throw .invalidArgument
     }
-    guard id != .min else { throw .noSuchProcess }
-    var selector = WaitSelector(target: target(id, task))
+    var selector = WaitSelector(target: try target(child, task))
     selector.stopped = options.contains(.stopped)
     selector.continued = options.contains(.continued)
     selector.all = options.contains(.all)
@@ -131,12 +131,12 @@ extension Syscalls {
     guard let report = try change(of: task, selector, options) else { return 0 }
     if !status.address.isNull { try task.memory.writeValue(status.address, report.status) }
     if !usage.isNull { try task.store(Rusage(report.usage), to: usage) }
-    return Int(report.group)
+    return Int(report.group.rawValue)
   }
 
   /// waitid(2).
   static func waitid(
-    _ task: Task, _ type: Constant<WaitIDType>, _ id: Int32, _ information: GuestAddress, _ options: WaitOptions,
+    _ task: Task, _ type: Constant<WaitIDType>, _ id: ProcessID, _ information: GuestAddress, _ options: WaitOptions,
     _ usage: OutPointer<Rusage>
   ) throws(Errno) -> Int {
     let changes: WaitOptions = [.exited, .stopped, .continued]
@@ -147,10 +147,12 @@ extension Syscalls {
     var isNonBlocking = false
     switch type.value {
     case .all: target = .any
-    case .process where id > 0: target = .process(id)
-    case .processGroup where id >= 0: target = .processGroup(id == 0 ? task.group.processGroup.id : id)
+    case .process where id.isPositive: target = .process(id)
+    case .processGroup where !id.isNegative: target = .processGroup(id == .zero ? task.group.processGroup.id : id)
     case .processDescriptor:
-      guard let file = try task.files.file(id) as? ProcessFile else { throw .badFileDescriptor }
+      guard let file = try task.files.file(FileDescriptorNumber(rawValue: id.rawValue)) as? ProcessFile else {
+        throw .badFileDescriptor
+      }
       target = .process(file.process.processID)
       isNonBlocking = file.flags.contains(.nonBlocking)
     default: throw .invalidArgument
@@ -169,12 +171,12 @@ extension Syscalls {
     return 0
   }
 
-  private static func target(_ pid: Int32, _ task: Task) -> WaitSelector.Target {
-    switch pid {
-    case -1: .any
-    case 0: .processGroup(task.group.processGroup.id)
-    case ..<0: .processGroup(-pid)
-    default: .process(pid)
+  private static func target(_ child: ProcessSelection, _ task: Task) throws(Errno) -> WaitSelector.Target {
+    switch child {
+    case .all: .any
+    case .processGroup(let id): .processGroup(id ?? task.group.processGroup.id)
+    case .process(let id): .process(id)
+    case .impossible: throw .noSuchProcess
     }
   }
 
@@ -193,7 +195,7 @@ extension Syscalls {
     if let report {
       words[0] = Signal.chld.rawValue
       (words[2], words[6]) = report.status.childInformation
-      words[4] = report.group
+      words[4] = report.group.rawValue
       words[5] = Int32(bitPattern: report.uid)
     }
     return words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }

@@ -9,7 +9,7 @@ extension Syscalls {
   ) throws(Errno) -> Int {
     var request = try task.load(pointer)
     let isDescription = [.getDescriptionLock, .setDescriptionLock, .setDescriptionLockWait].contains(command)
-    if isDescription, request.processID != 0 { throw .invalidArgument }
+    if isDescription, request.processID != .zero { throw .invalidArgument }
     let range = try lockedRange(request, file)
     let owner: FileLockOwner =
       isDescription ? .description(ObjectIdentifier(file)) : .process(ObjectIdentifier(task.files))
@@ -38,7 +38,7 @@ extension Syscalls {
     }
     guard kind == .read ? file.flags.isReadable : file.flags.isWritable else { throw .badFileDescriptor }
     do throws(Errno) {
-      try locks.acquire(owner: owner, range: range, kind: kind, processID: isDescription ? -1 : task.group.id)
+      try locks.acquire(owner: owner, range: range, kind: kind, processID: isDescription ? .nobody : task.group.id)
     } catch {
       guard error == .wouldBlock, command == .setLockWait || command == .setDescriptionLockWait else { throw error }
       let wait = RecordLockWait(locks: locks, owner: owner, range: range, kind: kind)

@@ -39,13 +39,13 @@ extension Syscalls {
 
   /// prlimit(2).
   static func prlimit64(
-    _ task: Task, _ id: Int32, _ resource: Constant<Resource>, _ limit: InPointer<ResourceLimit>,
+    _ task: Task, _ id: ProcessID, _ resource: Constant<Resource>, _ limit: InPointer<ResourceLimit>,
     _ previous: OutPointer<ResourceLimit>
   ) throws(Errno) -> Int {
     let resource = try known(resource)
     let new = limit.isNull ? nil : try task.load(limit)
     var target = task
-    if id != 0 {
+    if id != .zero {
       guard let other = task.kernel.tasks[id] else { throw .noSuchProcess }
       target = other
     }
@@ -84,15 +84,16 @@ extension Syscalls {
   // MARK: Nice values
 
   /// The tasks that a `which`/`who` pair names. - Throws: `EINVAL`; `ESRCH` where there are none.
-  private static func tasks(_ which: PriorityTarget?, who: Int32, _ task: Task) throws(Errno) -> [Task] {
+  private static func tasks(_ which: PriorityTarget?, who number: Int32, _ task: Task) throws(Errno) -> [Task] {
     let found: [Task]
+    let who = ProcessID(rawValue: number)
     switch which {
-    case .process: found = who == 0 ? [task] : [task.kernel.tasks[who]].compactMap(\.self)
+    case .process: found = who == .zero ? [task] : [task.kernel.tasks[who]].compactMap(\.self)
     case .processGroup:
-      let processGroup = who == 0 ? task.group.processGroup : task.kernel.processTable.processGroups[who]
+      let processGroup = who == .zero ? task.group.processGroup : task.kernel.processTable.processGroups[who]
       found = processGroup?.members.flatMap(\.tasks) ?? []
     case .user:
-      let uid = who == 0 ? task.credentials.uid : UInt32(bitPattern: who)
+      let uid = number == 0 ? task.credentials.uid : UInt32(bitPattern: number)
       found = task.kernel.tasks.values.filter { $0.credentials.uid == uid }
     case nil: throw .invalidArgument
     }

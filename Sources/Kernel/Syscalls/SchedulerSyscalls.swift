@@ -22,9 +22,9 @@ extension Syscalls {
     .init(.sched_setattr, schedSetattr, .partial("no real-time policies; others are told back, and change nothing")),
   ]
 
-  private static func target(_ id: Int32, _ task: Task) throws(Errno) -> Task {
-    guard id >= 0 else { throw .invalidArgument }
-    if id == 0 { return task }
+  private static func target(_ id: ProcessID, _ task: Task) throws(Errno) -> Task {
+    if id.isNegative { throw .invalidArgument }
+    if id == .zero { return task }
     guard let other = task.kernel.tasks[id] else { throw .noSuchProcess }
     return other
   }
@@ -43,10 +43,10 @@ extension Syscalls {
 
   /// sched_getaffinity(2): the raw call returns the bytes it wrote.
   static func schedGetaffinity(
-    _ task: Task, _ id: Int32, _ size: UInt32, _ result: GuestAddress
+    _ task: Task, _ id: ProcessID, _ size: UInt32, _ result: GuestAddress
   ) throws(Errno) -> Int {
     guard size >= 8, size % 8 == 0 else { throw .invalidArgument }
-    guard id >= 0 else { throw .noSuchProcess }
+    guard !id.isNegative else { throw .noSuchProcess }
     let mask = try target(id, task).affinity & onlineCPUs(task)
     try task.memory.writeValue(result, mask)
     return 8
@@ -54,11 +54,11 @@ extension Syscalls {
 
   /// sched_setaffinity(2). The mask is told back; Apus itself places tasks.
   static func schedSetaffinity(
-    _ task: Task, _ id: Int32, _ size: UInt32, _ mask: GuestAddress
+    _ task: Task, _ id: ProcessID, _ size: UInt32, _ mask: GuestAddress
   ) throws(Errno) -> Int {
     let bytes = try task.memory.read(mask, count: Int(min(size, 8)))
     let mask = bytes.reversed().reduce(0 as UInt64) { $0 << 8 | UInt64($1) } & onlineCPUs(task)
-    guard id >= 0 else { throw .noSuchProcess }
+    guard !id.isNegative else { throw .noSuchProcess }
     let target = try target(id, task)
     guard task.maySchedule(target) else { throw .notPermitted }
     guard mask != 0 else { throw .invalidArgument }
@@ -67,7 +67,7 @@ extension Syscalls {
   }
 
   /// sched_getparam(2).
-  static func schedGetparam(_ task: Task, _ id: Int32, _ priority: OutPointer<Int32>) throws(Errno) -> Int {
+  static func schedGetparam(_ task: Task, _ id: ProcessID, _ priority: OutPointer<Int32>) throws(Errno) -> Int {
     guard !priority.isNull else { throw .invalidArgument }
     _ = try target(id, task)
     try task.store(0, to: priority)
@@ -75,7 +75,7 @@ extension Syscalls {
   }
 
   /// sched_setparam(2).
-  static func schedSetparam(_ task: Task, _ id: Int32, _ priority: InPointer<Int32>) throws(Errno) -> Int {
+  static func schedSetparam(_ task: Task, _ id: ProcessID, _ priority: InPointer<Int32>) throws(Errno) -> Int {
     guard !priority.isNull else { throw .invalidArgument }
     let priority = try task.load(priority)
     let target = try target(id, task)
@@ -85,7 +85,7 @@ extension Syscalls {
   }
 
   /// sched_getscheduler(2).
-  static func schedGetscheduler(_ task: Task, _ id: Int32) throws(Errno) -> Int {
+  static func schedGetscheduler(_ task: Task, _ id: ProcessID) throws(Errno) -> Int {
     let attributes = try target(id, task).attributes
     return Int(
       attributes.schedulingPolicy.rawValue | (attributes.resetsSchedulingOnFork ? SchedulingPolicy.resetOnFork : 0))
@@ -93,7 +93,7 @@ extension Syscalls {
 
   /// sched_setscheduler(2).
   static func schedSetscheduler(
-    _ task: Task, _ id: Int32, _ policy: Constant<SchedulingPolicy>, _ priority: InPointer<Int32>
+    _ task: Task, _ id: ProcessID, _ policy: Constant<SchedulingPolicy>, _ priority: InPointer<Int32>
   ) throws(Errno) -> Int {
     guard !priority.isNull else { throw .invalidArgument }
     let priority = try task.load(priority)
@@ -131,7 +131,7 @@ extension Syscalls {
 
   /// sched_rr_get_interval(2).
   static func schedRRGetInterval(
-    _ task: Task, _ id: Int32, _ interval: OutPointer<Timespec>
+    _ task: Task, _ id: ProcessID, _ interval: OutPointer<Timespec>
   ) throws(Errno) -> Int {
     _ = try target(id, task)
     try task.store(Timespec(nanoseconds: Int64(Scheduler.slice)), to: interval)
@@ -140,7 +140,7 @@ extension Syscalls {
 
   /// sched_getattr(2).
   static func schedGetattr(
-    _ task: Task, _ id: Int32, _ result: OutPointer<SchedulingAttributes>, _ size: UInt32, _ flags: UInt32
+    _ task: Task, _ id: ProcessID, _ result: OutPointer<SchedulingAttributes>, _ size: UInt32, _ flags: UInt32
   ) throws(Errno) -> Int {
     guard !result.isNull, size >= SchedulingAttributes.size, size <= 4096, flags == 0 else { throw .invalidArgument }
     let target = try target(id, task)
@@ -154,7 +154,7 @@ extension Syscalls {
 
   /// sched_setattr(2).
   static func schedSetattr(
-    _ task: Task, _ id: Int32, _ request: InPointer<SchedulingAttributes>, _ flags: UInt32
+    _ task: Task, _ id: ProcessID, _ request: InPointer<SchedulingAttributes>, _ flags: UInt32
   ) throws(Errno) -> Int {
     guard !request.isNull, flags == 0 else { throw .invalidArgument }
     let size = try task.memory.readValue(request.address, as: UInt32.self)

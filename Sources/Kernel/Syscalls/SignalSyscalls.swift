@@ -149,17 +149,17 @@ extension Syscalls {
   }
 
   /// kill(2). Process 1 is Apus: like any init it ignores what it has no handler for.
-  static func kill(_ task: Task, _ target: Int32, _ signal: Signal) throws(Errno) -> Int {
+  static func kill(_ task: Task, _ target: ProcessSelection, _ signal: Signal) throws(Errno) -> Int {
     try checkSignal(signal)
     let info = information(signal, SignalInfo.siUser, from: task)
     let kernel = task.kernel
     switch target {
-    case 1: try checkInit(task)
-    case 0: try kernel.send(info, from: task, toProcessGroup: task.group.processGroup.id)
-    case -1: try kernel.sendToAll(info, from: task)
-    case .min: throw .noSuchProcess
-    case ..<0: try kernel.send(info, from: task, toProcessGroup: -target)
-    default: try kernel.send(info, from: task, to: group(of: target, kernel))
+    case .process(.initial): try checkInit(task)
+    case .process(let id): try kernel.send(info, from: task, to: group(of: id, kernel))
+    case .processGroup(let id):
+      try kernel.send(info, from: task, toProcessGroup: id ?? task.group.processGroup.id)
+    case .all: try kernel.sendToAll(info, from: task)
+    case .impossible: throw .noSuchProcess
     }
     return 0
   }
@@ -169,26 +169,26 @@ extension Syscalls {
   }
 
   /// The process of a process or thread id, as kill(2) accepts it.
-  private static func group(of id: Int32, _ kernel: Kernel) throws(Errno) -> ThreadGroup {
+  private static func group(of id: ProcessID, _ kernel: Kernel) throws(Errno) -> ThreadGroup {
     if let group = kernel.groups[id] ?? kernel.tasks[id]?.group { return group }
     throw .noSuchProcess
   }
 
   /// tkill(2).
-  static func tkill(_ task: Task, _ thread: Int32, _ signal: Signal) throws(Errno) -> Int {
+  static func tkill(_ task: Task, _ thread: ProcessID, _ signal: Signal) throws(Errno) -> Int {
     try send(task, to: thread, of: nil, signal: signal)
   }
 
   /// tgkill(2).
   static func tgkill(
-    _ task: Task, _ group: Int32, _ thread: Int32, _ signal: Signal
+    _ task: Task, _ group: ProcessID, _ thread: ProcessID, _ signal: Signal
   ) throws(Errno) -> Int {
-    guard group > 0 else { throw .invalidArgument }
+    guard group.isPositive else { throw .invalidArgument }
     return try send(task, to: thread, of: group, signal: signal)
   }
 
-  private static func send(_ task: Task, to id: Int32, of group: Int32?, signal: Signal) throws(Errno) -> Int {
-    guard id > 0 else { throw .invalidArgument }
+  private static func send(_ task: Task, to id: ProcessID, of group: ProcessID?, signal: Signal) throws(Errno) -> Int {
+    guard id.isPositive else { throw .invalidArgument }
     try checkSignal(signal)
     let target = try thread(id, of: group, task)
     if let target {
@@ -198,8 +198,8 @@ extension Syscalls {
   }
 
   /// A thread by its id, and the process that it must belong to; nil for process 1.
-  private static func thread(_ id: Int32, of group: Int32?, _ task: Task) throws(Errno) -> Task? {
-    if id == 1, group ?? 1 == 1 {
+  private static func thread(_ id: ProcessID, of group: ProcessID?, _ task: Task) throws(Errno) -> Task? {
+    if id == .initial, group ?? .initial == .initial {
       try checkInit(task)
       return nil
     }
@@ -211,7 +211,7 @@ extension Syscalls {
 
   /// Reads a `siginfo_t` that a guest sends; only to itself may it claim to be the kernel or kill(2).
   private static func information(
-    _ information: InPointer<SignalInformation>, _ signal: Signal, from task: Task, to target: Int32
+    _ information: InPointer<SignalInformation>, _ signal: Signal, from task: Task, to target: ProcessID
   ) throws(Errno) -> SignalInfo {
     var info = try task.load(information).info
     info.signal = signal
@@ -223,11 +223,11 @@ extension Syscalls {
 
   /// rt_sigqueueinfo(2).
   static func rtSigqueueinfo(
-    _ task: Task, _ target: Int32, _ signal: Signal, _ information: InPointer<SignalInformation>
+    _ task: Task, _ target: ProcessID, _ signal: Signal, _ information: InPointer<SignalInformation>
   ) throws(Errno) -> Int {
     let info = try self.information(information, signal, from: task, to: target)
     try checkSignal(info.signal)
-    if target == 1 {
+    if target == .initial {
       try checkInit(task)
     } else {
       try task.kernel.send(info, from: task, to: group(of: target, task.kernel))
@@ -237,10 +237,10 @@ extension Syscalls {
 
   /// rt_tgsigqueueinfo(2).
   static func rtTgsigqueueinfo(
-    _ task: Task, _ group: Int32, _ thread: Int32, _ signal: Signal,
+    _ task: Task, _ group: ProcessID, _ thread: ProcessID, _ signal: Signal,
     _ information: InPointer<SignalInformation>
   ) throws(Errno) -> Int {
-    guard group > 0, thread > 0 else { throw .invalidArgument }
+    guard group.isPositive, thread.isPositive else { throw .invalidArgument }
     let info = try self.information(information, signal, from: task, to: thread)
     try checkSignal(info.signal)
     if let target = try self.thread(thread, of: group, task) {
@@ -252,8 +252,8 @@ extension Syscalls {
   // MARK: Process descriptors
 
   /// pidfd_open(2).
-  static func pidfdOpen(_ task: Task, _ id: Int32, _ flags: ProcessFileFlags) throws(Errno) -> Int {
-    guard id > 0, flags.isSubset(of: .nonBlocking) else { throw .invalidArgument }
+  static func pidfdOpen(_ task: Task, _ id: ProcessID, _ flags: ProcessFileFlags) throws(Errno) -> Int {
+    guard id.isPositive, flags.isSubset(of: .nonBlocking) else { throw .invalidArgument }
     guard let group = task.kernel.groups[id] else {
       throw task.kernel.tasks[id] == nil ? .noSuchProcess : .invalidArgument
     }
@@ -302,6 +302,6 @@ extension Syscalls {
 }
 
 extension ThreadGroup: ProcessHandle {
-  var processID: Int32 { id }
+  var processID: ProcessID { id }
   var hasEnded: Bool { isZombie }
 }

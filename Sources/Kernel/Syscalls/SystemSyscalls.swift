@@ -124,7 +124,7 @@ extension Syscalls {
   /// set_tid_address(2).
   static func setTIDAddress(_ task: Task, _ address: GuestAddress) throws(Errno) -> Int {
     task.clearChildTID = address
-    return Int(task.id)
+    return Int(task.id.rawValue)
   }
 
   /// unshare(2): what tasks share with each other can be unshared; there are no namespaces.

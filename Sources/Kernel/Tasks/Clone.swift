@@ -93,7 +93,9 @@ extension Kernel {
     return process
   }
 
-  private func makeGroup(id: Int32, of parent: Task, _ flags: CloneFlags, _ arguments: CloneArguments) -> ThreadGroup {
+  private func makeGroup(id: ProcessID, of parent: Task, _ flags: CloneFlags, _ arguments: CloneArguments)
+    -> ThreadGroup
+  {
     let source = parent.group
     let owner = flags.contains(.parent) ? source.parent : source
     let group = ThreadGroup(

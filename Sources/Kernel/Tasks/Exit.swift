@@ -132,8 +132,8 @@ extension Kernel {
     guard let terminal = terminal(of: group) else { return }
     send(Signal.hup, toProcessGroup: terminal.foregroundGroup)
     send(Signal.cont, toProcessGroup: terminal.foregroundGroup)
-    terminal.session = -1
-    terminal.foregroundGroup = 0
+    terminal.session = .nobody
+    terminal.foregroundGroup = .zero
   }
 
   /// Stopped process groups that no longer have a parent in their session get SIGHUP and SIGCONT (setpgid(2)).

@@ -26,7 +26,7 @@ package final class OutOfMemory {
 
   /// Memory is on its way: a process is ending, or the last victim is gone but its host process has not given its memory
   /// back yet.
-  fileprivate func isExpectingMemory(from groups: [Int32: ThreadGroup], at now: UInt64) -> Bool {
+  fileprivate func isExpectingMemory(from groups: [ProcessID: ThreadGroup], at now: UInt64) -> Bool {
     if groups.values.contains(where: { !$0.isZombie && $0.exitStatus != nil }) { return true }
     return kills > 0 && now &- lastKill < OutOfMemory.releaseGrace && memory.isReleasing
   }

@@ -1,13 +1,15 @@
+import LinuxABI
+
 /// Processes that a shell treats as one job (setpgid(2), credentials(7)). All are of one session.
 ///
 /// `ProcessTable` keeps it as long as it has members. A process that has been reaped still knows what it was a member of.
 final class ProcessGroup {
-  let id: Int32
+  let id: ProcessID
   let session: Session
   /// In the order of their ids; zombies are members until they are reaped.
   private(set) var members: [ThreadGroup] = []
 
-  init(id: Int32, session: Session) {
+  init(id: ProcessID, session: Session) {
     self.id = id
     self.session = session
   }
@@ -29,7 +31,7 @@ final class ProcessGroup {
   }
 
   /// Where the process of an id is, or would be.
-  private func index(of id: Int32) -> Int {
+  private func index(of id: ProcessID) -> Int {
     var range = members.indices
     while let last = range.last {
       let middle = range.lowerBound + (last - range.lowerBound) / 2
@@ -41,11 +43,11 @@ final class ProcessGroup {
 
 /// Process groups that share a controlling terminal (setsid(2), credentials(7)).
 final class Session {
-  let id: Int32
+  let id: ProcessID
   /// Those that have members.
   private(set) var processGroups: [ProcessGroup] = []
 
-  init(id: Int32) { self.id = id }
+  init(id: ProcessID) { self.id = id }
 
   /// Those of its processes that are stopped, in the order of their ids.
   var stoppedMembers: [ThreadGroup] {

@@ -2,32 +2,32 @@ import LinuxABI
 
 /// The tasks and processes of a kernel, its process groups and sessions, all by their ids; and which ids are free.
 final class ProcessTable {
-  private(set) var tasks: [Int32: Task] = [:]
+  private(set) var tasks: [ProcessID: Task] = [:]
   /// Processes, up to their being reaped.
-  private(set) var groups: [Int32: ThreadGroup] = [:]
+  private(set) var groups: [ProcessID: ThreadGroup] = [:]
   /// All processes in the order of their ids, so that what is done to several is done in the same order in every run.
   var processes: [ThreadGroup] { groups.values.sorted { $0.id < $1.id } }
   /// Those that have members.
-  private(set) var processGroups: [Int32: ProcessGroup] = [:]
-  private(set) var sessions: [Int32: Session] = [:]
+  private(set) var processGroups: [ProcessID: ProcessGroup] = [:]
+  private(set) var sessions: [ProcessID: Session] = [:]
   private let maximumTasks: Int
-  private var lastID: Int32
+  private var lastID: ProcessID
 
   /// `/proc/sys/kernel/pid_max` − 1.
-  static let maximumID: Int32 = 4_194_303
+  static let maximumID = ProcessID(rawValue: 4_194_303)
 
   /// The first id that is given away is the one after `lastID`.
-  init(maximumTasks: Int, lastID: Int32 = 1) {
+  init(maximumTasks: Int, lastID: ProcessID = .initial) {
     self.maximumTasks = maximumTasks
     self.lastID = lastID
   }
 
   /// A process or thread id that is free, as is the process group and session of that id.
   /// - Throws: `EAGAIN` where all are taken.
-  func makeID() throws(Errno) -> Int32 {
+  func makeID() throws(Errno) -> ProcessID {
     guard tasks.count < maximumTasks else { throw .resourceTemporarilyUnavailable }
     repeat {
-      lastID = lastID >= ProcessTable.maximumID ? 2 : lastID + 1
+      lastID = ProcessID(rawValue: lastID >= ProcessTable.maximumID ? 2 : lastID.rawValue + 1)
     } while tasks[lastID] != nil || groups[lastID] != nil || processGroups[lastID] != nil || sessions[lastID] != nil
     return lastID
   }
@@ -62,7 +62,7 @@ final class ProcessTable {
 
   /// Makes a process a member of a process group of its session, which is new where the id is its own (setpgid(2)).
   /// - Throws: `EPERM` where the session has no such process group.
-  func move(_ group: ThreadGroup, toProcessGroup id: Int32) throws(Errno) {
+  func move(_ group: ThreadGroup, toProcessGroup id: ProcessID) throws(Errno) {
     let session = group.processGroup.session
     let target: ProcessGroup
     if let found = processGroups[id] {

@@ -17,7 +17,7 @@ final class Task: Waiter {
     case dead
   }
 
-  var id: Int32
+  var id: ProcessID
   let kernel: Kernel
   var group: ThreadGroup
   var memory: AddressSpace
@@ -81,7 +81,7 @@ final class Task: Waiter {
   var mustExit = false
 
   init(
-    id: Int32, kernel: Kernel, group: ThreadGroup, memory: AddressSpace, thread: any GuestThread, files: FileTable,
+    id: ProcessID, kernel: Kernel, group: ThreadGroup, memory: AddressSpace, thread: any GuestThread, files: FileTable,
     fs: TaskFileSystem, credentials: Credentials, name: String, cpu: CPU
   ) {
     self.id = id

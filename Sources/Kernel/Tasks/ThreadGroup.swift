@@ -3,7 +3,7 @@ import LinuxABI
 
 /// A process: the tasks that share a pid, signal handlers, timers and limits (`CLONE_THREAD`).
 final class ThreadGroup {
-  let id: Int32
+  let id: ProcessID
   /// The task whose id is the process id.
   var leader: Task?
   /// All tasks that have not ended, the leader included.
@@ -61,7 +61,7 @@ final class ThreadGroup {
   var environmentRange = GuestAddress.null..<GuestAddress.null
   var auxiliaryVector: [UInt64] = []
 
-  init(id: Int32, parent: ThreadGroup?, processGroup: ProcessGroup, signals: GroupSignals) {
+  init(id: ProcessID, parent: ThreadGroup?, processGroup: ProcessGroup, signals: GroupSignals) {
     self.id = id
     self.parent = parent
     self.processGroup = processGroup
@@ -71,7 +71,7 @@ final class ThreadGroup {
   deinit { executable?.dentry.inode.executions -= 1 }
 
   /// getppid(2): 1 for children of Apus.
-  var parentID: Int32 { parent?.id ?? 1 }
+  var parentID: ProcessID { parent?.id ?? .initial }
 }
 
 /// What getrusage(2) reports, times in nanoseconds.

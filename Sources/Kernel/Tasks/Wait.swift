@@ -4,8 +4,8 @@ import LinuxABI
 struct WaitSelector {
   enum Target {
     case any
-    case process(Int32)
-    case processGroup(Int32)
+    case process(ProcessID)
+    case processGroup(ProcessID)
   }
   var target: Target
   var exited = true
@@ -30,7 +30,7 @@ struct WaitSelector {
 
 /// A child's change of state, as wait(2) reports it.
 struct WaitReport {
-  var group: Int32
+  var group: ProcessID
   var uid: UInt32
   var status: WaitStatus
   var usage: ResourceUsage

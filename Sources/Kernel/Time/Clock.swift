@@ -31,14 +31,14 @@ enum Clock {
       guard id < 0 else { throw .invalidArgument }
       // The complement of a process id, shifted; bit 2 tells threads from processes (`CPUCLOCK_*` of Linux).
       guard let kind = CPUClockKind(rawValue: id & 3) else { throw .invalidArgument }
-      let owner = ~(id >> 3)
+      let owner = ProcessID(rawValue: ~(id >> 3))
       if id & 4 != 0 {
-        guard let target = owner == 0 ? task : task.kernel.tasks[owner], target.group === task.group else {
+        guard let target = owner == .zero ? task : task.kernel.tasks[owner], target.group === task.group else {
           throw .invalidArgument
         }
         self = .thread(target, kind)
       } else {
-        guard let group = owner == 0 ? task.group : task.kernel.groups[owner] else { throw .invalidArgument }
+        guard let group = owner == .zero ? task.group : task.kernel.groups[owner] else { throw .invalidArgument }
         self = .process(group, kind)
       }
     }

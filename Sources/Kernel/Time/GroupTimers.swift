@@ -174,7 +174,7 @@ final class GroupTimers {
 
   /// A timer's signal is delivered: tells how many expirations it stands for.
   func fillOverrun(of info: inout SignalInfo) {
-    guard let timer = posix[info.pid], timer.signal == info.signal else { return }
+    guard let timer = posix[info.timer], timer.signal == info.signal else { return }
     info.status = timer.takeOverrun()
   }
 }

@@ -8,7 +8,7 @@ final class PosixTimer {
     case none
     case process
     /// `SIGEV_THREAD_ID`.
-    case thread(Int32)
+    case thread(ProcessID)
   }
 
   let id: Int32
@@ -105,7 +105,7 @@ final class PosixTimer {
     }
     overrun = expirations &- 1
     var info = SignalInfo(signal: signal, code: SignalInfo.siTimer)
-    info.pid = id
+    info.timer = id
     info.value = value
     let outcome: SignalOutcome
     switch notification {

@@ -38,7 +38,7 @@ enum SignalNames {
   static func describe(_ info: SignalInfo) -> String {
     var fields = ["si_signo=\(name(info.signal))", "si_code=\(code(info))"]
     if info.code == SignalInfo.siTimer {
-      fields.append("si_timerid=\(info.pid)")
+      fields.append("si_timerid=\(info.timer)")
     } else if info.code <= 0 {
       fields.append("si_pid=\(info.pid)")
       fields.append("si_uid=\(info.uid)")

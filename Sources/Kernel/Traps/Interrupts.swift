@@ -24,8 +24,8 @@ extension Kernel {
   package func hostSignalArrived(_ signal: Signal, isFromTerminal: Bool) {
     guard let group = firstGroup else { return }
     if isFromTerminal {
-      let foreground = terminal(of: group)?.foregroundGroup ?? 0
-      send(signal, toProcessGroup: foreground > 0 ? foreground : group.processGroup.id)
+      let foreground = terminal(of: group)?.foregroundGroup ?? .zero
+      send(signal, toProcessGroup: foreground.isPositive ? foreground : group.processGroup.id)
     } else {
       send(SignalInfo(signal: signal, code: SignalInfo.siUser), to: group)
     }

@@ -123,7 +123,7 @@ final class Simulation {
 
   /// Checks what holds between any two events: every runnable task is in one place, and no CPU sleeps over its queue.
   func verify() {
-    var places: [Int32: Int] = [:]
+    var places: [ProcessID: Int] = [:]
     for cpu in kernel.scheduler.cpus {
       for task in cpu.queue {
         places[task.id, default: 0] += 1

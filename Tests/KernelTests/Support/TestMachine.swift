@@ -78,14 +78,14 @@ final class TestMachine {
   /// A child process of another, with the same session.
   func fork(_ parent: Task) throws -> Task {
     let id = try #require(try call(parent, .fork))
-    return try #require(kernel.tasks[Int32(id)])
+    return try #require(kernel.tasks[ProcessID(rawValue: Int32(id))])
   }
 
   /// Another thread of a process.
   func thread(of task: Task) throws -> Task {
     let flags: CloneFlags = [.vm, .fs, .files, .signalHandlers, .thread]
     let id = try #require(try call(task, .clone, flags.rawValue, TestMachine.stackPointer - 0x1_0000))
-    return try #require(kernel.tasks[Int32(id)])
+    return try #require(kernel.tasks[ProcessID(rawValue: Int32(id))])
   }
 
   /// Gives the CPU to a task and lets it come to guest code, through whatever it still has to do in the kernel.
@@ -243,7 +243,23 @@ extension Signal {
   static let realTime3 = Signal(rawValue: 35)
 }
 
+extension Int {
+  /// An id as the result of a system call.
+  init(_ id: ProcessID) { self = Int(id.rawValue) }
+}
+
+extension UInt32 {
+  /// A thread's id as it stands in a futex word.
+  init(_ id: ProcessID) { self = UInt32(id.rawValue) }
+}
+
 extension UInt64 {
+  /// An id as an argument of a system call.
+  init(_ id: ProcessID) { self = UInt64(id.rawValue) }
   /// A signal as an argument of a system call.
   init(_ signal: Signal) { self = UInt64(signal.rawValue) }
+}
+
+extension ProcessID: ExpressibleByIntegerLiteral {
+  public init(integerLiteral value: Int32) { self.init(rawValue: value) }
 }

@@ -40,6 +40,11 @@ struct Hexadecimal<Value: FixedWidthInteger & Sendable>: SyscallArgument {
   func describe(in call: CallFormatter) -> String? { hex(value.zeroExtended) }
 }
 
+extension ProcessID: SyscallArgument {
+  init(register: UInt64) { self.init(rawValue: Int32(truncatingIfNeeded: register)) }
+  func describe(in call: CallFormatter) -> String? { "\(self)" }
+}
+
 // MARK: Constants
 
 /// A value that should be one of the constants of a type, and may be any.

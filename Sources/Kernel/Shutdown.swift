@@ -7,7 +7,7 @@ extension Kernel {
 
   /// Lets go of all tasks, files and mounts once nothing runs any more. Guest memory goes with the platform.
   package func shutdown() {
-    for task in tasks.values where task.state != .zombie && task.state != .dead {
+    for task in tasks.values where !task.hasEnded {
       task.files.release()
       task.state = .dead
     }

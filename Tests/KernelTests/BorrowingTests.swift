@@ -19,12 +19,12 @@ import Testing
     _ = machine.kernel.nextStep(on: cpus[1])
     #expect(cpus[1].isIdle)
     machine.enter(task)
-    task.pace = TrapPace()
+    task.scheduling.pace = TrapPace()
   }
 
   /// Where the task goes on after waits of that length.
   private func placement(after count: Int, waitsOf time: UInt64) -> Placement {
-    for _ in 0..<count { task.pace.note(wait: time) }
+    for _ in 0..<count { task.scheduling.pace.note(wait: time) }
     scheduler.adaptPlacement(of: cpus[0], running: task)
     return cpus[0].placement
   }
@@ -38,7 +38,7 @@ import Testing
   @Test func aVforkChildGetsItEarlyUntilItExecutesAProgram() throws {
     _ = try machine.call(task, .vfork)
     let child = try #require(machine.kernel.tasks.values.first { $0.vforkParent === task })
-    task.pace = child.pace
+    task.scheduling.pace = child.scheduling.pace
     #expect(placement(after: 10, waitsOf: 1000) == apart)
     scheduler.restartPace(of: task)
     #expect(cpus[0].placement == together)
@@ -58,15 +58,15 @@ import Testing
     #expect(placement(after: 100, waitsOf: 1000) == apart)
     // A guest that sleeps on its CPU is slow to wake; the kernel that it waits for is not.
     for _ in 0..<3 {
-      task.pace.note(wait: 60_000)
-      task.pace.note(wait: 1000)
+      task.scheduling.pace.note(wait: 60_000)
+      task.scheduling.pace.note(wait: 1000)
     }
     #expect(placement(after: 0, waitsOf: 0) == together)
   }
 
   @Test func memoryOperationsEndIt() {
     #expect(placement(after: 100, waitsOf: 1000) == apart)
-    for _ in 0..<20 { task.pace.noteAgent() }
+    for _ in 0..<20 { task.scheduling.pace.noteAgent() }
     #expect(placement(after: 0, waitsOf: 0) == together)
   }
 
@@ -77,8 +77,8 @@ import Testing
     let thread = try #require(task.thread as? FakeThread)
     let preemptions = thread.preemptions
     cpus[0].queue.removeAll { $0 === other }
-    other.isQueued = false
-    other.cpu = cpus[1]
+    other.scheduling.isQueued = false
+    other.scheduling.cpu = cpus[1]
     scheduler.enqueue(other)
     #expect(cpus[0].placement == together)
     #expect(cpus[1].borrower == nil)

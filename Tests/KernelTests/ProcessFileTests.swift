@@ -38,14 +38,14 @@ import Testing
   @Test func uptimeCountsFromTheStartOfTheSandbox() throws {
     #expect(try machine.read("/proc/uptime") == "0.00 0.00\n")
     machine.services.elapse(12_345_000_000)
-    task.userTime = 3_000_000_000
+    task.usage.userTime = 3_000_000_000
     // Two CPUs were idle but for what the task used.
     #expect(try machine.read("/proc/uptime") == "12.34 21.69\n")
   }
 
   @Test func statCountsTicksAndSwitches() throws {
     machine.services.elapse(10_000_000_000)
-    (task.userTime, task.systemTime) = (2_000_000_000, 1_000_000_000)
+    (task.usage.userTime, task.usage.systemTime) = (2_000_000_000, 1_000_000_000)
     let lines = try machine.read("/proc/stat").split(separator: "\n")
     #expect(lines[0] == "cpu  200 0 100 1700 0 0 0 0 0 0")
     #expect(lines[1] == "cpu0 100 0 50 850 0 0 0 0 0 0")
@@ -124,7 +124,7 @@ import Testing
     task.name = "a) b ("
     machine.services.elapse(2_000_000_000)
     let child = try machine.fork(task)
-    child.userTime = 1_230_000_000
+    child.usage.userTime = 1_230_000_000
     child.group.argumentRange = 0x1000..<0x2000
     child.group.environmentRange = 0x2000..<0x3000
     let text = try machine.read("/proc/\(child.id)/stat")

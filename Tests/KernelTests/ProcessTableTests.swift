@@ -51,6 +51,19 @@ import Testing
     #expect(parent.group.processGroup.members.map(\.id) == [parent.id, sibling.id])
   }
 
+  @Test func tasksOfUsersFollowTheirCredentials() throws {
+    let child = try machine.fork(parent)
+    #expect(table.tasks(ofUser: 0).map(\.id) == [parent.id, child.id])
+    #expect(try machine.call(child, .setresuid, 7, 7, 7) == 0)
+    #expect(table.tasks(ofUser: 0).map(\.id) == [parent.id])
+    #expect(table.taskCount(ofUser: 7) == 1)
+    // A zombie counts until it is waited for.
+    _ = try machine.call(child, .exit_group, 0)
+    #expect(table.tasks(ofUser: 7).map(\.id) == [child.id])
+    #expect(try machine.call(parent, .wait4, UInt64(child.id), 0, 0, 0) == Int(child.id))
+    #expect(table.taskCount(ofUser: 7) == 0)
+  }
+
   @Test func membersAreInTheOrderOfTheirIDs() {
     let group = ProcessGroup(id: 100, session: Session(id: 100))
     for id: ProcessID in [102, 100, 103, 101] { _ = addProcess(id, in: group) }

@@ -17,7 +17,7 @@ import Testing
     let machine = try TestMachine()
     let simulation = Simulation(machine) { _ in .compute(10_000_000) }
     simulation.run(for: SchedulerTests.second)
-    #expect(machine.first.involuntarySwitches == 0)
+    #expect(machine.first.usage.involuntarySwitches == 0)
     #expect(machine.kernel.scheduler.switches == 1)
     #expect(machine.services.expireTimers() == nil)
   }
@@ -27,7 +27,7 @@ import Testing
     let tasks = try fork(count - 1, on: machine)
     let simulation = Simulation(machine) { _ in .forever }
     simulation.run(for: 2 * SchedulerTests.second)
-    let times = tasks.map { $0.userTime + $0.systemTime }
+    let times = tasks.map { $0.usage.userTime + $0.usage.systemTime }
     let (least, most) = (try #require(times.min()), try #require(times.max()))
     #expect(most - least <= 2 * SchedulerTests.slice)
     // Nobody but them had the CPU.
@@ -75,7 +75,7 @@ import Testing
   @Test func boundTasksStayOnTheCPUThatTheyStartedOn() throws {
     let machine = try TestMachine(hostCPUs: [nil, nil, nil], tasksAreBound: true)
     let tasks = try fork(5, on: machine)
-    let homes = tasks.map(\.cpu.index)
+    let homes = tasks.map(\.scheduling.cpu.index)
     // Each CPU gets its share of new tasks.
     #expect((0..<3).allSatisfy { index in homes.count { $0 == index } == 2 })
     let simulation = Simulation(machine) { task in
@@ -83,7 +83,7 @@ import Testing
     }
     for _ in 0..<5000 {
       #expect(simulation.step())
-      #expect(tasks.map(\.cpu.index) == homes)
+      #expect(tasks.map(\.scheduling.cpu.index) == homes)
     }
   }
 
@@ -102,7 +102,7 @@ import Testing
     let periods = zip(wakes, wakes.dropFirst()).map { $1 - $0 }
     #expect(periods.count > 40)
     #expect(periods.dropFirst().allSatisfy { (20_000_000..<20_100_000).contains($0) })
-    #expect(hog.cpu !== sleeper.cpu)
+    #expect(hog.scheduling.cpu !== sleeper.scheduling.cpu)
   }
 
   @Test func aSleeperThatWakesOnABusyCPUWaitsASliceAtMost() throws {

@@ -46,7 +46,7 @@ import Testing
     #expect(frame.context.machine.ss == 0x2b)
     #expect(frame.context.machine.extendedState % 64 == 0)
     #expect(frame.information.signal == Signal.usr1)
-    #expect(task.signalMask == SignalSet(Signal.usr1))
+    #expect(task.signals.mask == SignalSet(Signal.usr1))
   }
 
   @Test func sigreturnRestoresEverything() throws {
@@ -61,13 +61,13 @@ import Testing
     let state = thread.state
     machine.send(Signal.usr1, to: task)
     machine.trap(task, .preempted)
-    #expect(task.signalMask == SignalSet(signals: Signal.usr1, Signal.usr2))
+    #expect(task.signals.mask == SignalSet(signals: Signal.usr1, Signal.usr2))
     thread.state = FakeThread.initialState
     task.thread.registers.r15 = 99
     try machine.returnFromHandler(task)
     #expect(task.thread.registers == registers)
     #expect(thread.state == state)
-    #expect(task.signalMask == [])
+    #expect(task.signals.mask == [])
   }
 
   @Test func sigreturnTakesNoFlagsOfTheSystem() throws {
@@ -85,7 +85,7 @@ import Testing
     thread.state[9] = 9
     try machine.returnFromHandler(task)
     #expect(task.thread.registers.rflags == 0x202 | MachineContext.restorableFlags)
-    #expect(task.signalMask == SignalSet(rawValue: .max).subtracting(.unblockable))
+    #expect(task.signals.mask == SignalSet(rawValue: .max).subtracting(.unblockable))
     #expect(thread.state == FakeThread.initialState)
   }
 

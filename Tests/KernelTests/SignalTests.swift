@@ -93,7 +93,7 @@ import Testing
     machine.send(Signal.usr1, to: task)
     machine.trap(task, .preempted)
     #expect(task.thread.registers.rip == TestMachine.handler)
-    #expect(task.signalMask == [])
+    #expect(task.signals.mask == [])
     #expect(task.group.signals.handlers[Signal.usr1].handler == SignalAction.defaultHandler)
   }
 
@@ -116,7 +116,7 @@ import Testing
     #expect(try machine.call(other, .pause) == nil)
     try machine.block(task, SignalSet(Signal.usr1))
     machine.send(Signal.usr1, to: task)
-    other.signalMask = []
+    other.signals.mask = []
     task.setSignalMask([])
     task.setSignalMask(SignalSet(Signal.usr1))
     #expect(machine.finish(other) == 0)
@@ -217,7 +217,7 @@ import Testing
     try machine.block(task, SignalSet(Signal.usr1))
     try task.memory.writeValue(GuestAddress(TestMachine.data), SignalSet(Signal.usr2))
     #expect(try machine.call(task, .rt_sigsuspend, TestMachine.data, 8) == nil)
-    #expect(task.signalMask == SignalSet(Signal.usr2))
+    #expect(task.signals.mask == SignalSet(Signal.usr2))
     machine.send(Signal.usr1, to: task)
     #expect(machine.enter(task))
     #expect(task.thread.registers.rip == TestMachine.handler)
@@ -225,7 +225,7 @@ import Testing
     #expect(frame.context.mask == SignalSet(Signal.usr1))
     #expect(Int64(bitPattern: frame.context.machine.registers.rax) == -4)
     try machine.returnFromHandler(task)
-    #expect(task.signalMask == SignalSet(Signal.usr1))
+    #expect(task.signals.mask == SignalSet(Signal.usr1))
   }
 
   @Test func sigtimedwaitTimesOutAndIsInterrupted() throws {
@@ -244,7 +244,7 @@ import Testing
 
   @Test func nothingPendingChangesNothing() throws {
     machine.enter(task)
-    task.isInGuest = false
+    task.scheduling.isInGuest = false
     machine.kernel.deliverSignals(to: task)
     #expect(task.thread.registers.rip == TestMachine.code)
   }

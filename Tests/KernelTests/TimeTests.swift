@@ -94,7 +94,7 @@ import Testing
     let begin = machine.kernel.times(of: task)
     machine.services.elapse(2_000_000)
     machine.cpu.chargeUserTime(until: machine.services.monotonicTime)
-    task.isInGuest = false
+    task.scheduling.isInGuest = false
     let now = machine.kernel.times(of: task)
     #expect(now.user - begin.user == 2_000_000)
     machine.enter(task)
@@ -115,7 +115,7 @@ import Testing
   @Test func childrensTimesAreAddedWhenTheyAreWaitedFor() throws {
     let child = try machine.fork(task)
     machine.enter(child)
-    child.userTime &+= 5_000_000
+    child.usage.userTime &+= 5_000_000
     try machine.call(child, .exit_group, 0)
     #expect(task.group.childUsage.userTime == 0)
     #expect(try machine.call(task, .wait4, UInt64.max, 0, 0, 0) == Int(child.id))
@@ -164,7 +164,7 @@ import Testing
     #expect(try machine.call(task, .pause) == nil)
     machine.services.advance(by: 4_000_000)
     #expect(task.pendingSignals == [])
-    task.userTime &+= 3_000_000
+    task.usage.userTime &+= 3_000_000
     try machine.wait { task.pendingSignals.contains(Signal.vtalrm) }
   }
 
@@ -172,10 +172,10 @@ import Testing
     task.group.limits[.cpu] = ResourceLimit(current: 1, maximum: 3)
     machine.kernel.cpuLimitChanged(of: task.group)
     try machine.handle(task, Signal.xcpu)
-    task.userTime &+= 1_000_000_000
+    task.usage.userTime &+= 1_000_000_000
     machine.kernel.cpuLimitChanged(of: task.group)
     #expect(task.pendingSignals.contains(Signal.xcpu))
-    task.userTime &+= 2_000_000_000
+    task.usage.userTime &+= 2_000_000_000
     machine.kernel.cpuLimitChanged(of: task.group)
     #expect(task.group.exitStatus == .signaled(Signal.kill))
   }

@@ -77,7 +77,7 @@ extension Kernel {
     group.auxiliaryVector = loaded.auxiliaryVector
     group.isDumpable = !loaded.credentials.isElevated
     if loaded.credentials.isElevated {
-      task.parentDeathSignal = .null
+      task.attributes.parentDeathSignal = .null
       task.attributes.personality.clearForSetID()
     }
     let name = request.path.split(separator: UInt8(ascii: "/")).last.map { Array($0) } ?? request.path

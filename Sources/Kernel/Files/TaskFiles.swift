@@ -87,7 +87,7 @@ extension Task {
     _ mask: InPointer<SignalSet>, size: UInt64, _ body: () throws(Errno) -> Result
   ) throws(Errno) -> Result {
     guard !mask.isNull else { return try body() }
-    if maskToRestore == nil {
+    if signals.maskToRestore == nil {
       guard size == SignalSet.size else { throw .invalidArgument }
       setTemporaryMask(try load(mask))
     }
@@ -103,8 +103,8 @@ extension Task {
   }
 
   private func restoreMask() {
-    guard let mask = maskToRestore else { return }
-    signalMask = mask
-    maskToRestore = nil
+    guard let mask = signals.maskToRestore else { return }
+    signals.mask = mask
+    signals.maskToRestore = nil
   }
 }

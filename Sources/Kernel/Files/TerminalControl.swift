@@ -82,7 +82,7 @@ extension Task {
   }
 
   private func ignores(_ signal: Signal) -> Bool {
-    signalMask.contains(signal)
+    signals.mask.contains(signal)
       || group.signals.handlers[signal].handler == SignalAction.ignoreHandler
   }
 }

@@ -23,7 +23,7 @@ extension Kernel {
       } else if isTrial {
         throw .resourceTemporarilyUnavailable
       } else {
-        guard let holder = tasks[FutexWord.owner(of: word)], holder.state != .zombie, holder.state != .dead else {
+        guard let holder = tasks[FutexWord.owner(of: word)], !holder.hasEnded else {
           throw .noSuchProcess
         }
         if let first = futexes.first(key), !first.locks { throw .invalidArgument }

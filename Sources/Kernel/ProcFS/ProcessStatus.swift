@@ -14,7 +14,7 @@ extension ProcessDirectory {
 
   /// Memory of a task that still has some.
   private static func memory(of task: Task) -> AddressSpace? {
-    task.state == .zombie || task.state == .dead ? nil : task.memory
+    task.hasEnded ? nil : task.memory
   }
 
   /// Resident bytes; the address space knows an upper bound.
@@ -43,18 +43,19 @@ extension ProcessDirectory {
       "\(group.childUsage.majorFaults)",
       // utime stime cutime cstime priority nice num_threads itrealvalue starttime
       "\(Text.ticks(user))", "\(Text.ticks(system))", "\(Text.ticks(group.childUsage.userTime))",
-      "\(Text.ticks(group.childUsage.systemTime))", "\(20 + task.nice)", "\(task.nice)", "\(max(group.tasks.count, 1))",
+      "\(Text.ticks(group.childUsage.systemTime))", "\(20 + task.scheduling.nice)", "\(task.scheduling.nice)",
+      "\(max(group.tasks.count, 1))",
       "0", "\(started)",
       // vsize rss rsslim startcode endcode startstack kstkesp kstkeip
       "\(memory?.totalBytes ?? 0)", "\((memory.map(ProcessDirectory.resident) ?? 0) / 4096)", "\(UInt64.max)",
       "\(code?.start ?? 0)", "\(code?.end ?? 0)", "\(stack?.end ?? 0)", "0", "0",
       // signal blocked sigignore sigcatch, without real-time signals
       "\(task.signals.pendingSet.subtracting(.realTime).rawValue)",
-      "\(task.signalMask.subtracting(.realTime).rawValue)", "\(ignored.subtracting(.realTime).rawValue)",
+      "\(task.signals.mask.subtracting(.realTime).rawValue)", "\(ignored.subtracting(.realTime).rawValue)",
       "\(caught.subtracting(.realTime).rawValue)",
       // wchan nswap cnswap exit_signal processor rt_priority policy delayacct guest_time cguest_time
-      "0", "0", "0", "\(group.exitSignal.rawValue)", "\(task.cpu.index)", "0",
-      "\(task.attributes.schedulingPolicy.rawValue)",
+      "0", "0", "0", "\(group.exitSignal.rawValue)", "\(task.scheduling.cpu.index)", "0",
+      "\(task.scheduling.policy.rawValue)",
       "0", "0",
       "0",
       // start_data end_data start_brk arg_start arg_end env_start env_end exit_code
@@ -104,19 +105,19 @@ extension ProcessDirectory {
     func set(_ value: UInt64) -> String { Text.hex(value, 16) }
     let pending = task.signals.pending.count + group.signals.pending.count
     let cpus = UInt64(task.kernel.configuration.cpus.count)
-    let allowed = task.affinity & (cpus >= 64 ? .max : 1 << cpus - 1)
+    let allowed = task.scheduling.affinity & (cpus >= 64 ? .max : 1 << cpus - 1)
     rows += [
       ("Threads", "\(max(group.tasks.count, 1))"), ("SigQ", "\(pending)/\(group.limits[.pendingSignals].current)"),
       ("SigPnd", set(task.signals.pendingSet.rawValue)), ("ShdPnd", set(group.signals.pendingSet.rawValue)),
-      ("SigBlk", set(task.signalMask.rawValue)), ("SigIgn", set(ignored.rawValue)), ("SigCgt", set(caught.rawValue)),
+      ("SigBlk", set(task.signals.mask.rawValue)), ("SigIgn", set(ignored.rawValue)), ("SigCgt", set(caught.rawValue)),
       ("CapInh", set(credentials.inheritable.rawValue)), ("CapPrm", set(credentials.permitted.rawValue)),
       ("CapEff", set(credentials.effective.rawValue)), ("CapBnd", set(credentials.bounding.rawValue)),
       ("CapAmb", set(credentials.ambient.rawValue)), ("NoNewPrivs", credentials.noNewPrivileges ? "1" : "0"),
       ("Seccomp", "0"),
       ("Cpus_allowed", Text.hex(allowed, Int(cpus + 3) / 4)), ("Cpus_allowed_list", ProcessDirectory.list(allowed)),
       ("Mems_allowed", "1"), ("Mems_allowed_list", "0"),
-      ("voluntary_ctxt_switches", "\(task.voluntarySwitches)"),
-      ("nonvoluntary_ctxt_switches", "\(task.involuntarySwitches)"),
+      ("voluntary_ctxt_switches", "\(task.usage.voluntarySwitches)"),
+      ("nonvoluntary_ctxt_switches", "\(task.usage.involuntarySwitches)"),
     ]
     return rows.map { "\($0):\t\($1)\n" }.joined()
   }

@@ -64,9 +64,9 @@ extension ProcFS {
       usage.add(group.childUsage)
     }
     var (user, system) = (usage.userTime, usage.systemTime)
-    for task in kernel.tasks.values where task.state != .zombie && task.state != .dead {
-      user &+= task.userTime
-      system &+= task.systemTime
+    for task in kernel.tasks.values where !task.hasEnded {
+      user &+= task.usage.userTime
+      system &+= task.usage.systemTime
     }
     let up = kernel.monotonicTime &- kernel.startTime
     let total = up &* UInt64(kernel.configuration.cpus.count)

@@ -64,17 +64,17 @@ extension Scheduler {
   @inline(__always)
   func adaptPlacement(of cpu: CPU, running task: Task) {
     if cpu.borrowed == nil {
-      if task.pace.isGaining { borrow(for: cpu, running: task) }
-    } else if task.pace.isLosing {
+      if task.scheduling.pace.isGaining { borrow(for: cpu, running: task) }
+    } else if task.scheduling.pace.isLosing {
       endBorrowing(of: cpu)
-      task.pace.raiseThreshold()
+      task.scheduling.pace.raiseThreshold()
     }
   }
 
   private func borrow(for cpu: CPU, running task: Task) {
     guard canBorrow, let idle = cpus.first(where: { $0.isIdle && $0.borrower == nil }) else {
       // No CPU is idle: the task earns its claim again, so that the CPUs aren't searched at each trap.
-      task.pace.restart()
+      task.scheduling.pace.restart()
       return
     }
     cpu.borrowed = idle
@@ -90,8 +90,8 @@ extension Scheduler {
 
   /// The running task begins another program, which has yet to show its pace.
   func restartPace(of task: Task) {
-    endBorrowing(of: task.cpu)
-    task.pace = TrapPace()
+    endBorrowing(of: task.scheduling.cpu)
+    task.scheduling.pace = TrapPace()
   }
 
   /// Takes a CPU out of its idle sleep. Guest code that runs on it on behalf of another goes back there.
@@ -99,7 +99,7 @@ extension Scheduler {
     cpu.isIdle = false
     if let borrower = cpu.borrower {
       endBorrowing(of: borrower)
-      if let task = borrower.current, task.isInGuest { task.thread.preempt() }
+      if let task = borrower.current, task.scheduling.isInGuest { task.thread.preempt() }
     }
     services.wakeCPU(cpu.index)
   }

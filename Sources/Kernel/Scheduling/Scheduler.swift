@@ -28,7 +28,7 @@ package final class Scheduler {
 
   /// The CPU for a new task of `parent`: the parent's, or the next in turn where tasks can't move later.
   func place(childOf parent: Task?) -> CPU {
-    if let parent, !tasksAreBound { return parent.cpu }
+    if let parent, !tasksAreBound { return parent.scheduling.cpu }
     nextCPU = (nextCPU + 1) % cpus.count
     return cpus[nextCPU]
   }
@@ -41,12 +41,14 @@ package final class Scheduler {
 
   /// Puts a runnable task in a run queue.
   func enqueue(_ task: Task) {
-    guard task.state == .runnable, !task.isQueued, task.cpu.current !== task else { return }
-    if task.cpu.current != nil, services.timers.isServing, !tasksAreBound, let idle = cpus.first(where: \.isIdle) {
-      task.cpu = idle
+    guard task.state == .runnable, !task.scheduling.isQueued, task.scheduling.cpu.current !== task else { return }
+    if task.scheduling.cpu.current != nil, services.timers.isServing, !tasksAreBound,
+      let idle = cpus.first(where: \.isIdle)
+    {
+      task.scheduling.cpu = idle
     }
-    let cpu = task.cpu
-    task.isQueued = true
+    let cpu = task.scheduling.cpu
+    task.scheduling.isQueued = true
     cpu.queue.append(task)
     if cpu.isIdle {
       wake(cpu)
@@ -58,24 +60,24 @@ package final class Scheduler {
   /// Takes the next task for a CPU; nil where there is none.
   func dequeue(for cpu: CPU) -> Task? {
     if let task = cpu.queue.popFirst() {
-      task.isQueued = false
+      task.scheduling.isQueued = false
       return task
     }
     return nil
   }
 
-  /// Takes a task that waits for another CPU that is busy.
+  /// Takes a task that waits for another, busy CPU.
   private func steal(for cpu: CPU) -> Task? {
     guard !tasksAreBound else { return nil }
     let busiest = cpus.filter { $0 !== cpu && $0.current != nil }.max { $0.queue.count < $1.queue.count }
     guard let busiest, let task = busiest.queue.popLast() else { return nil }
-    task.isQueued = false
+    task.scheduling.isQueued = false
     return task
   }
 
   /// The current task goes on unless another has waited for a slice.
   func shouldYield(_ task: Task, on cpu: CPU) -> Bool {
-    !cpu.queue.isEmpty && services.monotonicTime &- task.sliceStart >= Scheduler.slice
+    !cpu.queue.isEmpty && services.monotonicTime &- task.scheduling.sliceStart >= Scheduler.slice
   }
 
   /// The CPU's task has left it.
@@ -86,10 +88,10 @@ package final class Scheduler {
 
   func run(_ task: Task, on cpu: CPU) {
     cpu.current = task
-    task.pace.restart()
-    task.cpu = cpu
-    task.sliceStart = services.monotonicTime
-    cpu.lastCharge = task.sliceStart
+    task.scheduling.pace.restart()
+    task.scheduling.cpu = cpu
+    task.scheduling.sliceStart = services.monotonicTime
+    cpu.lastCharge = task.scheduling.sliceStart
     switches &+= 1
   }
 
@@ -99,14 +101,16 @@ package final class Scheduler {
     var anyWaits = false
     for cpu in cpus where !cpu.queue.isEmpty {
       if let idle = cpus.first(where: \.isIdle), let task = steal(for: idle) {
-        task.cpu = idle
-        task.isQueued = true
+        task.scheduling.cpu = idle
+        task.scheduling.isQueued = true
         idle.queue.append(task)
         wake(idle)
       }
       guard !cpu.queue.isEmpty else { continue }
       anyWaits = true
-      if let current = cpu.current, current.isInGuest, now &- current.sliceStart >= Scheduler.slice {
+      if let current = cpu.current, current.scheduling.isInGuest,
+        now &- current.scheduling.sliceStart >= Scheduler.slice
+      {
         current.thread.preempt()
       }
     }
@@ -121,7 +125,7 @@ package final class Scheduler {
     guard !tasksAreBound, let most = cpus.max(by: { $0.load < $1.load }),
       let least = cpus.min(by: { $0.load < $1.load }), most.load >= least.load + 2, let task = most.queue.popLast()
     else { return }
-    task.cpu = least
+    task.scheduling.cpu = least
     least.queue.append(task)
     if least.isIdle { wake(least) }
   }

@@ -12,7 +12,7 @@ extension Kernel {
     group.signals.stopSignal = signal
     group.signals.isStopAnnounced = false
     group.unreportedContinue = false
-    for task in group.tasks where task.isInGuest { kick(task) }
+    for task in group.tasks where task.scheduling.isInGuest { kick(task) }
   }
 
   /// A task of a stopped process is about to run guest code: it stops instead.

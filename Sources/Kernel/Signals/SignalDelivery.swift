@@ -3,10 +3,11 @@ import LinuxABI
 /// Delivery: from pending signals to handlers, stops and ends, before a task goes on in guest code.
 extension Kernel {
   /// Delivers pending signals before the task goes on in guest code: sets up handlers, stops, continues or ends it, and
-  /// settles `pendingRestart`. Does next to nothing where there is nothing to do.
+  /// settles `pendingRestart`. Costs next to nothing where there is nothing to do.
   @inline(__always)
   func deliverSignals(to task: Task) {
-    if !task.pendingSignals.isSubset(of: task.signalMask) || task.pendingRestart != nil || task.maskToRestore != nil
+    if !task.pendingSignals.isSubset(of: task.signals.mask) || task.pendingRestart != nil
+      || task.signals.maskToRestore != nil
       || task.group.isStopped
     {
       settleSignals(of: task)
@@ -20,13 +21,13 @@ extension Kernel {
       if task.state != .runnable { return }
     }
     // A call with a temporary mask that was not interrupted: its mask ends first.
-    if let mask = task.maskToRestore, task.pendingRestart == nil,
+    if let mask = task.signals.maskToRestore, task.pendingRestart == nil,
       task.thread.registers.rax != Kernel.encode(.interrupted)
     {
-      task.signalMask = mask
-      task.maskToRestore = nil
+      task.signals.mask = mask
+      task.signals.maskToRestore = nil
     }
-    while let info = takeSignal(of: task, SignalSet.all.subtracting(task.signalMask)) {
+    while let info = takeSignal(of: task, SignalSet.all.subtracting(task.signals.mask)) {
       deliver(info, to: task)
       if group.exitStatus != nil || task.mustExit { return }
       if group.isStopped {
@@ -36,9 +37,9 @@ extension Kernel {
       }
     }
     settleRestart(of: task, handler: nil)
-    if let mask = task.maskToRestore {
-      task.signalMask = mask
-      task.maskToRestore = nil
+    if let mask = task.signals.maskToRestore {
+      task.signals.mask = mask
+      task.signals.maskToRestore = nil
     }
   }
 
@@ -89,7 +90,7 @@ extension Kernel {
   /// run again (`include/linux/errno.h` of Linux; signal(7), "Interruption of system calls").
   private func settleRestart(of task: Task, handler action: SignalAction?) {
     if task.keepsRetry, action != nil {
-      // A handler runs before a call that was to go on did so: it does not go on.
+      // A handler runs before the call could go on, so the call does not go on.
       task.keepsRetry = false
       var registers = task.thread.registers
       registers.rip &+= Kernel.syscallInstructionLength

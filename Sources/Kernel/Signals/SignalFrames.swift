@@ -35,7 +35,7 @@ extension Kernel {
       UserContext.extendedState | UserContext.savesStackSegment | UserContext.restoresStackSegment
     frame.context.stack = stack
     frame.context.machine = MachineContext(registers)
-    let mask = task.maskToRestore ?? task.signalMask
+    let mask = task.signals.maskToRestore ?? task.signals.mask
     frame.context.machine.errorCode = task.signals.fault.errorCode
     frame.context.machine.trapNumber = task.signals.fault.trapNumber.rawValue
     frame.context.machine.faultAddress = task.signals.fault.address
@@ -55,8 +55,8 @@ extension Kernel {
     registers.rflags &= ~Kernel.clearedFlags
     task.thread.registers = registers
 
-    task.maskToRestore = nil
-    var blocked = task.signalMask.union(action.mask)
+    task.signals.maskToRestore = nil
+    var blocked = task.signals.mask.union(action.mask)
     if !action.flags.contains(.noDefer) { blocked.formUnion(SignalSet(info.signal)) }
     task.setSignalMask(blocked)
     if stack.flags.contains(.autoDisarm) { task.signals.alternateStack = AlternateStack() }

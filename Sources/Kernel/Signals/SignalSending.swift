@@ -37,10 +37,10 @@ extension Kernel {
   /// Delivers a signal that the task caused itself (a fault): where it is blocked or ignored, the process ends.
   func forceSignal(_ info: SignalInfo, on task: Task) {
     let handlers = task.group.signals.handlers
-    let isBlocked = task.signalMask.contains(info.signal)
+    let isBlocked = task.signals.mask.contains(info.signal)
     if isBlocked || handlers[info.signal].handler == SignalAction.ignoreHandler {
       handlers[info.signal].handler = SignalAction.defaultHandler
-      task.signalMask.subtract(SignalSet(info.signal))
+      task.signals.mask.subtract(SignalSet(info.signal))
     }
     if SignalSet.synchronous.contains(info.signal), info.code > SignalInfo.siUser {
       task.signals.fault.trapNumber = info.trapNumber
@@ -66,7 +66,7 @@ extension Kernel {
     } else if SignalSet.stopping.contains(signal) {
       discard(SignalSet(Signal.cont), of: group)
     }
-    if !receiver.signalMask.contains(signal), group.signals.handlers.ignores(signal) {
+    if !receiver.signals.mask.contains(signal), group.signals.handlers.ignores(signal) {
       return .ignored
     }
     let pending = isPrivate ? receiver.signals.pendingSet : group.signals.pendingSet
@@ -105,8 +105,8 @@ extension Kernel {
   }
 
   private func takes(_ task: Task, _ signal: Signal) -> Bool {
-    !task.signalMask.contains(signal) && !task.group.isStopped && !task.mustExit
-      && task.state != .zombie && task.state != .dead
+    !task.signals.mask.contains(signal) && !task.group.isStopped && !task.mustExit
+      && !task.hasEnded
   }
 
   private func isFatal(_ signal: Signal, for group: ThreadGroup) -> Bool {
@@ -118,7 +118,7 @@ extension Kernel {
   func retargetSignals(from task: Task, _ signals: SignalSet = .all) {
     let left = task.group.signals.pendingSet.intersection(signals)
     guard !left.isEmpty else { return }
-    for other in task.group.tasks where other !== task && !left.isSubset(of: other.signalMask) { kick(other) }
+    for other in task.group.tasks where other !== task && !left.isSubset(of: other.signals.mask) { kick(other) }
   }
 
   /// Forgets pending signals of a process and all its tasks.

@@ -1,8 +1,11 @@
 import FileSystem
 import LinuxABI
 
-/// Pending signals and the alternate stack of one task.
+/// The signals of one task: those that it blocks, those that wait for it, and where it handles them.
 struct TaskSignals {
+  var mask = SignalSet()
+  /// Set by calls with a temporary mask (ppoll, sigsuspend): restored when the call ends or the handler returns.
+  var maskToRestore: SignalSet?
   var pending = PendingSignals()
   var pendingSet: SignalSet { pending.set }
   var alternateStack = AlternateStack()
@@ -82,21 +85,21 @@ extension Task {
   /// A signal is pending that is not blocked and has an effect, or the task must stop or end: interrupts waiting system
   /// calls.
   var hasDeliverableSignal: Bool {
-    group.exitStatus != nil || mustExit || group.isStopped || !pendingSignals.isSubset(of: signalMask)
+    group.exitStatus != nil || mustExit || group.isStopped || !pendingSignals.isSubset(of: signals.mask)
   }
 
   /// Blocks these signals until the system call ends, or the handler that interrupts it returns (sigsuspend(2),
   /// ppoll(2)). A call that is run again keeps its mask.
   func setTemporaryMask(_ mask: SignalSet) {
-    if maskToRestore == nil { maskToRestore = signalMask }
-    signalMask = mask.subtracting(.unblockable)
+    if signals.maskToRestore == nil { signals.maskToRestore = signals.mask }
+    signals.mask = mask.subtracting(.unblockable)
   }
 
   /// Changes the signal mask. Other tasks take what this one no longer does.
   func setSignalMask(_ mask: SignalSet) {
     let mask = mask.subtracting(.unblockable)
-    let added = mask.subtracting(signalMask)
-    signalMask = mask
+    let added = mask.subtracting(signals.mask)
+    signals.mask = mask
     if !added.isDisjoint(with: group.signals.pendingSet) { kernel.retargetSignals(from: self, added) }
   }
 }
@@ -108,8 +111,8 @@ extension Task {
     group.signals.handlers.reset()
     signals.alternateStack = AlternateStack()
     signals.fault = TaskSignals.FaultRecord()
-    if let mask = maskToRestore { signalMask = mask }
-    maskToRestore = nil
+    if let mask = signals.maskToRestore { signals.mask = mask }
+    signals.maskToRestore = nil
   }
 }
 

@@ -33,8 +33,8 @@ extension Syscalls {
     case .setParentDeathSignal:
       let signal = Signal(rawValue: Int32(clamping: a.second))
       guard signal == .null || signal.isValid else { throw .invalidArgument }
-      task.parentDeathSignal = signal
-    case .getParentDeathSignal: try task.memory.writeValue(GuestAddress(a.second), task.parentDeathSignal)
+      task.attributes.parentDeathSignal = signal
+    case .getParentDeathSignal: try task.memory.writeValue(GuestAddress(a.second), task.attributes.parentDeathSignal)
     case .getDumpable: return task.group.isDumpable ? 1 : 0
     case .setDumpable:
       guard a.second <= 1 else { throw .invalidArgument }

@@ -94,7 +94,7 @@ extension Syscalls {
       found = processGroup?.members.flatMap(\.tasks) ?? []
     case .user:
       let uid = number == 0 ? task.credentials.uid : UInt32(bitPattern: number)
-      found = task.kernel.tasks.values.filter { $0.credentials.uid == uid }
+      found = task.kernel.processTable.tasks(ofUser: uid)
     case nil: throw .invalidArgument
     }
     guard !found.isEmpty else { throw .noSuchProcess }
@@ -104,7 +104,7 @@ extension Syscalls {
   /// getpriority(2): the raw call returns 20 − nice.
   static func getpriority(_ task: Task, _ which: Constant<PriorityTarget>, _ who: Int32) throws(Errno) -> Int {
     let found = try tasks(which.value, who: who, task)
-    return Int(NiceValue.range.upperBound + 1 - (found.map(\.nice).min() ?? 0))
+    return Int(NiceValue.range.upperBound + 1 - (found.map(\.scheduling.nice).min() ?? 0))
   }
 
   /// setpriority(2). Nice values are kept and told back; Apus schedules all tasks alike.
@@ -114,11 +114,11 @@ extension Syscalls {
     let nice = NiceValue.clamped(nice)
     for target in try tasks(which.value, who: who, task) {
       guard task.maySchedule(target) else { throw .notPermitted }
-      if nice < target.nice, !task.credentials.has(.sysNice) {
+      if nice < target.scheduling.nice, !task.credentials.has(.sysNice) {
         let floor = 20 - Int64(clamping: target.group.limits[.nice].current)
         guard Int64(nice) >= floor else { throw .permissionDenied }
       }
-      target.nice = nice
+      target.scheduling.nice = nice
     }
     return 0
   }
@@ -126,7 +126,7 @@ extension Syscalls {
   /// ioprio_get(2).
   static func ioprioGet(_ task: Task, _ which: Constant<IOPriorityTarget>, _ who: Int32) throws(Errno) -> Int {
     let found = try tasks(which.value?.target, who: who, task)
-    return Int(found.map(\.attributes.ioPriority.rawValue).max() ?? 0)
+    return Int(found.map(\.scheduling.ioPriority.rawValue).max() ?? 0)
   }
 
   /// ioprio_set(2): kept and told back.
@@ -139,7 +139,7 @@ extension Syscalls {
     }
     for target in try tasks(which.value?.target, who: who, task) {
       guard task.maySchedule(target) else { throw .notPermitted }
-      target.attributes.ioPriority = value
+      target.scheduling.ioPriority = value
     }
     return 0
   }

@@ -31,7 +31,7 @@ extension Syscalls {
 
   /// sched_yield(2).
   static func schedYield(_ task: Task) throws(Errno) -> Int {
-    task.sliceStart = 0
+    task.scheduling.sliceStart = 0
     return 0
   }
 
@@ -47,7 +47,7 @@ extension Syscalls {
   ) throws(Errno) -> Int {
     guard size >= 8, size % 8 == 0 else { throw .invalidArgument }
     guard !id.isNegative else { throw .noSuchProcess }
-    let mask = try target(id, task).affinity & onlineCPUs(task)
+    let mask = try target(id, task).scheduling.affinity & onlineCPUs(task)
     try task.memory.writeValue(result, mask)
     return 8
   }
@@ -62,7 +62,7 @@ extension Syscalls {
     let target = try target(id, task)
     guard task.maySchedule(target) else { throw .notPermitted }
     guard mask != 0 else { throw .invalidArgument }
-    target.affinity = mask
+    target.scheduling.affinity = mask
     return 0
   }
 
@@ -86,9 +86,8 @@ extension Syscalls {
 
   /// sched_getscheduler(2).
   static func schedGetscheduler(_ task: Task, _ id: ProcessID) throws(Errno) -> Int {
-    let attributes = try target(id, task).attributes
-    return Int(
-      attributes.schedulingPolicy.rawValue | (attributes.resetsSchedulingOnFork ? SchedulingPolicy.resetOnFork : 0))
+    let scheduling = try target(id, task).scheduling
+    return Int(scheduling.policy.rawValue | (scheduling.resetsOnFork ? SchedulingPolicy.resetOnFork : 0))
   }
 
   /// sched_setscheduler(2).
@@ -100,7 +99,7 @@ extension Syscalls {
     let target = try target(id, task)
     try setPolicy(
       policy.rawValue & ~SchedulingPolicy.resetOnFork, priority: UInt32(bitPattern: priority), of: target, by: task)
-    target.attributes.resetsSchedulingOnFork = policy.rawValue & SchedulingPolicy.resetOnFork != 0
+    target.scheduling.resetsOnFork = policy.rawValue & SchedulingPolicy.resetOnFork != 0
     return 0
   }
 
@@ -111,7 +110,7 @@ extension Syscalls {
     if policy == .deadline { throw .notPermitted }
     guard policy.priorities.contains(priority) else { throw .invalidArgument }
     guard policy.priorities == 0...0, task.maySchedule(target) else { throw .notPermitted }
-    target.attributes.schedulingPolicy = policy
+    target.scheduling.policy = policy
   }
 
   private static func priorities(_ policy: Constant<SchedulingPolicy>) throws(Errno) -> ClosedRange<UInt32> {
@@ -145,9 +144,9 @@ extension Syscalls {
     guard !result.isNull, size >= SchedulingAttributes.size, size <= 4096, flags == 0 else { throw .invalidArgument }
     let target = try target(id, task)
     var attributes = SchedulingAttributes()
-    attributes.policy = target.attributes.schedulingPolicy.rawValue
-    attributes.flags = target.attributes.resetsSchedulingOnFork ? .resetOnFork : []
-    attributes.nice = target.nice
+    attributes.policy = target.scheduling.policy.rawValue
+    attributes.flags = target.scheduling.resetsOnFork ? .resetOnFork : []
+    attributes.nice = target.scheduling.nice
     try task.store(attributes, to: result)
     return 0
   }
@@ -166,10 +165,10 @@ extension Syscalls {
     guard new.flags.isSubset(of: .resetOnFork) else { throw .invalidArgument }
     let target = try target(id, task)
     let nice = NiceValue.clamped(new.nice)
-    if nice < target.nice, !task.credentials.has(.sysNice) { throw .notPermitted }
+    if nice < target.scheduling.nice, !task.credentials.has(.sysNice) { throw .notPermitted }
     try setPolicy(new.policy, priority: new.priority, of: target, by: task)
-    target.nice = nice
-    target.attributes.resetsSchedulingOnFork = new.flags.contains(.resetOnFork)
+    target.scheduling.nice = nice
+    target.scheduling.resetsOnFork = new.flags.contains(.resetOnFork)
     return 0
   }
 }

@@ -61,7 +61,7 @@ extension Syscalls {
     _ size: UInt64
   ) throws(Errno) -> Int {
     guard size == signalSetSize else { throw .invalidArgument }
-    let old = task.signalMask
+    let old = task.signals.mask
     if !set.isNull {
       let set = try task.load(set)
       switch change.value {
@@ -84,7 +84,7 @@ extension Syscalls {
   /// sigpending(2).
   static func rtSigpending(_ task: Task, _ result: GuestAddress, _ size: UInt64) throws(Errno) -> Int {
     guard size <= signalSetSize else { throw .invalidArgument }
-    let set = task.pendingSignals.intersection(task.signalMask)
+    let set = task.pendingSignals.intersection(task.signals.mask)
     let bytes = (0..<Int(size)).map { UInt8(truncatingIfNeeded: set.rawValue >> UInt64(8 * $0)) }
     try task.memory.write(result, bytes)
     return 0

@@ -11,7 +11,7 @@ extension Kernel {
     try validate(flags, arguments)
     let group = parent.group
     if parent.credentials.uid != 0, !flags.contains(.thread) {
-      let mine = tasks.values.count { $0.credentials.uid == parent.credentials.uid }
+      let mine = processTable.taskCount(ofUser: parent.credentials.uid)
       guard UInt64(mine) < group.limits[.processes].current else { throw .resourceTemporarilyUnavailable }
     }
     let id = try processTable.makeID()
@@ -41,7 +41,7 @@ extension Kernel {
     if flags.contains(.parentSetTID) { try? parent.memory.writeValue(GuestAddress(arguments.parentTID), id) }
     if flags.contains(.vfork) {
       child.vforkParent = parent
-      child.pace = .spawning
+      child.scheduling.pace = .spawning
     }
     scheduler.makeRunnable(child)
     return child

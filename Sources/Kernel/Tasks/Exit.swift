@@ -19,17 +19,14 @@ extension Kernel {
 
   /// Ends a task that is not inside the guest. The last one ends its process.
   func endTask(_ task: Task) {
-    guard task.state != .zombie, task.state != .dead else { return }
+    guard !task.hasEnded else { return }
     leaveMemory(of: task)
     task.files.release()
     task.state = task.isLeader ? .zombie : .dead
     if servedTask === task { servedTask = nil }
     disarm(task.deadlineTimer)
     let group = task.group
-    group.usage.userTime &+= task.userTime
-    group.usage.systemTime &+= task.systemTime
-    group.usage.voluntarySwitches &+= task.voluntarySwitches
-    group.usage.involuntarySwitches &+= task.involuntarySwitches
+    group.usage.add(task.usage)
     group.tasks.removeAll { $0 === task }
     retargetSignals(from: task)
     if group.isStopped { announceStop(of: group) }
@@ -108,8 +105,8 @@ extension Kernel {
     var reaper = group.parent
     while let candidate = reaper, !candidate.isSubreaper || candidate.isZombie { reaper = candidate.parent }
     for child in group.children {
-      for task in child.tasks where task.parentDeathSignal != .null {
-        var info = SignalInfo(signal: task.parentDeathSignal, code: SignalInfo.siUser)
+      for task in child.tasks where task.attributes.parentDeathSignal != .null {
+        var info = SignalInfo(signal: task.attributes.parentDeathSignal, code: SignalInfo.siUser)
         info.pid = group.id
         info.uid = group.leader?.credentials.uid ?? 0
         send(info, to: task)
@@ -151,7 +148,7 @@ extension Kernel {
     result = status
     for cpu in scheduler.cpus {
       scheduler.wake(cpu)
-      if let task = cpu.current, task.isInGuest { task.thread.preempt() }
+      if let task = cpu.current, task.scheduling.isInGuest { task.thread.preempt() }
     }
     services.stop()
   }
@@ -164,7 +161,7 @@ extension Kernel {
   /// Ends every guest process whose memory is in a dead host process.
   package func endTasks(of process: any GuestProcess) {
     for task in processes.flatMap(\.tasks)
-    where task.memory.process === process && task.state != .zombie && task.state != .dead {
+    where task.memory.process === process && !task.hasEnded {
       if task.group.exitStatus == nil { reportDeath(of: task, process.deathReason) }
       endGroup(task.group, .signaled(Signal.kill))
     }

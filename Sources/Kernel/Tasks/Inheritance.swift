@@ -7,11 +7,10 @@ import LinuxABI
 extension Task {
   func inherit(from parent: Task, _ flags: CloneFlags) {
     // A call with a mask of its own, as in ppoll(2), does not hand that one on.
-    signalMask = parent.maskToRestore ?? parent.signalMask
+    signals.mask = parent.signals.maskToRestore ?? parent.signals.mask
     // Two tasks on one stack would overwrite each other's frames, unless one waits for the other.
     if !flags.contains(.vm) || flags.contains(.vfork) { signals.alternateStack = parent.signals.alternateStack }
-    nice = parent.nice
-    affinity = parent.affinity
+    scheduling.inherit(from: parent.scheduling)
     attributes = parent.attributes.inherited()
   }
 }
@@ -31,11 +30,17 @@ extension TaskAttributes {
   fileprivate func inherited() -> TaskAttributes {
     var child = self
     child.defaultTimerSlack = timerSlack
-    if resetsSchedulingOnFork {
-      child.schedulingPolicy = .other
-      child.resetsSchedulingOnFork = false
-    }
+    child.parentDeathSignal = .null
     return child
+  }
+}
+
+extension TaskScheduling {
+  fileprivate mutating func inherit(from parent: TaskScheduling) {
+    nice = parent.nice
+    affinity = parent.affinity
+    ioPriority = parent.ioPriority
+    if !parent.resetsOnFork { policy = parent.policy }
   }
 }
 

@@ -3,6 +3,8 @@ import LinuxABI
 /// The tasks and processes of a kernel, its process groups and sessions, all by their ids; and which ids are free.
 final class ProcessTable {
   private(set) var tasks: [ProcessID: Task] = [:]
+  /// The tasks by the user whose they are (real uid).
+  private var tasksOfUsers: [UInt32: [ProcessID: Task]] = [:]
   /// Processes, up to their being reaped.
   private(set) var groups: [ProcessID: ThreadGroup] = [:]
   /// All processes in the order of their ids, so that what is done to several is done in the same order in every run.
@@ -35,8 +37,27 @@ final class ProcessTable {
   // MARK: Tasks and processes
 
   /// Adds a task, or gives it the id of the one that had it before.
-  func add(_ task: Task) { tasks[task.id] = task }
-  func remove(_ task: Task) { tasks[task.id] = nil }
+  func add(_ task: Task) {
+    if let old = tasks.updateValue(task, forKey: task.id) { tasksOfUsers.remove(old, of: old.credentials.uid) }
+    tasksOfUsers[task.credentials.uid, default: [:]][task.id] = task
+  }
+
+  func remove(_ task: Task) {
+    guard tasks[task.id] === task else { return }
+    tasks[task.id] = nil
+    tasksOfUsers.remove(task, of: task.credentials.uid)
+  }
+
+  /// A task that may be in the table was another user's until now.
+  func userChanged(of task: Task, from old: UInt32) {
+    guard tasks[task.id] === task else { return }
+    tasksOfUsers.remove(task, of: old)
+    tasksOfUsers[task.credentials.uid, default: [:]][task.id] = task
+  }
+
+  /// The tasks whose real uid this is, in the order of their ids; those that have ended, too, up to their being reaped.
+  func tasks(ofUser uid: UInt32) -> [Task] { tasksOfUsers[uid]?.values.sorted { $0.id < $1.id } ?? [] }
+  func taskCount(ofUser uid: UInt32) -> Int { tasksOfUsers[uid]?.count ?? 0 }
 
   /// Adds a process to the table and to its process group.
   func add(_ group: ThreadGroup) {
@@ -46,7 +67,7 @@ final class ProcessTable {
 
   /// Forgets a process, and the leader that has its id.
   func remove(_ group: ThreadGroup) {
-    tasks[group.id] = nil
+    if let leader = tasks[group.id] { remove(leader) }
     groups[group.id] = nil
     leave(group)
   }
@@ -55,6 +76,7 @@ final class ProcessTable {
   func removeAll() {
     for group in groups.values { leave(group) }
     tasks = [:]
+    tasksOfUsers = [:]
     groups = [:]
   }
 
@@ -110,5 +132,13 @@ final class ProcessTable {
     session.remove(processGroup)
     processGroups[processGroup.id] = nil
     if session.processGroups.isEmpty { sessions[session.id] = nil }
+  }
+}
+
+extension [UInt32: [ProcessID: Task]] {
+  /// A user without tasks is not kept.
+  fileprivate mutating func remove(_ task: Task, of uid: UInt32) {
+    self[uid]?[task.id] = nil
+    if self[uid]?.isEmpty ?? false { self[uid] = nil }
   }
 }

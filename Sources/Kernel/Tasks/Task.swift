@@ -24,28 +24,17 @@ final class Task: Waiter {
   var thread: any GuestThread
   var files: FileTable
   var fs: TaskFileSystem
-  var credentials: Credentials
+  var credentials: Credentials {
+    didSet { if credentials.uid != oldValue.uid { kernel.processTable.userChanged(of: self, from: oldValue.uid) } }
+  }
   /// `comm` (at most 15 bytes).
   var name: String
 
-  // Scheduling
   var state = State.waiting
-  /// The CPU this task runs on, or ran on last.
-  var cpu: CPU
-  /// A CPU thread is inside the guest with this task.
-  var isInGuest = false
-  /// The task is in its CPU's run queue.
-  var isQueued = false
-  var sliceStart: UInt64 = 0
-  /// Whether its guest code is better off on a host CPU of its own.
-  var pace = TrapPace()
-  var userTime: UInt64 = 0
-  var systemTime: UInt64 = 0
-  var voluntarySwitches: UInt64 = 0
-  var involuntarySwitches: UInt64 = 0
-  var startTime: UInt64 = 0
-  var nice: Int32 = 0
-  var affinity: UInt64 = .max
+  var scheduling: TaskScheduling
+  /// Time and switches. Faults and memory are counted for the process alone.
+  var usage = ResourceUsage()
+  let startTime: UInt64
   var attributes = TaskAttributes()
 
   // The system call in progress
@@ -64,10 +53,6 @@ final class Task: Waiter {
   private var registrations: [(queue: WaitQueue, registration: WaitQueue.Registration)] = []
   private(set) lazy var deadlineTimer = KernelTimer { [unowned self] in wakeUp() }
 
-  // Signals (see Signals/)
-  var signalMask = SignalSet()
-  /// Set by calls with a temporary mask (ppoll, sigsuspend): restored when the call ends or the handler returns.
-  var maskToRestore: SignalSet?
   var signals = TaskSignals()
 
   // Thread state of clone(2) and futexes
@@ -75,7 +60,6 @@ final class Task: Waiter {
   var robustList = GuestAddress.null
   /// The parent that waits in vfork(2) for this task to exec or exit.
   var vforkParent: Task?
-  var parentDeathSignal = Signal.null
   var exitCode: Int32 = 0
   /// Another thread executes a program: this one ends at its next chance.
   var mustExit = false
@@ -93,9 +77,12 @@ final class Task: Waiter {
     self.fs = fs
     self.credentials = credentials
     self.name = name
-    self.cpu = cpu
+    scheduling = TaskScheduling(cpu: cpu)
     startTime = kernel.monotonicTime
   }
+
+  /// It runs no more; a leader may still be there for its parent to wait for.
+  var hasEnded: Bool { state == .zombie || state == .dead }
 
   /// The leader of its thread group.
   var isLeader: Bool { id == group.id }

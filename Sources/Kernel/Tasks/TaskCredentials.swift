@@ -25,7 +25,7 @@ extension Task {
     }
     if old.euid != new.euid || old.egid != new.egid || old.fsuid != new.fsuid || old.fsgid != new.fsgid {
       group.isDumpable = false
-      parentDeathSignal = .null
+      attributes.parentDeathSignal = .null
     }
     credentials = new
   }

@@ -9,8 +9,8 @@ extension CPU {
   @inline(__always)
   func chargeUserTime(until time: UInt64) {
     if let current {
-      current.userTime &+= time &- lastCharge
-      current.pace.note(wait: time &- lastCharge)
+      current.usage.userTime &+= time &- lastCharge
+      current.scheduling.pace.note(wait: time &- lastCharge)
     }
     lastCharge = time
   }
@@ -18,8 +18,8 @@ extension CPU {
   /// The kernel has served the task up to `now`: it enters the guest, or lets go of the CPU.
   @inline(__always)
   func chargeSystemTime(of task: Task, until now: UInt64) {
-    task.systemTime &+= now &- lastCharge
-    task.pace.note(wait: now &- lastCharge)
+    task.usage.systemTime &+= now &- lastCharge
+    task.scheduling.pace.note(wait: now &- lastCharge)
     lastCharge = now
   }
 }
@@ -34,10 +34,10 @@ struct CPUTimes {
 extension Kernel {
   /// What a task has used up to now.
   func times(of task: Task) -> CPUTimes {
-    var times = CPUTimes(user: task.userTime, system: task.systemTime)
-    if task.cpu.current === task {
-      let running = monotonicTime &- task.cpu.lastCharge
-      if task.isInGuest { times.user &+= running } else { times.system &+= running }
+    var times = CPUTimes(user: task.usage.userTime, system: task.usage.systemTime)
+    if task.scheduling.cpu.current === task {
+      let running = monotonicTime &- task.scheduling.cpu.lastCharge
+      if task.scheduling.isInGuest { times.user &+= running } else { times.system &+= running }
     }
     return times
   }
@@ -54,13 +54,9 @@ extension Kernel {
   /// getrusage(2) of a process: `RUSAGE_SELF`.
   func usage(of group: ThreadGroup) -> ResourceUsage {
     var usage = group.usage
+    for task in group.tasks { usage.add(task.usage) }
     let times = times(of: group)
-    usage.userTime = times.user
-    usage.systemTime = times.system
-    for task in group.tasks {
-      usage.voluntarySwitches &+= task.voluntarySwitches
-      usage.involuntarySwitches &+= task.involuntarySwitches
-    }
+    (usage.userTime, usage.systemTime) = (times.user, times.system)
     if let memory = group.tasks.first?.memory {
       usage.maximumResident = max(usage.maximumResident, memory.residentBytes)
     }
@@ -69,12 +65,9 @@ extension Kernel {
 
   /// getrusage(2) of a thread: `RUSAGE_THREAD`. Page faults are counted for the process alone.
   func usage(of task: Task) -> ResourceUsage {
-    var usage = ResourceUsage()
+    var usage = task.usage
     let times = times(of: task)
-    usage.userTime = times.user
-    usage.systemTime = times.system
-    usage.voluntarySwitches = task.voluntarySwitches
-    usage.involuntarySwitches = task.involuntarySwitches
+    (usage.userTime, usage.systemTime) = (times.user, times.system)
     usage.minorFaults = task.group.usage.minorFaults
     usage.maximumResident = max(task.group.usage.maximumResident, task.memory.residentBytes)
     return usage

@@ -8,8 +8,8 @@ extension Kernel {
   /// Handles the trap of the task that `cpu` runs.
   func handle(_ trap: Trap, on cpu: CPU) {
     guard let task = cpu.current else { return }
-    task.isInGuest = false
-    if task.thread.waitedForAgent { task.pace.noteAgent() }
+    task.scheduling.isInGuest = false
+    if task.thread.waitedForAgent { task.scheduling.pace.noteAgent() }
     if task.group.exitStatus != nil { return }
     switch trap {
     case .syscall:
@@ -112,7 +112,7 @@ extension Kernel {
       case .resolved: return
       case .outOfMemory:
         // The task faults again, after those that end have had the CPU.
-        task.sliceStart = 0
+        task.scheduling.sliceStart = 0
         if !relieveMemoryPressure() { endGroup(task.group, .signaled(Signal.kill)) }
         return
       case .outOfMappings:
@@ -150,19 +150,19 @@ extension Kernel {
       if task.state == .runnable { prepareForGuest(task) }
       guard task.state == .runnable else {
         cpu.chargeSystemTime(of: task, until: monotonicTime)
-        task.voluntarySwitches &+= 1
+        task.usage.voluntarySwitches &+= 1
         scheduler.release(cpu)
         continue
       }
       if task.isInSyscall { continue }
       if scheduler.shouldYield(task, on: cpu) {
         cpu.chargeSystemTime(of: task, until: monotonicTime)
-        task.involuntarySwitches &+= 1
+        task.usage.involuntarySwitches &+= 1
         scheduler.release(cpu)
         scheduler.enqueue(task)
         continue
       }
-      task.isInGuest = true
+      task.scheduling.isInGuest = true
       cpu.chargeSystemTime(of: task, until: monotonicTime)
       scheduler.adaptPlacement(of: cpu, running: task)
       return .run(task.thread, cpu.placement)
@@ -185,7 +185,7 @@ extension Kernel {
   /// Takes a task out of guest code soon, so that it sees a signal or its end.
   func kick(_ task: Task) {
     switch task.state {
-    case .runnable: if task.isInGuest { task.thread.preempt() }
+    case .runnable: if task.scheduling.isInGuest { task.thread.preempt() }
     case .waiting: task.wakeUp()
     case .stopped, .zombie, .dead: break
     }

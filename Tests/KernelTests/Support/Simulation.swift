@@ -127,7 +127,7 @@ final class Simulation {
     for cpu in kernel.scheduler.cpus {
       for task in cpu.queue {
         places[task.id, default: 0] += 1
-        #expect(task.isQueued && task.cpu === cpu)
+        #expect(task.scheduling.isQueued && task.scheduling.cpu === cpu)
       }
       if let current = cpu.current { places[current.id, default: 0] += 1 }
       let isWoken = machine.services.wokenCPUs[wakesSeen...].contains(cpu.index)

@@ -95,20 +95,20 @@ final class TestMachine {
     // A task that has used up its slice yields to others: it gets the CPU again.
     for _ in 0..<100 where task.state == .runnable {
       giveCPU(to: task)
-      if cpu.current === task, task.isInGuest { return true }
+      if cpu.current === task, task.scheduling.isInGuest { return true }
     }
     return false
   }
 
   private func giveCPU(to task: Task) {
     if let current = cpu.current, current !== task {
-      current.isInGuest = false
+      current.scheduling.isInGuest = false
       cpu.current = nil
       kernel.scheduler.enqueue(current)
     }
     if cpu.current !== task {
       cpu.queue.removeAll { $0 === task }
-      task.isQueued = false
+      task.scheduling.isQueued = false
       kernel.scheduler.run(task, on: cpu)
     }
     step()
@@ -119,7 +119,7 @@ final class TestMachine {
   /// Has a task trap, and go on as far as it can.
   @discardableResult
   func trap(_ task: Task, _ trap: Trap) -> Bool {
-    if !task.isInGuest || cpu.current !== task {
+    if !task.scheduling.isInGuest || cpu.current !== task {
       guard enter(task) else {
         Issue.record("the task can't run")
         return false
@@ -127,14 +127,14 @@ final class TestMachine {
     }
     kernel.handle(trap, on: cpu)
     step()
-    if cpu.current === task { return task.isInGuest }
+    if cpu.current === task { return task.scheduling.isInGuest }
     return enter(task)
   }
 
   /// Makes a system call; nil where the task waits.
   @discardableResult
   func call(_ task: Task, _ number: SyscallNumber, _ arguments: UInt64...) throws -> Int? {
-    if !task.isInGuest || cpu.current !== task {
+    if !task.scheduling.isInGuest || cpu.current !== task {
       let isRunning = enter(task)
       try #require(isRunning)
     }

@@ -43,8 +43,7 @@ let package = Package(
       name: "apus", dependencies: ["Apus", logging, system], path: "Sources/apus-cli", swiftSettings: strict,
       linkerSettings: staticExecutable),
     .testTarget(name: "FileSystemTests", dependencies: ["FileSystem", "TestSupport"], swiftSettings: strict),
-    .testTarget(
-      name: "NetworkTests", dependencies: ["Network", "FileSystem", "Memory", "LinuxABI"], swiftSettings: strict),
+    .testTarget(name: "NetworkTests", dependencies: ["Network", "TestSupport"], swiftSettings: strict),
     .target(
       name: "TestSupport", dependencies: ["Kernel", "FileSystem", "Memory", "Platform", "LinuxABI"],
       path: "Tests/Support/TestSupport", swiftSettings: strict),

@@ -19,14 +19,9 @@ struct Extent: Equatable, PageRangeElement {
   }
   @inline(__always) func frame(of page: PageNumber) -> Frame { frame &+ Frame(truncatingIfNeeded: page &- start) }
 
-  @inline(__always) func clipped(to range: Range<PageNumber>) -> Extent {
-    var part = self
-    if range.lowerBound > start {
-      part.frame = frame(of: range.lowerBound)
-      part.start = range.lowerBound
-    }
-    if range.upperBound < end { part.end = range.upperBound }
-    return part
+  @inline(__always) mutating func begin(at page: PageNumber) {
+    frame = frame(of: page)
+    start = page
   }
 
   @inline(__always) func joins(_ next: Extent) -> Bool {

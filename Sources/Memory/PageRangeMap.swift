@@ -6,10 +6,20 @@ protocol PageRangeElement {
   /// The page after the last.
   var end: PageNumber { get set }
 
-  /// The part inside a range, which the element must overlap.
-  func clipped(to range: Range<PageNumber>) -> Self
+  /// Leaves out what is before `page`, which the element holds: what it shows begins later by as much.
+  mutating func begin(at page: PageNumber)
   /// Whether `next` begins where this element ends and is alike, so that they can be one.
   func joins(_ next: Self) -> Bool
+}
+
+extension PageRangeElement {
+  /// The part inside a range, which the element must overlap.
+  @inline(__always) func clipped(to range: Range<PageNumber>) -> Self {
+    var part = self
+    if range.lowerBound > start { part.begin(at: range.lowerBound) }
+    if range.upperBound < end { part.end = range.upperBound }
+    return part
+  }
 }
 
 /// Elements by page: in order, never empty, never overlapping.

@@ -70,14 +70,9 @@ struct VirtualArea: PageRangeElement {
     return isShared ? hostProtection : hostProtection.readOnly
   }
 
-  func clipped(to range: Range<PageNumber>) -> VirtualArea {
-    var part = self
-    if range.lowerBound > start {
-      part.offset = index(of: range.lowerBound)
-      part.start = range.lowerBound
-    }
-    if range.upperBound < end { part.end = range.upperBound }
-    return part
+  mutating func begin(at page: PageNumber) {
+    offset = index(of: page)
+    start = page
   }
 
   func joins(_ next: VirtualArea) -> Bool {
@@ -98,5 +93,5 @@ extension HostProtection {
   @inline(__always) var readOnly: HostProtection { subtracting(.write) }
 }
 
-/// The areas of an address space. Who changes attributes joins what has become alike (`join(around:)`).
+/// The areas of an address space. Code that changes attributes joins what has become alike (`join(around:)`).
 typealias AreaMap = PageRangeMap<VirtualArea>

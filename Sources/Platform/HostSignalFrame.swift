@@ -13,7 +13,6 @@ struct HostSignalFrame: Sendable {
     static let link = 8
     static let stack = 16
     static let registers = 40
-    static let instructionPointer = 168
     static let selectors = 184
     static let error = 192
     static let trapNumber = 200

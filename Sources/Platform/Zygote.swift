@@ -120,9 +120,6 @@ final class Zygote: Sendable {
     return value
   }
 
-  /// True once the command has been answered.
-  func isAnswered(_ number: UInt32) -> Bool { Int32(bitPattern: acknowledged.load() &- number) > 0 }
-
   private func send(_ kind: UInt32, _ argument: UInt32, _ file: FileDescriptor?) throws(Errno) {
     try Host.send((UInt64(kind) | UInt64(argument) << 32, 0), descriptor: file, over: commands)
   }

@@ -82,3 +82,6 @@ import Testing
     #expect(throws: Errno.invalidArgument) { try file.set(bad, isAbsolute: false) }
   }
 }
+
+/// The bytes of a 64-bit value, as event files read and write it.
+private func bytes(of value: UInt64) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) } }

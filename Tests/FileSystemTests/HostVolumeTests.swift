@@ -1,5 +1,6 @@
 import Foundation
 import LinuxABI
+import TestSupport
 import Testing
 
 @testable import FileSystem

@@ -1,6 +1,7 @@
 import Foundation
 import LinuxABI
 import Memory
+import TestSupport
 import Testing
 
 @testable import FileSystem

@@ -1,5 +1,6 @@
 import LinuxABI
 import Memory
+import TestSupport
 import Testing
 
 @testable import FileSystem

@@ -14,9 +14,9 @@ private struct Piece: PageRangeElement, Equatable {
   /// The value of the first page.
   var value: UInt64
 
-  func clipped(to range: Range<PageNumber>) -> Piece {
-    let low = max(start, range.lowerBound)
-    return Piece(start: low, end: min(end, range.upperBound), value: value + (low - start))
+  mutating func begin(at page: PageNumber) {
+    value += page - start
+    start = page
   }
   func joins(_ next: Piece) -> Bool { end == next.start && value + (end - start) == next.value }
 }

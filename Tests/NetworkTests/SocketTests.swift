@@ -1,6 +1,7 @@
 import FileSystem
 import LinuxABI
 import Memory
+import TestSupport
 import Testing
 
 @testable import Network

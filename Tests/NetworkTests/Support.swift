@@ -4,27 +4,6 @@ import Memory
 
 @testable import Network
 
-/// Counts its wake-ups.
-final class CountingWaiter: Waiter {
-  var count = 0
-  func wake(by queue: WaitQueue, events: PollEvents) -> Bool {
-    count += 1
-    return true
-  }
-}
-
-extension OpenFile {
-  func write(_ bytes: [UInt8]) throws(Errno) -> Int {
-    var buffer = IOBuffer(bytes: bytes)
-    return try write(from: &buffer, at: nil)
-  }
-  func read(_ count: Int) throws(Errno) -> [UInt8] {
-    var buffer = IOBuffer(collecting: count)
-    _ = try read(into: &buffer, at: nil)
-    return buffer.collected
-  }
-}
-
 extension Socket {
   func receive(_ count: Int, _ flags: MessageFlags = []) throws(Errno) -> (bytes: [UInt8], message: ReceivedMessage) {
     var buffer = IOBuffer(collecting: count)

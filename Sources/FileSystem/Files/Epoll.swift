@@ -33,7 +33,7 @@ package final class Epoll: AnonymousFile {
     }
     let key = Key(descriptor: descriptor, file: ObjectIdentifier(file))
     guard items[key] == nil else { throw .fileExists }
-    // The files whose events will come here, on new ways.
+    // The files whose events will reach this instance over new chains.
     var sources = epollItems.isEmpty ? [] : [file]
     if let other = file as? Epoll {
       let below = other.reach { $0.items.values.compactMap { $0.file as? Epoll } }
@@ -188,8 +188,8 @@ package final class Epoll: AnonymousFile {
   package override var information: String {
     items.values.sorted { $0.descriptor < $1.descriptor }
       .map { item in
-        "tfd: \(item.descriptor) events: \(hex(UInt64(item.events.rawValue | item.flags.rawValue), width: 8)) "
-          + "data: \(hex(item.data, width: 16))\n"
+        let events = Text.hex(UInt64(item.events.rawValue | item.flags.rawValue), 8, padding: " ")
+        return "tfd: \(item.descriptor) events: \(events) data: \(Text.hex(item.data, 16, padding: " "))\n"
       }
       .joined()
   }

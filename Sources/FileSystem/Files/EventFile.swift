@@ -46,11 +46,5 @@ package final class EventFile: AnonymousFile {
   }
 
   /// `/proc/PID/fdinfo/N` beyond the common lines.
-  package override var information: String { "eventfd-count: \(hex(counter, width: 16))\n" }
-}
-
-/// Lower-case hexadecimal, padded with blanks as procfs does.
-func hex(_ value: UInt64, width: Int) -> String {
-  let digits = String(value, radix: 16)
-  return String(repeating: " ", count: max(0, width - digits.count)) + digits
+  package override var information: String { "eventfd-count: \(Text.hex(counter, 16, padding: " "))\n" }
 }

@@ -94,23 +94,6 @@ package final class HostFile: OpenFile {
   package override func close() { reader.close() }
 }
 
-/// Where lseek(2) goes, for files with a size.
-enum SeekTarget {
-  static func compute(_ offset: Int64, whence: Whence, position: UInt64, size: UInt64) throws(Errno) -> UInt64 {
-    let base: UInt64
-    switch whence {
-    case .start: base = 0
-    case .current: base = position
-    case .end: base = size
-    default: throw .invalidArgument
-    }
-    let (target, overflow) = Int64(clamping: base).addingReportingOverflow(offset)
-    if overflow { throw .overflow }
-    if target < 0 { throw .invalidArgument }
-    return UInt64(target)
-  }
-}
-
 /// Reads a host file without waiting for its disk.
 final class HostReader {
   /// nil once it is closed.
@@ -128,8 +111,8 @@ final class HostReader {
 
   func close() { file = nil }
 
-  /// Reads up to the end of the file. `size` saves a host call where it is known. With `waits` it never would block:
-  /// for descriptions with `O_NONBLOCK`, which means nothing to regular files.
+  /// Reads up to the end of the file. `size` saves a host call where it is known. With `waits` it waits for the disk
+  /// in place of throwing `.wouldBlock`: for descriptions with `O_NONBLOCK`, which means nothing to regular files.
   /// - Throws: `.wouldBlock` where part of it isn't in the host's page cache; `waitQueue` is woken when it is.
   func read(into buffer: inout IOBuffer, at offset: UInt64, size: UInt64?, waits: Bool) throws(Errno) -> Int {
     var position = offset

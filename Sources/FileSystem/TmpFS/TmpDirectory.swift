@@ -98,6 +98,14 @@ package class TmpDirectory: TmpInode {
     if inode.kind == .directory { stat.links += 1 }
   }
 
+  /// Adds a new inode under a new name.
+  private final func add(_ inode: @autoclosure () -> TmpInode, _ name: String) throws(Errno) -> Inode {
+    try checkMayAdd(name)
+    let inode = inode()
+    put(inode, name)
+    return inode
+  }
+
   /// Removes a name.
   private final func take(_ name: String, _ inode: TmpInode) throws(Errno) {
     try hideBelow(name)
@@ -109,31 +117,22 @@ package class TmpDirectory: TmpInode {
   package final override func create(
     _ name: String, mode: FileMode, device: UInt64, owner: Credentials
   ) throws(Errno) -> Inode {
-    try checkMayAdd(name)
-    let inode =
+    try add(
       mode.kind == .regular
-      ? TmpFile(fileSystem, permissions: mode.permissions, owner: owner)
-      : TmpInode(fileSystem, mode: mode, device: device, owner: owner)
-    put(inode, name)
-    return inode
+        ? TmpFile(fileSystem, permissions: mode.permissions, owner: owner)
+        : TmpInode(fileSystem, mode: mode, device: device, owner: owner), name)
   }
 
   package final override func makeDirectory(
     _ name: String, permissions: UInt32, owner: Credentials
   ) throws(Errno) -> Inode {
-    try checkMayAdd(name)
-    let inode = TmpDirectory(fileSystem, permissions: permissions, owner: owner)
-    put(inode, name)
-    return inode
+    try add(TmpDirectory(fileSystem, permissions: permissions, owner: owner), name)
   }
 
   package final override func makeSymbolicLink(
     _ name: String, target: String, owner: Credentials
   ) throws(Errno) -> Inode {
-    try checkMayAdd(name)
-    let inode = TmpLink(fileSystem, target: target, owner: owner)
-    put(inode, name)
-    return inode
+    try add(TmpLink(fileSystem, target: target, owner: owner), name)
   }
 
   package final override func createTemporary(permissions: UInt32, owner: Credentials) throws(Errno) -> Inode {

@@ -29,6 +29,7 @@ extension Syscalls {
       fileContentTable,
       mountTable,
       signalTable,
+      pidfdTable,
       futexTable,
       timeTable,
     ]

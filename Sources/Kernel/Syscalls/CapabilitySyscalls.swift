@@ -8,14 +8,23 @@ extension Syscalls {
     .init(.capset, capset),
   ]
 
+  /// How many words the sets of a request have. Where its version is unknown, the header gets the one to use.
+  private static func words(
+    _ request: CapabilityHeader, _ task: Task, _ header: InOutPointer<CapabilityHeader>
+  ) throws(Errno) -> Int? {
+    if let version = CapabilityVersion(rawValue: request.version) { return version.words }
+    var answer = request
+    answer.version = CapabilityVersion.preferred.rawValue
+    try task.store(answer, to: header)
+    return nil
+  }
+
   /// capget(2).
   static func capget(
     _ task: Task, _ header: InOutPointer<CapabilityHeader>, _ result: GuestAddress
   ) throws(Errno) -> Int {
-    var request = try task.load(header)
-    guard let count = CapabilityVersion(rawValue: request.version)?.words else {
-      request.version = CapabilityVersion.preferred.rawValue
-      try task.store(request, to: header)
+    let request = try task.load(header)
+    guard let count = try words(request, task, header) else {
       if result.isNull { return 0 }
       throw .invalidArgument
     }
@@ -38,12 +47,8 @@ extension Syscalls {
   static func capset(
     _ task: Task, _ header: InOutPointer<CapabilityHeader>, _ sets: GuestAddress
   ) throws(Errno) -> Int {
-    var request = try task.load(header)
-    guard let count = CapabilityVersion(rawValue: request.version)?.words else {
-      request.version = CapabilityVersion.preferred.rawValue
-      try task.store(request, to: header)
-      throw .invalidArgument
-    }
+    let request = try task.load(header)
+    guard let count = try words(request, task, header) else { throw .invalidArgument }
     guard request.processID == .zero || request.processID == task.id else { throw .notPermitted }
     let values = try task.memory.readArray(sets, count: 3 * count, as: UInt32.self)
     func set(_ index: Int) -> CapabilitySet {

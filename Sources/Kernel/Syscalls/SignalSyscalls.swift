@@ -1,4 +1,3 @@
-import FileSystem
 import LinuxABI
 import Memory
 
@@ -21,15 +20,10 @@ extension Syscalls {
     .init(
       .restart_syscall, .interrupted,
       because: "an interrupted call is run again itself, so that there is nothing to do", []),
-    .init(.pidfd_open, pidfdOpen, .partial("no descriptors of threads")),
-    .init(.pidfd_getfd, pidfdGetfd),
-    .init(.pidfd_send_signal, pidfdSendSignal, .partial("no flags")),
   ]
 
-  /// `sizeof(sigset_t)` of the kernel, which all calls with a set must name.
-  private static let signalSetSize: UInt64 = 8
-
-  private static func checkSignal(_ signal: Signal) throws(Errno) {
+  /// - Throws: `EINVAL` for what is neither a signal nor 0.
+  static func checkSignal(_ signal: Signal) throws(Errno) {
     guard signal == .null || signal.isValid else { throw .invalidArgument }
   }
 
@@ -40,7 +34,7 @@ extension Syscalls {
     _ task: Task, _ signal: Signal, _ action: InPointer<SignalAction>, _ previous: OutPointer<SignalAction>,
     _ size: UInt64
   ) throws(Errno) -> Int {
-    guard size == signalSetSize, signal.isValid else { throw .invalidArgument }
+    guard size == SignalSet.size, signal.isValid else { throw .invalidArgument }
     let handlers = task.group.signals.handlers
     let old = handlers[signal]
     if !action.isNull {
@@ -60,7 +54,7 @@ extension Syscalls {
     _ task: Task, _ change: Constant<SignalMaskChange>, _ set: InPointer<SignalSet>, _ previous: OutPointer<SignalSet>,
     _ size: UInt64
   ) throws(Errno) -> Int {
-    guard size == signalSetSize else { throw .invalidArgument }
+    guard size == SignalSet.size else { throw .invalidArgument }
     let old = task.signals.mask
     if !set.isNull {
       let set = try task.load(set)
@@ -83,7 +77,7 @@ extension Syscalls {
 
   /// sigpending(2).
   static func rtSigpending(_ task: Task, _ result: GuestAddress, _ size: UInt64) throws(Errno) -> Int {
-    guard size <= signalSetSize else { throw .invalidArgument }
+    guard size <= SignalSet.size else { throw .invalidArgument }
     let set = task.pendingSignals.intersection(task.signals.mask)
     let bytes = (0..<Int(size)).map { UInt8(truncatingIfNeeded: set.rawValue >> UInt64(8 * $0)) }
     try task.memory.write(result, bytes)
@@ -107,7 +101,7 @@ extension Syscalls {
 
   /// sigsuspend(2).
   static func rtSigsuspend(_ task: Task, _ mask: InPointer<SignalSet>, _ size: UInt64) throws(Errno) -> Int {
-    guard size == signalSetSize else { throw .invalidArgument }
+    guard size == SignalSet.size else { throw .invalidArgument }
     if !task.retry.isRetry { task.setTemporaryMask(try task.load(mask)) }
     throw task.wait(on: [], interrupted: .restartNoHand)
   }
@@ -122,7 +116,7 @@ extension Syscalls {
     _ task: Task, _ set: InPointer<SignalSet>, _ result: OutPointer<SignalInformation>,
     _ timeout: InPointer<Timespec>, _ size: UInt64
   ) throws(Errno) -> Int {
-    guard size == signalSetSize else { throw .invalidArgument }
+    guard size == SignalSet.size else { throw .invalidArgument }
     let set = try task.load(set)
     if !timeout.isNull, !task.retry.isRetry {
       let timeout = try task.load(timeout)
@@ -141,14 +135,15 @@ extension Syscalls {
 
   // MARK: Sending
 
-  private static func information(_ signal: Signal, _ code: Int32, from task: Task) -> SignalInfo {
+  /// What a signal that a task sends says of it.
+  static func information(_ signal: Signal, _ code: Int32, from task: Task) -> SignalInfo {
     var info = SignalInfo(signal: signal, code: code)
     info.pid = task.group.id
     info.uid = task.credentials.uid
     return info
   }
 
-  /// kill(2). Process 1 is Apus: like any init it ignores what it has no handler for.
+  /// kill(2). Process 1 is Apus: like any init, it ignores signals that it has no handler for.
   static func kill(_ task: Task, _ target: ProcessSelection, _ signal: Signal) throws(Errno) -> Int {
     try checkSignal(signal)
     let info = information(signal, SignalInfo.siUser, from: task)
@@ -210,7 +205,7 @@ extension Syscalls {
   }
 
   /// Reads a `siginfo_t` that a guest sends; only to itself may it claim to be the kernel or kill(2).
-  private static func information(
+  static func information(
     _ information: InPointer<SignalInformation>, _ signal: Signal, from task: Task, to target: ProcessID
   ) throws(Errno) -> SignalInfo {
     var info = try task.load(information).info
@@ -248,60 +243,4 @@ extension Syscalls {
     }
     return 0
   }
-
-  // MARK: Process descriptors
-
-  /// pidfd_open(2).
-  static func pidfdOpen(_ task: Task, _ id: ProcessID, _ flags: ProcessFileFlags) throws(Errno) -> Int {
-    guard id.isPositive, flags.isSubset(of: .nonBlocking) else { throw .invalidArgument }
-    guard let group = task.kernel.groups[id] else {
-      throw task.kernel.tasks[id] == nil ? .noSuchProcess : .invalidArgument
-    }
-    let file = ProcessFile(process: group, flags: flags.contains(.nonBlocking) ? .nonBlocking : [])
-    return Int(try task.files.add(file, closeOnExec: true, limit: task.group.limits[.openFiles].current))
-  }
-
-  /// pidfd_getfd(2).
-  static func pidfdGetfd(
-    _ task: Task, _ process: FileDescriptorNumber, _ descriptor: Int32, _ flags: Hexadecimal<UInt32>
-  ) throws(Errno) -> Int {
-    guard flags.value == 0 else { throw .invalidArgument }
-    guard let group = (try task.openFile(process) as? ProcessFile)?.process as? ThreadGroup else {
-      throw .badFileDescriptor
-    }
-    guard let owner = group.tasks.first, group.exitStatus == nil else { throw .noSuchProcess }
-    guard task.mayAccess(owner) else { throw .notPermitted }
-    return Int(try task.addFile(try owner.files.file(descriptor), closeOnExec: true))
-  }
-
-  /// The process of a descriptor: of pidfd_open(2), or of an open `/proc/PID`.
-  private static func process(_ file: OpenFile) throws(Errno) -> ThreadGroup {
-    if let file = file as? ProcessFile, let group = file.process as? ThreadGroup { return group }
-    if let inode = file.inode, let group = ProcessDirectory.process(of: inode) { return group }
-    throw .badFileDescriptor
-  }
-
-  /// pidfd_send_signal(2).
-  static func pidfdSendSignal(
-    _ task: Task, _ process: FileDescriptorNumber, _ signal: Signal, _ information: InPointer<SignalInformation>,
-    _ flags: Hexadecimal<UInt32>
-  ) throws(Errno) -> Int {
-    guard flags.value == 0 else { throw .invalidArgument }
-    let group = try self.process(try task.files.file(process))
-    try checkSignal(signal)
-    guard task.kernel.groups[group.id] === group else { throw .noSuchProcess }
-    var info = self.information(signal, SignalInfo.siUser, from: task)
-    if !information.isNull {
-      let given = try task.load(information)
-      guard given.signal == signal else { throw .invalidArgument }
-      info = try self.information(information, signal, from: task, to: group.id)
-    }
-    try task.kernel.send(info, from: task, to: group)
-    return 0
-  }
-}
-
-extension ThreadGroup: ProcessHandle {
-  var processID: ProcessID { id }
-  var hasEnded: Bool { isZombie }
 }

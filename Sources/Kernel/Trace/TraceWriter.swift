@@ -84,12 +84,3 @@ package final class TraceWriter {
     514: "ERESTARTNOHAND (To be restarted if no handler)", 516: "ERESTART_RESTARTBLOCK (Interrupted by signal)",
   ]
 }
-
-/// `0x…`, and `NULL`-free: for numbers that are shown in base 16.
-func hex(_ value: UInt64) -> String { value == 0 ? "0" : "0x" + String(value, radix: 16) }
-
-/// An address.
-func pointer(_ value: UInt64) -> String { value == 0 ? "NULL" : "0x" + String(value, radix: 16) }
-
-/// A number as C writes it in base 8.
-func octal(_ value: UInt64) -> String { value == 0 ? "000" : "0" + String(value, radix: 8) }

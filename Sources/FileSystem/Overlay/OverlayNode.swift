@@ -1,0 +1,20 @@
+import LinuxABI
+
+/// A symbolic link, device node, FIFO or socket of an overlay.
+final class OverlayNode: TmpInode {
+  private let origin: OverlayOrigin
+
+  init(_ fileSystem: OverlayFileSystem, _ origin: OverlayOrigin, _ stat: Stat) {
+    self.origin = origin
+    super.init(fileSystem, uncounted: stat)
+  }
+
+  deinit { origin.drop() }
+
+  override func willChange() { origin.keep(self) }
+  override func lostLastName() { origin.forget() }
+  override func readLink() throws(Errno) -> String {
+    guard kind == .symbolicLink else { throw .invalidArgument }
+    return try origin.inode.readLink()
+  }
+}

@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let strict: [SwiftSetting] = [.strictMemorySafety(), .swiftLanguageMode(.v6)]
+let strict: [SwiftSetting] = [.strictMemorySafety(), .swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
 
 let staticExecutable: [LinkerSetting] = [.unsafeFlags(["-static-executable"])]
 

@@ -9,7 +9,7 @@ import LinuxABI
 }
 
 extension FaultOutcome {
-  /// What a system call returns that met this outcome.
+  /// What a system call returns where its access to guest memory ended like this.
   fileprivate var errno: Errno { self == .outOfMemory || self == .outOfMappings ? .noMemory : .badAddress }
 }
 
@@ -288,7 +288,7 @@ extension AddressSpace {
   // MARK: buffers
 
   /// Resolves guest memory for I/O; `.write` means that the kernel writes into it. Shortened at the first bad page.
-  /// - Throws: `EFAULT` where the first byte is bad, `ENOMEM` where memory is out for it.
+  /// - Throws: `EFAULT` where the first byte is bad, `ENOMEM` where no memory is left for it.
   package func buffer(_ address: GuestAddress, count: Int, for access: MemoryAccess) throws(Errno) -> IOBuffer {
     guard count >= 0 else { throw .invalidArgument }
     var builder = BufferBuilder()
@@ -375,7 +375,7 @@ extension AddressSpace {
   }
   deinit {
     if let base = unsafe pointer.baseAddress {
-      // The guest sees a failure as it would one of the disk: not at all.
+      // As with a write to the disk that fails later, the guest is not told.
       unsafe try? MemoryFile.write(file, at: offset, from: base, count: pointer.count)
     }
   }

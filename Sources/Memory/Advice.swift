@@ -97,7 +97,7 @@ extension AddressSpace {
       throw .noMemory
     }
     let range = Range(pagesOf: address..<end)
-    // A quarter of a terabyte at once is refused rather than answered by that many bytes.
+    // The answer to a quarter of a terabyte at once would be too long.
     guard areas.covers(range), range.count <= 1 << 26 else { throw .noMemory }
     var result = [UInt8](repeating: 0, count: range.count)
     for area in areas.parts(in: range) where !area.fileProtection.isEmpty {

@@ -40,7 +40,7 @@ extension AddressSpace {
     return .resolved
   }
 
-  /// Makes the frames around a page writable that no one else has any more.
+  /// Makes those frames around a page writable that no one else has any more.
   private func takeOver(_ page: PageNumber, _ extent: Extent) {
     let lowest = max(extent.start, page.lowered(by: 1024))
     let highest = min(extent.end, page + 1024)

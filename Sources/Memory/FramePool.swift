@@ -36,7 +36,7 @@ struct FramePool {
     for bin in enough..<max(enough, dirty.count) where !dirty[bin].isEmpty {
       return cut(from: bin, at: dirty[bin].count - 1, wanted)
     }
-    // The bin below may have runs that are long enough; else settle for less.
+    // The bin below may have runs that are long enough; otherwise a shorter one has to do.
     var bin = min(enough, dirty.count) - 1
     let least = wanted < 16 ? max(bin, 0) : 4
     while bin >= least {

@@ -8,7 +8,7 @@ package final class FrameStore {
   package let physical: PhysicalMemory
   private var extents = ExtentMap()
   private var bytes: UInt64 = 0
-  /// Address spaces that map the store: frames that it drops, they drop first.
+  /// Address spaces that map the store. They drop frames before the store does.
   private var mappers: [ObjectIdentifier: Mapper] = [:]
 
   private struct Mapper {
@@ -79,8 +79,8 @@ package final class FrameStore {
     return total
   }
 
-  /// Writes at `offset`, growing the size. Short if memory runs out after some bytes.
-  /// - Throws: `ENOSPC` when memory is out, `EFBIG` past the largest size.
+  /// Writes at `offset`, growing the size. Writes less than asked if memory runs out after some bytes.
+  /// - Throws: `ENOSPC` when no memory is left, `EFBIG` past the largest size.
   package func write(from buffer: inout IOBuffer, at offset: UInt64) throws(Errno) -> Int {
     let (end, overflow) = offset.addingReportingOverflow(UInt64(buffer.remaining))
     guard !overflow, end <= FrameStore.maximumSize else { throw .fileTooLarge }
@@ -122,7 +122,7 @@ package final class FrameStore {
   }
 
   /// Makes sure that a range has frames (fallocate(2)); does not change the size.
-  /// - Throws: `ENOSPC` when memory is out.
+  /// - Throws: `ENOSPC` when no memory is left.
   package func allocate(offset: UInt64, length: UInt64) throws(Errno) {
     let (end, overflow) = offset.addingReportingOverflow(length)
     guard !overflow, end <= FrameStore.maximumSize else { throw .fileTooLarge }
@@ -195,7 +195,7 @@ package final class FrameStore {
     return low..<max(high, page + 1)
   }
 
-  /// The consecutive frames around a page, inside a range; made where there are none. Nil when memory is out.
+  /// The consecutive frames around a page, inside a range; made where there are none. Nil when no memory is left.
   func frames(around page: PageNumber, in range: Range<PageNumber>, growing: Bool = false) -> Extent? {
     if let index = extents.index(of: page) { return extents[index].clipped(to: range) }
     guard let hole = hole(around: page, in: range) else { return nil }

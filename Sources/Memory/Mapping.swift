@@ -212,7 +212,7 @@ extension AddressSpace {
     remove(range, hides: true)
   }
 
-  /// Whether removing a range splits no area.
+  /// Tells whether a range can be removed without splitting an area.
   private func isWhole(_ range: Range<PageNumber>) -> Bool {
     let first = areas.lowerBound(range.lowerBound)
     guard first < areas.count else { return true }

@@ -2,7 +2,7 @@ import LinuxABI
 
 /// The number of a page: of an address space, or of an object that is mapped.
 ///
-/// Its sums trap where they leave the 64 bits of a word. None does: addresses and offsets are at most that long, so the
+/// Its sums trap where they do not fit into 64 bits. None does: addresses and offsets are at most that long, so the
 /// numbers of their pages leave twelve bits free.
 struct PageNumber: Hashable, Strideable, BitwiseCopyable, Sendable {
   var rawValue: UInt64

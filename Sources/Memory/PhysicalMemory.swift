@@ -31,7 +31,7 @@ import LinuxABI
   private let dirtyLimit: Int
   /// Frames with references.
   private(set) var handedPages = 0
-  /// Pages that the file had when it was looked at last.
+  /// Pages that the file had when it was last looked at.
   private var measuredPages = 0
   private var handedSinceMeasure = 0
   private var peakPages = 0
@@ -44,7 +44,7 @@ import LinuxABI
     measure()
     return UInt64(measuredPages).pagesToBytes
   }
-  /// The most that was seen in use.
+  /// The most bytes that have been seen in use.
   package var peakBytes: UInt64 { UInt64(max(peakPages, measuredPages)).pagesToBytes }
   /// Frames that have references, in bytes. Zero once every address space and store is gone and confirmed.
   package var referencedBytes: UInt64 { UInt64(handedPages).pagesToBytes }
@@ -85,7 +85,7 @@ import LinuxABI
     if !isPrivate { MemoryFile.close(descriptor) }
   }
 
-  /// Less than half of the limit was in use when it was looked at last.
+  /// Less than half of the limit was in use when that was last looked at.
   var isPlentiful: Bool { measuredPages + handedSinceMeasure < limitPages / 2 }
 
   // MARK: access
@@ -109,13 +109,13 @@ import LinuxABI
     }
   }
 
-  /// Hands out a run of at most `count` frames, each with one reference; nil when memory is out.
+  /// Hands out a run of at most `count` frames, each with one reference; nil when no memory is left.
   ///
   /// Frames that are not resident are holes, which read as zeros; `zeroed` clears the others too.
   func allocate(_ count: Int, zeroed: Bool) -> FrameRun? {
     guard count > 0 else { return nil }
     if pool.dirtyPages < 16 && !queues.isEmpty {
-      // With many queues, looking at all of them each time would cost more than it gives.
+      // With many queues, looking at all of them each time would cost more than it frees.
       allocations &+= 1
       if queues.count <= 16 || allocations & 15 == 0 { drainConfirmed() }
     }
@@ -162,14 +162,14 @@ import LinuxABI
   }
 
   private func measure() {
-    // What is handed out counts as touched where no file tells.
+    // Without a file nobody knows what was touched: all that is handed out counts.
     measuredPages =
       isPrivate ? handedPages + pool.dirtyPages : Int(MemoryFile.allocatedBytes(descriptor).bytesToPages)
     peakPages = max(peakPages, measuredPages)
     handedSinceMeasure = 0
   }
 
-  /// Gives everything back to the host that is free; waits a moment for guest processes to confirm what they gave up.
+  /// Gives all free memory back to the host; waits a moment for guest processes to confirm what they gave up.
   private func reclaim() {
     for queue in queues { queue.hurry() }
     drainConfirmed()
@@ -215,7 +215,7 @@ import LinuxABI
   /// Takes a reference from each frame, and frees those without any.
   func release(_ start: Frame, _ count: Int) {
     let counters = unsafe references + Int(start)
-    // Most often others hold all of them, or nobody does.
+    // In most cases others hold either all of them or none.
     var least = UInt32.max
     var most: UInt32 = 0
     for index in 0..<count {
@@ -241,7 +241,7 @@ import LinuxABI
     if first < count { free(FrameRun(start: start + Frame(first), count: count - first)) }
   }
 
-  /// Much is about to be given up: notes how much was used, for `peakBytes`.
+  /// Notes how much memory is in use, for `peakBytes`, before much of it is given up.
   func notePeak() { measure() }
 
   private func free(_ run: FrameRun) {
@@ -257,7 +257,7 @@ import LinuxABI
   // MARK: frames that wait for a confirmation
 
   func list(_ queue: ReleaseQueue) {
-    // Queues of processes long gone must not pile up while there is memory enough.
+    // While there is enough memory, the queues of processes that are long gone must not pile up.
     if queues.count & 31 == 31 { drainConfirmed() }
     queues.append(queue)
   }
@@ -318,7 +318,7 @@ import LinuxABI
     return unsafe scratch
   }
 
-  /// The pages around one page of a range that all hold memory as it does, or all don't.
+  /// The pages around one page of a range that are like it: all hold memory, or none does.
   func uniform(around page: Int, of start: Frame, _ count: Int) -> (range: Range<Int>, hasData: Bool) {
     guard count > 1, count <= PhysicalMemory.scratchPages else { return (page..<page + 1, true) }
     let present = unsafe residency(of: start, count)

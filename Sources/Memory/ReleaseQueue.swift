@@ -47,7 +47,8 @@ final class ReleaseQueue {
     }
   }
 
-  /// Asks for the confirmation of what was collected, if that is much. Call it after queueing the unmap operations.
+  /// Asks for the confirmation of what was collected, once there is much of it. To be called after the unmap operations
+  /// have been queued.
   @inline(__always) func settle() {
     if pendingPages >= ReleaseQueue.batchPages || pending.count >= ReleaseQueue.batchRuns { seal() }
   }
@@ -60,7 +61,7 @@ final class ReleaseQueue {
     pendingPages = 0
   }
 
-  /// The address space is over: its process is emptied, and the frames are free when that is done.
+  /// The address space has ended: its process is emptied, and the frames are free when that is done.
   func retire() {
     seal()
     process.recycle()
@@ -68,7 +69,7 @@ final class ReleaseQueue {
     drain()
   }
 
-  /// The address space is over, and its process is dead: the frames are free when it is gone.
+  /// The address space has ended and its process is dead: the frames are free when the process is gone.
   func abandon() {
     process.kill()
     isRetired = true

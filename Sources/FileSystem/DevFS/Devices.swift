@@ -76,7 +76,7 @@ package final class MemoryDevice: OpenFile {
     case .null: return 0
     case .zero, .full: return buffer.fill(buffer.remaining)
     case .random:
-      // random(4): this much at once, here because the kernel lock is held meanwhile.
+      // No more at once, as the kernel lock is held meanwhile; random(4) allows short reads.
       buffer.truncate(to: 32 << 20)
       var total = 0
       while buffer.remaining > 0 {
@@ -98,7 +98,7 @@ package final class MemoryDevice: OpenFile {
   package override func seek(to offset: Int64, whence: Whence) throws(Errno) -> UInt64 { 0 }
 
   package override func control(_ request: UInt32, argument: UInt64, memory: AddressSpace) throws(Errno) -> Int {
-    // RNDGETENTCNT of random(4): the host's generator is ready when getrandom(2) answers.
+    // The host's generator is ready when getrandom(2) answers.
     guard kind == .random, request == Ioctl.entropyCount else { throw .inappropriateIOCTLForDevice }
     try memory.writeValue(GuestAddress(argument), Int32(256))
     return 0

@@ -247,8 +247,8 @@ package final class HostStream: OpenFile {
     }
   }
 
-  /// `TCSADRAIN` and `TCSAFLUSH` would make Apus wait while the terminal is stopped: they become a change alone, and a
-  /// flush of the input and a change.
+  /// `TCSADRAIN` and `TCSAFLUSH` would make Apus wait while the terminal is stopped. The first becomes a plain change,
+  /// the second a flush of the input and a change.
   private static func withoutDrain(_ request: UInt32) -> (request: UInt32, flushes: Bool) {
     switch request {
     case Ioctl.tcSetsWait: (Ioctl.tcSets, false)

@@ -70,7 +70,7 @@ package final class Pipe {
     if readers == 0, writers == 0 { ring = ByteRing() }
   }
 
-  /// Moves bytes out. - Throws: `EAGAIN` where it is empty and may be written yet.
+  /// Moves bytes out. - Throws: `EAGAIN` where it is empty and can still be written.
   package func read(into buffer: inout IOBuffer) throws(Errno) -> Int {
     guard buffer.remaining > 0 else { return 0 }
     guard ring.count > 0 else {
@@ -83,7 +83,7 @@ package final class Pipe {
     return count
   }
 
-  /// Moves bytes in, as many as fit; up to `PIPE_BUF` bytes at once or not at all.
+  /// Moves in as many bytes as fit; up to `PIPE_BUF` bytes go in together or not at all.
   ///
   /// The rest of a longer write whose beginning was transferred (the buffer knows) may be split.
   /// - Throws: `EPIPE`, `EAGAIN`.

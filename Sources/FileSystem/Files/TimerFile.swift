@@ -10,7 +10,7 @@ package final class TimerFile: AnonymousFile {
   private let services: any KernelServices
   private let queue = WaitQueue()
   private lazy var timer = ExpiryTimer(self)
-  /// CLOCK_MONOTONIC time of the next expiration; nil while disarmed or expired and not an interval timer.
+  /// CLOCK_MONOTONIC time of the next expiration; nil while disarmed, and once a timer without interval has expired.
   private var deadline: UInt64?
   private var interval: UInt64 = 0
   private var ticks: UInt64 = 0

@@ -64,7 +64,8 @@ package final class GeneratedFileSystem: MountedFileSystem {
 package protocol GeneratedDirectory: AnyObject {
   /// The file of that name; nil where there is none.
   func child(_ name: String) throws(Errno) -> Inode?
-  /// A file found before still is what the name means. Directories whose entries never change are not asked.
+  /// Tells whether a name still means the file that was found before. Directories whose entries never change are not
+  /// asked.
   func isCurrent(_ name: String, _ inode: Inode) -> Bool
   var isVolatile: Bool { get }
   func entries() throws(Errno) -> [DirectoryEntry]

@@ -21,7 +21,7 @@ package final class HostFileSystem: MountedFileSystem {
   private let rootDescriptor: FileDescriptor
   /// What is shown at the mount: the root directory, or a single file.
   package private(set) var root: HostInode?
-  /// Host device numbers in the order in which they were met; the first is the root's.
+  /// Device numbers of the host in the order in which they were first seen; the first is the root's.
   private var devices: [UInt64]
   /// Directories that hold a descriptor, and how many may.
   private var openDirectories: [HostInode] = []
@@ -195,7 +195,8 @@ package final class HostFileSystem: MountedFileSystem {
     inodes.removeSubrange(kept...)
   }
 
-  /// A directory moved or was removed: its descriptor may stay, but those found by their names are looked up again.
+  /// A directory was moved or removed: its descriptor may stay, but directories that were found by their names are looked
+  /// up again.
   func forget(_ directory: HostInode) {
     if directory.descriptor == nil { return }
     directory.descriptor = nil
@@ -220,7 +221,7 @@ enum PseudoFileSystem {
     .configfs, .pstore, .efivarfs, .selinuxfs, .namespaces, .autofs, .binaryFormats, .fuseControl, .futexfs, .pidfs,
   ]
 
-  /// Tells whether a file system of this `f_type` (statfs(2)) is one, of which some hosts extend the sign.
+  /// Tells whether a file system of this `f_type` (statfs(2)) is one of them. Some hosts extend the sign of the number.
   static func contains(_ type: Int64) -> Bool {
     FileSystemMagic(rawValue: Int64(UInt32(truncatingIfNeeded: type))).map { kinds.contains($0) } ?? false
   }

@@ -146,7 +146,7 @@ package final class HostInode: Inode {
     name.count <= 2 && name.allSatisfy { $0 == UInt8(ascii: ".") }
   }
 
-  /// The bytes of a single name: what leads nowhere else.
+  /// The bytes of a single name, which leads to no other directory. - Throws: `EINVAL` for what is none.
   private static func bytes(_ name: String) throws(Errno) -> [UInt8] {
     let bytes = FileName.bytes(name)
     if bytes.isEmpty || isItselfOrParent(bytes) || bytes.contains(UInt8(ascii: "/")) { throw .invalidArgument }

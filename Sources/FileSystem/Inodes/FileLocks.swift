@@ -51,7 +51,7 @@ package final class FileLocks {
     if conflict { throw .wouldBlock }
   }
 
-  /// Gives a whole-file lock up.
+  /// Gives up a whole-file lock.
   package func unlockWhole(_ file: OpenFile) {
     if whole.removeValue(forKey: ObjectIdentifier(file)) != nil { waitQueue.wake() }
   }

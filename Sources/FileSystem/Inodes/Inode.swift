@@ -11,8 +11,8 @@ package class Inode {
   /// What belongs to this file while it is open elsewhere: the pipe of a FIFO, the endpoint bound to a socket.
   package final var attachment: AnyObject?
 
-  /// Descriptions of this file that are open for writing, and processes that execute it: neither comes while there are
-  /// others (`ETXTBSY`).
+  /// How many descriptions of this file are open for writing, and how many processes execute it. One of the two is always
+  /// 0 (`ETXTBSY`).
   package final var writers = 0
   package final var executions = 0
 
@@ -23,7 +23,7 @@ package class Inode {
   /// Changes attributes (chmod, chown, utimensat, truncate). Permission checks were made.
   package func setAttributes(_ change: AttributeChange) throws(Errno) { throw .notPermitted }
 
-  /// Owner and mode for permission checks, as last known: no look at the host.
+  /// Owner and mode for permission checks, as they were last known: the host is not asked.
   package func permissionAttributes() throws(Errno) -> PermissionAttributes { PermissionAttributes(try attributes()) }
 
   // Directories

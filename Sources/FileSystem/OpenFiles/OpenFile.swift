@@ -16,7 +16,7 @@ package final class WriteHold {
 ///
 /// No operation blocks: it throws `.wouldBlock`, and `waitQueue` tells when to try again.
 ///
-/// What other targets' kinds of files override is `open`, which Swift demands for that; the rest is the package's.
+/// What kinds of files in other targets override is `open`, as Swift demands; the rest is `package`.
 open class OpenFile {
   /// Status flags; the access mode never changes, fcntl(2) `F_SETFL` changes the rest.
   package final var flags: OpenFlags
@@ -55,7 +55,7 @@ open class OpenFile {
   /// Keeps the file from being executed (`ETXTBSY`) for as long as a mapping made through this description is there.
   package final var writeHold: WriteHold? { writtenInode.map(WriteHold.init) }
 
-  /// What is written by its path; a memfd may be executed while it is open for writing.
+  /// The file can be executed by its path, so nobody may while it is open for writing. A memfd may be.
   private var writtenInode: Inode? {
     flags.isWritable && !flags.contains(.path) ? location?.dentry.inode : nil
   }

@@ -5,12 +5,12 @@ import Memory
 /// Copies the data of a host file into memory.
 enum OverlayCopy {
   private static let chunk = 1 << 18
-  /// The most that is copied at once where others want the kernel too.
+  /// The most that is copied at once while others may be waiting for the kernel.
   private static let part = 2 << 20
 
   /// Copies on from `offset`, of a file of `size` bytes; holes of the host file stay holes. With `inParts` it copies what
   /// the host has in its page cache, and no more than one part.
-  /// - Throws: `ENOSPC` where memory is out. In parts, `.wouldBlock` where there is more; the reader's wait queue is woken
+  /// - Throws: `ENOSPC` where no memory is left. In parts, `.wouldBlock` where there is more; the reader's wait queue is woken
   ///   when it may go on.
   static func copy(
     _ reader: HostReader, from offset: inout UInt64, size: UInt64, to store: FrameStore, inParts: Bool

@@ -11,7 +11,7 @@ final class DentryCache {
   private let limit: Int
   /// Past this many entries, unused ones are looked for.
   private var threshold: Int
-  /// How often that was done.
+  /// How often they were looked for.
   private(set) var prunings = 0
 
   init(limit: Int = 1 << 16) {

@@ -29,7 +29,7 @@ extension Credentials {
     throw .permissionDenied
   }
 
-  /// True where `check` needs no look at a directory to let it be searched.
+  /// `check` would let any directory be searched, whatever its attributes are.
   var searchesEverything: Bool { has(.dacOverride) || has(.dacReadSearch) }
 
   /// The identity that access(2) checks with: the real one.

@@ -59,7 +59,7 @@ package class TmpFileSystem: MountedFileSystem {
   }
 }
 
-/// What the inodes of one file system hold together.
+/// What all inodes of one file system hold together.
 final class TmpUsage {
   let byteLimit: UInt64
   let nodeLimit: UInt64

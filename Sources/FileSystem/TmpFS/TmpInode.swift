@@ -2,8 +2,8 @@ import LinuxABI
 
 /// An inode in memory.
 ///
-/// What subclasses keep elsewhere they look after with the operations that do nothing here: those are called before
-/// each change.
+/// Some operations do nothing here and are called before each change: with them subclasses look after what they keep
+/// elsewhere.
 package class TmpInode: Inode {
   unowned final let fileSystem: TmpFileSystem
   final let usage: TmpUsage

@@ -2,7 +2,7 @@ import LinuxABI
 
 /// Looking at attributes and changing them.
 extension VFS {
-  /// access(2), faccessat(2): checks a place. Writing needs a writable mount, but for devices, FIFOs and sockets.
+  /// access(2), faccessat(2): checks a place. Writing needs a writable mount, except to devices, FIFOs and sockets.
   package func checkAccess(
     _ location: PathLocation, _ wanted: AccessMode, _ credentials: Credentials
   ) throws(Errno) {

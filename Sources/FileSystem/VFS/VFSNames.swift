@@ -14,7 +14,7 @@ extension VFS {
     return PathLocation(mount: directory.mount, dentry: cache.add(inode, to: parent, name))
   }
 
-  /// mknod(2): a regular file, FIFO, socket or device node. Device nodes need CAP_MKNOD, but for a whiteout
+  /// mknod(2): a regular file, FIFO, socket or device node. Device nodes need CAP_MKNOD, except a whiteout
   /// (character device 0:0).
   @discardableResult
   package func makeNode(
@@ -152,7 +152,7 @@ extension VFS {
     } else {
       try checkMayCreate(in: to.location, credentials)
     }
-    // A directory that moves gets another `..`: it must be writable itself.
+    // A directory that moves gets another `..`, so it must be writable itself.
     if from.location.dentry !== to.location.dentry {
       if isDirectory { try credentials.check(.write, try source.dentry.inode.permissionAttributes()) }
       if flags.contains(.exchange), let target, target.dentry.inode.kind == .directory {

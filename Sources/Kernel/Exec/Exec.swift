@@ -33,7 +33,7 @@ extension Kernel {
   /// Replaces the program of a task. Parks it while files are not in the page cache, or other threads still end.
   func execute(_ task: Task, _ request: ExecRequest) throws(Errno) {
     let program = try find(request, for: task)
-    // From here on the other threads of the process are gone.
+    // The other threads of the process are gone from here on.
     try endOtherTasks(of: task)
     // The first process was made with an empty address space for this.
     let isFirst = task.group === firstGroup && !task.group.hasExecuted

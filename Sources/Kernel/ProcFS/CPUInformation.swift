@@ -1,4 +1,5 @@
-/// `/proc/cpuinfo`: the host's entries, as `host` has them, for the CPUs that the virtual CPUs run on, numbered as the guest sees them.
+/// `/proc/cpuinfo`: the host's entries (`host`) of the CPUs that the virtual CPUs run on, numbered as the guest sees
+/// them.
 enum CPUInformation {
   static func text(cpus: [Int?], host: [UInt8]) -> String {
     let blocks = blocks(of: host)

@@ -34,7 +34,7 @@ extension ProcessDirectory {
     return mapping.name.isEmpty ? line + " " : Text.left(line, 72) + " " + mapping.name
   }
 
-  /// Bytes of a range that the process may have overwritten; what is gone is left out.
+  /// Bytes of a range that the process may have overwritten; what is no longer mapped is left out.
   private func bytes(_ range: Range<GuestAddress>, of task: Task) -> [UInt8] {
     guard task.state != .zombie, !range.isEmpty else { return [] }
     let count = Int(min(range.byteCount, 1 << 21))
@@ -65,7 +65,7 @@ extension ProcessDirectory {
     var seen = proc.kernel.vfs.mounts.compactMap { mount in
       PathLocation(mount: mount, dentry: mount.root).path(from: root).map { (mount: mount, path: $0) }
     }
-    // Only the top of what is mounted at one place shows.
+    // Of several mounts at one place only the topmost shows.
     var paths = Set<String>()
     seen = seen.reversed().filter { paths.insert($0.path).inserted }.reversed()
     return seen

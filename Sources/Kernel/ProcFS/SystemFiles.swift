@@ -56,7 +56,7 @@ extension ProcFS {
     }.joined()
   }
 
-  /// Time of all tasks that are or were, and time since the start.
+  /// The time that all tasks have used, those that have ended too, and the time since the start.
   private static func times(_ kernel: Kernel) -> (user: UInt64, system: UInt64, idle: UInt64, up: UInt64) {
     var usage = kernel.orphanUsage
     for group in kernel.groups.values {
@@ -79,7 +79,7 @@ extension ProcFS {
     return "\(seconds(now.up)) \(seconds(now.idle))\n"
   }
 
-  /// Times are not kept by CPU: the rows of the single CPUs are equal shares of the sum.
+  /// Times are not kept for each CPU: the rows of the CPUs are equal shares of the sum.
   private static func statistics(_ kernel: Kernel) -> String {
     let now = times(kernel)
     let count = UInt64(kernel.configuration.cpus.count)

@@ -45,11 +45,11 @@ struct TrapPace {
   /// Starts from zero: the task has just got a CPU, or there was none to borrow.
   mutating func restart() { balance = 0 }
 
-  /// Going back and forth costs time too: each time that borrowing ended because it lost, the next has to promise more.
+  /// Going back and forth costs time too: each time that borrowing has ended at a loss, the next one has to promise more.
   mutating func raiseThreshold() { threshold = min(threshold * 2, 2_000_000) }
 
   var isGaining: Bool { balance >= threshold }
-  /// Nothing is left of the gain, but for what the kernel's own side has just added.
+  /// Nothing is left of the gain except what the kernel's own side has just added.
   var isLosing: Bool { balance <= TrapPace.gain }
 }
 

@@ -86,7 +86,7 @@ extension Kernel {
     return .queued
   }
 
-  /// Chooses the task that takes a new signal and sees to it that it does so soon.
+  /// Chooses the task that takes a new signal, and makes sure that it does so soon.
   private func notify(of info: SignalInfo, group: ThreadGroup, receiver: Task, isPrivate: Bool) {
     let taker: Task?
     if takes(receiver, info.signal) {

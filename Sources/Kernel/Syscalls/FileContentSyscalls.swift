@@ -126,7 +126,7 @@ extension Syscalls {
 
   // MARK: copying
 
-  /// Bytes that one call copies at most: the kernel lock is held meanwhile.
+  /// The most bytes that one call copies, as the kernel lock is held meanwhile.
   private static let copyLimit = 1 << 20
 
   /// copy_file_range(2), which has no flags yet.
@@ -182,7 +182,7 @@ extension Syscalls {
     case .unlock: kind = nil
     default: throw .invalidArgument
     }
-    // Files without an inode can't be opened twice: nobody to lock out.
+    // Files without an inode can't be opened twice, so there is nobody to lock out.
     guard let locks = file.inode?.locks else { return 0 }
     guard let kind else {
       locks.unlockWhole(file)

@@ -41,7 +41,7 @@ extension Syscalls {
     guard !type.isEmpty, type != .sharedValidate || file != nil else { throw .invalidArgument }
     if type == .sharedValidate, !flags.isSubset(of: knownMapFlags) { throw .notSupported }
     guard !flags.contains(.hugeTLB) else { throw .noMemory }
-    // brk's neighbour: a length or an end that cannot be is "no memory", as Linux has it.
+    // As in Linux, a length or an end that cannot be means that there is no memory.
     guard let length = size.pageUp, length <= Layout.userEnd.rawValue else { throw .noMemory }
     let (_, overflows) = offset.addingReportingOverflow(length)
     guard !overflows else { throw .overflow }
@@ -141,7 +141,7 @@ extension Syscalls {
 
   // MARK: Locking
 
-  /// `RLIMIT_MEMLOCK`. - Throws: `EPERM` where nothing may be locked, `error` where `bytes` are too much.
+  /// Checks `RLIMIT_MEMLOCK`. - Throws: `EPERM` where nothing may be locked, `error` where `bytes` are too many.
   private static func checkLockLimit(_ task: Task, _ bytes: UInt64, _ error: Errno) throws(Errno) {
     guard !task.credentials.has(.ipcLock) else { return }
     let limit = task.group.limits[.lockedMemory].current

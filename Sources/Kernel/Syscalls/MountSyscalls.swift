@@ -49,7 +49,7 @@ extension Syscalls {
     return 0
   }
 
-  /// A string of mount(2), which may have a page.
+  /// A string of mount(2), which may be as long as a page.
   private static func text(_ task: Task, _ address: GuestAddress) throws(Errno) -> String {
     FileName.string(try task.memory.readCString(address, limit: 4096))
   }
@@ -59,7 +59,7 @@ extension Syscalls {
     guard flags.isSubset(of: .all) else { throw .invalidArgument }
     guard task.credentials.has(.sysAdmin) else { throw .notPermitted }
     let location = try task.resolve(point, flags.contains(.noFollow) ? .noFollow : [])
-    // MNT_EXPIRE marks first; nothing expires here.
+    // With MNT_EXPIRE Linux only marks the mount at first. Here no mount ever expires.
     if flags.contains(.expire) { throw .resourceTemporarilyUnavailable }
     try task.kernel.vfs.unmount(location, detach: flags.contains(.detach))
     return 0
@@ -74,9 +74,9 @@ struct TmpFileSystemOptions {
   var uid: UInt32 = 0
   var gid: UInt32 = 0
 
-  /// - Throws: `EINVAL` for a value that is none.
+  /// - Throws: `EINVAL` for a value that an option can't have.
   init(_ text: String, memory: UInt64) throws(Errno) {
-    // Half of the memory, as Linux.
+    // Half of the memory, as in Linux.
     size = memory / 2
     for option in text.split(separator: ",") {
       let parts = option.split(separator: "=", maxSplits: 1)

@@ -9,7 +9,7 @@ extension Syscalls {
   ]
 
   private static let maximumVectors: UInt64 = 1024
-  /// Bytes that one call copies at most: the kernel lock is held meanwhile. Callers expect partial transfers.
+  /// The most bytes that one call copies, as the kernel lock is held meanwhile. Callers expect partial transfers.
   private static let copyLimit = 64 << 20
 
   /// process_vm_readv(2).

@@ -83,7 +83,7 @@ extension Syscalls {
 
   // MARK: Nice values
 
-  /// The tasks that a `which`/`who` pair names. - Throws: `EINVAL`; `ESRCH` where there are none.
+  /// The tasks that `which` and `who` name. - Throws: `EINVAL`; `ESRCH` where there are none.
   private static func tasks(_ which: PriorityTarget?, who number: Int32, _ task: Task) throws(Errno) -> [Task] {
     let found: [Task]
     let who = ProcessID(rawValue: number)

@@ -151,7 +151,7 @@ extension Syscalls {
     case .getGS: try task.memory.writeValue(value, task.thread.registers.gsBase)
     case .getCPUID: return 1
     case .setCPUID:
-      // Faulting on the cpuid instruction is not supported; turning it on is what the guest has.
+      // Faulting on the cpuid instruction is not supported; turning the instruction on changes nothing.
       guard !value.isNull else { throw .operationNotSupportedByDevice }
     case .getSupportedFeatures, .getPermittedFeatures:
       try task.memory.writeValue(value, extendedFeatures(of: task))

@@ -83,7 +83,7 @@ extension Kernel {
     }
   }
 
-  /// Takes a guest process and watches for its death, which goes on until it dies: host processes are used again.
+  /// Takes a guest process and watches for its death. The watch lasts until it dies, as host processes are used again.
   func makeGuestProcess() throws(Errno) -> any GuestProcess {
     let process = try platform.makeProcess()
     guard services.watchDeath(of: process) else {

@@ -56,7 +56,7 @@ extension Kernel {
     task.thread.exit()
     memory.sharers -= 1
     guard memory.sharers == 0 else { return }
-    // The most memory is in use just before some is given back.
+    // Memory use is at its highest just before some is given back.
     if statistics.collectsTimes { _ = physicalMemory.usedBytes }
     if memory.process.isDead { memory.abandon() } else { memory.destroy() }
   }

@@ -24,8 +24,8 @@ package final class OutOfMemory {
 
   func residentBytes(of group: ThreadGroup) -> UInt64 { group.tasks.first?.memory.residentBytes ?? 0 }
 
-  /// Memory is on its way: a process is ending, or the last victim is gone but its host process has not given its memory
-  /// back yet.
+  /// Memory is about to be freed: a process is ending, or the last victim is gone but its host process has not given its
+  /// memory back yet.
   fileprivate func isExpectingMemory(from groups: [ProcessID: ThreadGroup], at now: UInt64) -> Bool {
     if groups.values.contains(where: { !$0.isZombie && $0.exitStatus != nil }) { return true }
     return kills > 0 && now &- lastKill < OutOfMemory.releaseGrace && memory.isReleasing
@@ -43,7 +43,7 @@ package final class OutOfMemory {
 }
 
 extension Kernel {
-  /// Physical memory is used up: ends a process, unless memory is on its way. False where none may be ended.
+  /// Physical memory is used up: ends a process, unless memory is about to be freed. False where none may be ended.
   func relieveMemoryPressure() -> Bool {
     if outOfMemory.isExpectingMemory(from: groups, at: monotonicTime) { return true }
     guard let victim = outOfMemory.takeVictim(from: processes, at: monotonicTime) else { return false }

@@ -14,8 +14,8 @@ final class ProcessGroup {
     self.session = session
   }
 
-  /// No process of the group has a parent in its session but outside of the group, which could continue it: terminal
-  /// stop signals have no effect there (setpgid(2)).
+  /// No process of the group has a parent that is in the same session but outside of the group, and so could continue it.
+  /// Terminal stop signals have no effect on such a group (setpgid(2)).
   var isOrphaned: Bool {
     !members.contains { member in
       guard !member.isZombie, let parent = member.parent?.processGroup else { return false }

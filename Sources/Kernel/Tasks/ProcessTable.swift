@@ -3,11 +3,11 @@ import LinuxABI
 /// The tasks and processes of a kernel, its process groups and sessions, all by their ids; and which ids are free.
 final class ProcessTable {
   private(set) var tasks: [ProcessID: Task] = [:]
-  /// The tasks by the user whose they are (real uid).
+  /// The tasks of each user (real uid).
   private var tasksOfUsers: [UInt32: [ProcessID: Task]] = [:]
-  /// Processes, up to their being reaped.
+  /// Processes, until they are reaped.
   private(set) var groups: [ProcessID: ThreadGroup] = [:]
-  /// All processes in the order of their ids, so that what is done to several is done in the same order in every run.
+  /// All processes in the order of their ids, so that every run does things to them in the same order.
   var processes: [ThreadGroup] { groups.values.sorted { $0.id < $1.id } }
   /// Those that have members.
   private(set) var processGroups: [ProcessID: ProcessGroup] = [:]
@@ -48,14 +48,14 @@ final class ProcessTable {
     tasksOfUsers.remove(task, of: task.credentials.uid)
   }
 
-  /// A task that may be in the table was another user's until now.
+  /// A task, which may be in the table, belonged to another user until now.
   func userChanged(of task: Task, from old: UInt32) {
     guard tasks[task.id] === task else { return }
     tasksOfUsers.remove(task, of: old)
     tasksOfUsers[task.credentials.uid, default: [:]][task.id] = task
   }
 
-  /// The tasks whose real uid this is, in the order of their ids; those that have ended, too, up to their being reaped.
+  /// The tasks of a user (real uid), in the order of their ids; those that have ended too, until they are reaped.
   func tasks(ofUser uid: UInt32) -> [Task] { tasksOfUsers[uid]?.values.sorted { $0.id < $1.id } ?? [] }
   func taskCount(ofUser uid: UInt32) -> Int { tasksOfUsers[uid]?.count ?? 0 }
 

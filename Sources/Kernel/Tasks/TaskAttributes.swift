@@ -5,7 +5,7 @@ struct TaskAttributes: Sendable {
   var secureBits = SecureBits()
   /// `PR_SET_TIMERSLACK`, nanoseconds.
   var timerSlack: UInt64 = 50000
-  /// What `PR_SET_TIMERSLACK` goes back to: the slack of who made the task.
+  /// What `PR_SET_TIMERSLACK` goes back to: the slack that the task's parent had.
   var defaultTimerSlack: UInt64 = 50000
   var disablesHugePages = false
   var personality = Personality(rawValue: 0)

@@ -80,7 +80,7 @@ extension Kernel {
     case .bootTime, .bootTimeAlarm:
       clockNow = (try? services.time(ofClock: clock.rawValue)).map { UInt64(clamping: $0.totalNanoseconds) } ?? now
     }
-    // Times gone by stay so: periods since then are counted.
+    // A time in the past stays there, because the periods since then are counted.
     return value >= clockNow ? now.saturatingAdd(value - clockNow) : now - min(now, clockNow - value)
   }
 }

@@ -30,7 +30,7 @@ final class GroupTimers {
 
   /// An interval timer that nobody keeps up with fires no more often than this.
   static let shortestPeriod: UInt64 = 100_000
-  /// How far apart the looks at processor-time timers are at least.
+  /// The least time between two looks at the processor-time timers.
   private static let shortestCPUCheck: UInt64 = 1_000_000
 
   init(_ group: ThreadGroup, _ kernel: Kernel) {
@@ -38,7 +38,7 @@ final class GroupTimers {
     self.kernel = kernel
   }
 
-  /// The process is at its end.
+  /// The process is ending.
   func stop() {
     kernel.disarm(realTimer)
     kernel.disarm(cpuTimer)
@@ -196,7 +196,7 @@ extension Kernel {
     group.timers = nil
   }
 
-  /// A process has a new `RLIMIT_CPU`, or is born with one.
+  /// A process has a new `RLIMIT_CPU`, or begins with one.
   func cpuLimitChanged(of group: ThreadGroup) {
     guard group.limits[.cpu].current != ResourceLimit.infinity || group.timers != nil else { return }
     group.makeTimers(self).checkCPUTimers()

@@ -7,7 +7,7 @@ package final class TimerQueue {
     let deadline: UInt64
     let generation: UInt64
     let timer: KernelTimer
-    /// Neither disarmed nor armed again since.
+    /// It has been neither disarmed nor armed again since.
     var isLive: Bool { timer.deadline != nil && timer.generation == generation }
     static func < (a: Entry, b: Entry) -> Bool { a.deadline < b.deadline }
     static func == (a: Entry, b: Entry) -> Bool { a.deadline == b.deadline && a.generation == b.generation }

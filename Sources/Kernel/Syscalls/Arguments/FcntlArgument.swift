@@ -14,7 +14,7 @@ struct FcntlArgument: SyscallArgument {
     return FcntlArgument.type(of: command)?.init(register: register).describe(in: call)
   }
 
-  /// What the man page has for a command; nil where it says `void`.
+  /// The type that the man page gives for a command; nil where it says `void`.
   private static func type(of command: FcntlCommand) -> (any SyscallArgument.Type)? {
     switch command {
     case .getDescriptorFlags, .getStatusFlags, .getOwner, .getSignal, .getLease, .getPipeSize, .getSeals: nil

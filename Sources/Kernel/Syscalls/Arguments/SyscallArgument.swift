@@ -3,7 +3,7 @@ import LinuxABI
 /// The type of a system call's parameter: how it is decoded, and how `--trace` shows it.
 ///
 /// Decoding never fails; a type holds whatever a guest passed, and the call says what is wrong with it. A parameter of 32
-/// bits ignores the upper half of its register, as the x86-64 ABI has it.
+/// bits ignores the upper half of its register, as in the x86-64 ABI.
 protocol SyscallArgument: Sendable {
   init(register: UInt64)
   /// As strace(1) shows it. Nil where the call has no such argument, as its other arguments say: the mode of an open(2)

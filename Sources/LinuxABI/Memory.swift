@@ -137,3 +137,31 @@ public struct LockFlags: NamedFlags, Sendable, BitwiseCopyable {
 
   public static let names: [ConstantName] = [.init("MLOCK_ONFAULT", onFault)]
 }
+
+/// `MEMBARRIER_CMD_*` of membarrier(2).
+public enum BarrierCommand: Int32, NamedConstants, Sendable {
+  case query = 0
+  case global = 0x01
+  case globalExpedited = 0x02
+  case registerGlobalExpedited = 0x04
+  case privateExpedited = 0x08
+  case registerPrivateExpedited = 0x10
+  case privateExpeditedSyncCore = 0x20
+  case registerPrivateExpeditedSyncCore = 0x40
+  case privateExpeditedRSEQ = 0x80
+  case registerPrivateExpeditedRSEQ = 0x100
+  case getRegistrations = 0x200
+
+  public static let names: [ConstantName] = [
+    .init("MEMBARRIER_CMD_QUERY", query), .init("MEMBARRIER_CMD_GLOBAL", global),
+    .init("MEMBARRIER_CMD_GLOBAL_EXPEDITED", globalExpedited),
+    .init("MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED", registerGlobalExpedited),
+    .init("MEMBARRIER_CMD_PRIVATE_EXPEDITED", privateExpedited),
+    .init("MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED", registerPrivateExpedited),
+    .init("MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE", privateExpeditedSyncCore),
+    .init("MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE", registerPrivateExpeditedSyncCore),
+    .init("MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ", privateExpeditedRSEQ),
+    .init("MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ", registerPrivateExpeditedRSEQ),
+    .init("MEMBARRIER_CMD_GET_REGISTRATIONS", getRegistrations),
+  ]
+}

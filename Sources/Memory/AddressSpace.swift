@@ -29,6 +29,8 @@ public final class AddressSpace {
   package var limits = MemoryLimits()
   /// Tasks that use it, counted by the kernel.
   package var sharers = 1
+  /// `MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED` of membarrier(2).
+  package var hasExpeditedBarriers = false
   /// Where addresses are chosen from; set it before the first mapping.
   package var randomization = AddressRandomization.none
 

@@ -15,6 +15,7 @@ extension AddressSpace {
     child.breakBase = breakBase
     child.breakEnd = breakEnd
     child.randomization = randomization
+    child.hasExpeditedBarriers = hasExpeditedBarriers
     child.copyAhead = copyAhead
     child.copiesSinceFork = 0
     copiesSinceFork = 0
@@ -101,7 +102,7 @@ extension AddressSpace {
     child.share(shared)
   }
 
-  /// Copies a parent's pages into this child. Returns false where memory is short.
+  /// Copies a parent's pages into this child. Returns false where there is too little memory.
   private func copyNow(_ extent: Extent) -> Bool {
     guard let run = physical.allocate(extent.count, zeroed: false) else { return false }
     guard run.count == extent.count else {

@@ -31,6 +31,7 @@ extension Syscalls {
       signalTable,
       pidfdTable,
       futexTable,
+      membarrierTable,
       timeTable,
     ]
   }

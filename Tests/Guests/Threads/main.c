@@ -2,6 +2,7 @@
 
 #include "guest.h"
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -311,11 +312,63 @@ static void futexes(void) {
   guest_result("empty bitset", syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, 7, &absolute, NULL, 0));
 }
 
+enum { rounds = 2000 };
+/// Each in a cache line of its own, so that a processor can hold a write back while it reads another.
+static volatile int round_begun __attribute__((aligned(128))), round_ended __attribute__((aligned(128)));
+static volatile int fast_word __attribute__((aligned(128))), slow_word __attribute__((aligned(128))), fast_saw;
+
+/// The side without a barrier: only the compiler keeps its write before its read.
+static void *fast_side(void *argument) {
+  for (int round = 1; round <= rounds; round++) {
+    for (int spin = 0; round_begun != round; spin++)
+      if (spin > 10000) sched_yield();
+    fast_word = round;
+    __asm__ volatile("" ::: "memory");
+    fast_saw = slow_word;
+    round_ended = round;
+  }
+  return argument;
+}
+
+static long membarrier(int command, unsigned flags) { return syscall(SYS_membarrier, command, flags, 0); }
+
+static void barriers(void) {
+  const int known = MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_PRIVATE_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+  printf("known: %d\n", (int)membarrier(MEMBARRIER_CMD_QUERY, 0) & known);
+  guest_result("global", membarrier(MEMBARRIER_CMD_GLOBAL, 0));
+  guest_result("not registered", membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0));
+  guest_result("unknown flag", membarrier(MEMBARRIER_CMD_QUERY, 1));
+  guest_result("unknown command", membarrier(1 << 20, 0));
+  guest_result("two commands", membarrier(MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0));
+  guest_result("registration", membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0));
+  guest_result("nobody else", membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0));
+  printf("in a child: %d\n", IN_CHILD({
+           guest_result("registered by its parent", membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0));
+           CHECK(membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0) == 0);
+         }));
+  // Of two that write and then read what the other writes, one sees the other's write.
+  pthread_t thread;
+  CHECK(pthread_create(&thread, NULL, fast_side, NULL) == 0);
+  int missed = 0;
+  for (int round = 1; round <= rounds; round++) {
+    round_begun = round;
+    for (volatile int delay = round % 50; delay > 0; delay--) {}
+    slow_word = round;
+    CHECK(membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0) == 0);
+    const int saw = fast_word;
+    while (round_ended != round) sched_yield();
+    missed += saw != round && fast_saw != round;
+  }
+  pthread_join(thread, NULL);
+  printf("missed: %d\n", missed);
+}
+
 int main(int argc, char **argv) {
   static const struct guest_case cases[] = {
       {"create", create_and_join},  {"thousand", thousand}, {"synchronisation", synchronisation},
       {"local", local_storage},     {"robust", robust_mutexes}, {"signals", signals},
-      {"endings", endings},         {"futexes", futexes},   {NULL, NULL},
+      {"endings", endings},         {"futexes", futexes},   {"barriers", barriers},
+      {NULL, NULL},
   };
   return guest_main(argc, argv, cases);
 }

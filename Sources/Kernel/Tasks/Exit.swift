@@ -160,7 +160,12 @@ extension Kernel {
 
   /// Ends every guest process whose memory is in a dead host process.
   package func endTasks(of process: any GuestProcess) {
-    for task in processes.flatMap(\.tasks)
+    // Every host process dies in the end, most of them with no guest process in them any more.
+    var affected: [ThreadGroup] = []
+    for group in groups.values where group.tasks.contains(where: { $0.memory.process === process }) {
+      affected.append(group)
+    }
+    for task in affected.sorted(by: { $0.id < $1.id }).flatMap(\.tasks)
     where task.memory.process === process && !task.hasEnded {
       if task.group.exitStatus == nil { reportDeath(of: task, process.deathReason) }
       endGroup(task.group, .signaled(Signal.kill))

@@ -51,7 +51,12 @@ final class Session {
 
   /// Those of its processes that are stopped, in the order of their ids.
   var stoppedMembers: [ThreadGroup] {
-    processGroups.flatMap { $0.members.filter(\.isStopped) }.sorted { $0.id < $1.id }
+    // Looked at whenever a process ends, and mostly there are none.
+    var stopped: [ThreadGroup] = []
+    for group in processGroups {
+      for member in group.members where member.isStopped { stopped.append(member) }
+    }
+    return stopped.sorted { $0.id < $1.id }
   }
 
   func insert(_ group: ProcessGroup) { processGroups.append(group) }

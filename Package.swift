@@ -3,7 +3,11 @@ import PackageDescription
 
 let strict: [SwiftSetting] = [.strictMemorySafety(), .swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
 
-let staticExecutable: [LinkerSetting] = [.unsafeFlags(["-static-executable"])]
+/// Functions with the same code, of which generics make many, are there once.
+let staticExecutable: [LinkerSetting] = [
+  .unsafeFlags(["-static-executable"]),
+  .unsafeFlags(["-Xlinker", "--icf=safe"], .when(configuration: .release)),
+]
 
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")

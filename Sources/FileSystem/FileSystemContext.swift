@@ -16,7 +16,7 @@ package final class FileSystemContext {
   }
 
   /// CLOCK_REALTIME now.
-  var now: Timespec { Timespec(nanoseconds: Int64(clamping: services.realTime)) }
+  var now: Timespec { Timespec(services.realTime) }
 
   /// Opens an inode that is neither a regular file nor a directory: with Apus's own devices and pipes, never the host's.
   /// - Throws: `ENXIO` for sockets and unknown devices.

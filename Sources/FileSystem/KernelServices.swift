@@ -6,18 +6,19 @@ import Platform
 ///
 /// All calls are made with the kernel lock held.
 package protocol KernelServices: AnyObject {
-  /// CLOCK_MONOTONIC and CLOCK_REALTIME of the host, in nanoseconds.
-  var monotonicTime: UInt64 { get }
-  var realTime: UInt64 { get }
+  /// CLOCK_MONOTONIC of the host.
+  var monotonicTime: MonotonicTime { get }
+  /// CLOCK_REALTIME of the host, since the epoch.
+  var realTime: Nanoseconds { get }
   /// Any clock of the host that is not one of processor time, by its `CLOCK_*` number. - Throws: `EINVAL`.
-  func time(ofClock clock: Int32) throws(Errno) -> Timespec
+  func time(of clock: ClockNumber) throws(Errno) -> Timespec
   /// Random bytes (getrandom(2)).
   func randomBytes(count: Int) -> [UInt8]
   var physicalMemory: PhysicalMemory { get }
   var platform: any Platform { get }
-  /// Calls `timer.expire()` with the lock held once CLOCK_MONOTONIC reaches `deadline` (nanoseconds); replaces an earlier
-  /// deadline of the same timer.
-  func arm(_ timer: KernelTimer, deadline: UInt64)
+  /// Calls `timer.expire()` with the lock held once CLOCK_MONOTONIC reaches `deadline`; replaces an earlier deadline
+  /// of the same timer.
+  func arm(_ timer: KernelTimer, deadline: MonotonicTime)
   /// Takes back `arm`.
   func disarm(_ timer: KernelTimer)
   /// Wakes `queue` with the events once when the host descriptor reports any of them (one-shot; ask again after each
@@ -32,7 +33,7 @@ package protocol KernelServices: AnyObject {
 /// A timer of the kernel. See `KernelServices.arm`.
 package class KernelTimer {
   /// Position in the timer heap; nil while not armed. Belongs to the kernel.
-  package final var deadline: UInt64?
+  package final var deadline: MonotonicTime?
   package final var generation: UInt64 = 0
   private let action: () -> Void
   /// A timer that calls `action` with the kernel lock held when its deadline has passed.

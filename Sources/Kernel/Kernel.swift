@@ -20,7 +20,7 @@ package final class Kernel {
   /// The path walk and the mounts.
   let vfs: VFS
   package let statistics = KernelStatistics()
-  let startTime: UInt64
+  let startTime: MonotonicTime
   var hostName: String
   /// What `/proc/sys/kernel/random/boot_id` says.
   lazy var bootID = UUIDText.random(services)
@@ -64,9 +64,9 @@ package final class Kernel {
 
   package var physicalMemory: PhysicalMemory { services.physicalMemory }
   package var platform: any Platform { services.platform }
-  var monotonicTime: UInt64 { services.monotonicTime }
-  var realTime: UInt64 { services.realTime }
-  func arm(_ timer: KernelTimer, deadline: UInt64) { services.arm(timer, deadline: deadline) }
+  var monotonicTime: MonotonicTime { services.monotonicTime }
+  var realTime: Nanoseconds { services.realTime }
+  func arm(_ timer: KernelTimer, deadline: MonotonicTime) { services.arm(timer, deadline: deadline) }
   func disarm(_ timer: KernelTimer) { services.disarm(timer) }
   var timers: TimerQueue { services.timers }
 

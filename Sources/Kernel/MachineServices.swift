@@ -9,15 +9,15 @@ import Platform
 package protocol MachineServices: KernelServices {
   /// The armed timers. The machine calls `Kernel.serveInterrupts` at the deadlines that the queue names.
   var timers: TimerQueue { get }
-  /// Has the machine call `Kernel.serveInterrupts` at this time (CLOCK_MONOTONIC, nanoseconds), earlier than it would.
-  func setAlarm(_ deadline: UInt64)
+  /// Has the machine call `Kernel.serveInterrupts` at this time (CLOCK_MONOTONIC), earlier than it would.
+  func setAlarm(_ deadline: MonotonicTime)
   /// Has CPU `index` ask for its next step, where it sleeps or is about to.
   func wakeCPU(_ index: Int)
   /// Calls `Kernel.endTasks(of:)` once the host process has died; false where the host has no room for the watch.
   /// A process that is watched already stays so.
   func watchDeath(of process: any GuestProcess) -> Bool
   /// clock_getres(2) of a clock of the host.
-  func resolution(ofClock clock: Int32) throws(Errno) -> Timespec
+  func resolution(of clock: ClockNumber) throws(Errno) -> Timespec
   /// A value of Apus's own auxiliary vector (getauxval(3)); 0 where it has none.
   func auxiliaryValue(_ key: AuxiliaryKey) -> UInt64
   /// The host's `/proc/cpuinfo`; empty where it can't be read.
@@ -29,7 +29,7 @@ package protocol MachineServices: KernelServices {
 }
 
 extension MachineServices {
-  package func arm(_ timer: KernelTimer, deadline: UInt64) {
+  package func arm(_ timer: KernelTimer, deadline: MonotonicTime) {
     if timers.arm(timer, deadline: deadline) { setAlarm(deadline) }
   }
   package func disarm(_ timer: KernelTimer) { timers.disarm(timer) }

@@ -24,3 +24,34 @@ public struct ClockNumber: NamedNumber, Hashable, BitwiseCopyable, Sendable {
     .init("CLOCK_TAI", atomicTime),
   ]
 }
+
+/// A clock that timers run by (timerfd_create(2)).
+public enum TimerClock: Sendable {
+  case realTime
+  case monotonic
+  case bootTime
+  case realTimeAlarm
+  case bootTimeAlarm
+
+  /// Nil for other clocks.
+  public init?(_ number: ClockNumber) {
+    switch number {
+    case .realTime: self = .realTime
+    case .monotonic: self = .monotonic
+    case .bootTime: self = .bootTime
+    case .realTimeAlarm: self = .realTimeAlarm
+    case .bootTimeAlarm: self = .bootTimeAlarm
+    default: return nil
+    }
+  }
+
+  public var number: ClockNumber {
+    switch self {
+    case .realTime: .realTime
+    case .monotonic: .monotonic
+    case .bootTime: .bootTime
+    case .realTimeAlarm: .realTimeAlarm
+    case .bootTimeAlarm: .bootTimeAlarm
+    }
+  }
+}

@@ -103,15 +103,6 @@ package struct TimerSetting: BitwiseCopyable, Sendable, Hashable {
   }
 }
 
-/// `CLOCK_*` of clock_gettime(2) that timers accept.
-public enum ClockID: Int32, Sendable {
-  case realTime = 0
-  case monotonic = 1
-  case bootTime = 7
-  case realTimeAlarm = 8
-  case bootTimeAlarm = 9
-}
-
 /// `struct signalfd_siginfo` of signalfd(2).
 package struct SignalDescriptorInfo: BitwiseCopyable, Sendable {
   package var signal: UInt32 = 0

@@ -3,9 +3,9 @@ package struct Timeval: BitwiseCopyable, Sendable {
   package var seconds: Int64 = 0
   package var microseconds: Int64 = 0
   package init() {}
-  package init(nanoseconds: UInt64) {
-    seconds = Int64(nanoseconds / 1_000_000_000)
-    microseconds = Int64(nanoseconds % 1_000_000_000 / 1000)
+  package init(_ duration: Nanoseconds) {
+    seconds = Int64(duration.rawValue / 1_000_000_000)
+    microseconds = Int64(duration.rawValue % 1_000_000_000 / 1000)
   }
 }
 

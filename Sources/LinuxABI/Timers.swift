@@ -6,12 +6,10 @@ package struct IntervalSetting: BitwiseCopyable, Sendable {
 }
 
 extension Timeval {
-  /// In nanoseconds, at most `UInt64.max`; nil where the fields are no time.
-  package var validNanoseconds: UInt64? {
+  /// As a span; nil where the fields are no time.
+  package var duration: Nanoseconds? {
     guard seconds >= 0, (0..<1_000_000).contains(microseconds) else { return nil }
-    let (product, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
-    let (sum, more) = product.addingReportingOverflow(UInt64(microseconds) &* 1000)
-    return overflow || more ? .max : sum
+    return .second * UInt64(seconds) + .microseconds(UInt64(microseconds))
   }
 }
 

@@ -27,11 +27,13 @@ package final class HostServices: MachineServices {
 
   // MARK: Time
 
-  package var monotonicTime: UInt64 { Host.monotonicTime }
-  package var realTime: UInt64 { Host.realTime }
-  package func time(ofClock clock: Int32) throws(Errno) -> Timespec { try Host.time(ofClock: clock) }
-  package func resolution(ofClock clock: Int32) throws(Errno) -> Timespec { try Host.resolution(ofClock: clock) }
-  package func setAlarm(_ deadline: UInt64) { interrupts.poke() }
+  package var monotonicTime: MonotonicTime { MonotonicTime(nanoseconds: Host.monotonicTime) }
+  package var realTime: Nanoseconds { Nanoseconds(rawValue: Host.realTime) }
+  package func time(of clock: ClockNumber) throws(Errno) -> Timespec { try Host.time(ofClock: clock.rawValue) }
+  package func resolution(of clock: ClockNumber) throws(Errno) -> Timespec {
+    try Host.resolution(ofClock: clock.rawValue)
+  }
+  package func setAlarm(_ deadline: MonotonicTime) { interrupts.poke() }
 
   // MARK: Descriptors and processes
 

@@ -36,14 +36,15 @@ package final class Machine: Sendable {
     core.withLock { body($0.kernel) }
   }
 
-  /// For how long guests have run when the platform starts to audit them, nanoseconds.
-  private static let auditDelay: UInt64 = 50_000_000
+  /// For how long guests have run when the platform starts to audit them.
+  private static let auditDelay = Nanoseconds.milliseconds(50)
+  private static var now: MonotonicTime { MonotonicTime(nanoseconds: Host.monotonicTime) }
 
   /// Serves interrupts until the sandbox has ended: timers, host descriptors, host signals, dead guest processes.
   package func serveInterrupts() {
     let (epoll, platform) = core.withLock { ($0.services.interrupts.epoll, $0.services.platform) }
     // Of use from then on, and a thread of its own: short runs do without.
-    var auditing: UInt64? = Host.monotonicTime &+ Machine.auditDelay
+    var auditing: MonotonicTime? = Machine.now + Machine.auditDelay
     var events = [EpollEvent](repeating: EpollEvent(), count: 64)
     var count = 0
     while true {
@@ -54,9 +55,9 @@ package final class Machine: Sendable {
         }
       }
       guard case .wait(let deadline) = step else { return }
-      let due = auditing.map { min($0, deadline ?? .max) } ?? deadline
-      count = (try? Host.wait(epoll, into: &events, deadline: due)) ?? 0
-      if let time = auditing, Host.monotonicTime >= time {
+      let due = auditing.map { min($0, deadline ?? .never) } ?? deadline
+      count = (try? Host.wait(epoll, into: &events, deadline: due?.sinceBoot.rawValue)) ?? 0
+      if let time = auditing, Machine.now >= time {
         auditing = nil
         platform.startAuditing()
       }
@@ -72,7 +73,7 @@ package final class Machine: Sendable {
       switch step {
       case .run(let thread, let placement):
         let trap = thread.run(on: placement)
-        let time = Host.monotonicTime
+        let time = Machine.now
         step = withKernel { $0.nextStep(onCPU: index, after: trap, at: time) }
       case .sleep:
         wakeup.sleep()

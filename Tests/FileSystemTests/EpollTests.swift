@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct EpollTests {
   let epoll = Epoll()
-  let ends = Pipe.make(flags: [], owner: Credentials(uid: 0, gid: 0), time: 0)
+  let ends = Pipe.make(flags: [], owner: Credentials(uid: 0, gid: 0), time: .zero)
   var reader: PipeEnd { ends.reader }
   var writer: PipeEnd { ends.writer }
   static let input: UInt32 = 1
@@ -105,7 +105,7 @@ import Testing
   }
 
   @Test func limitsAndFairness() throws {
-    let pipes = (0..<3).map { _ in Pipe.make(flags: [], owner: Credentials(uid: 0, gid: 0), time: 0) }
+    let pipes = (0..<3).map { _ in Pipe.make(flags: [], owner: Credentials(uid: 0, gid: 0), time: .zero) }
     for (index, pipe) in pipes.enumerated() {
       try add(pipe.reader, EpollTests.input, data: UInt64(index), descriptor: Int32(10 + index))
       _ = try pipe.writer.write([1])

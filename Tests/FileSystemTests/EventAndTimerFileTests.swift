@@ -66,7 +66,7 @@ import Testing
 
   @Test func absoluteTimesOfTheRealTimeClock() throws {
     let file = TimerFile(clock: .realTime, flags: [], services: services)
-    _ = try file.set(TimerFileTests.setting(Int64(services.realTime) + 500), isAbsolute: true)
+    _ = try file.set(TimerFileTests.setting(Int64(services.realTime.rawValue) + 500), isAbsolute: true)
     services.advance(by: 499)
     #expect(file.readiness() == [])
     services.advance(by: 1)

@@ -6,7 +6,7 @@ import Testing
 @testable import FileSystem
 
 @Suite struct PipeTests {
-  let ends = Pipe.make(flags: [], owner: Credentials(uid: 0, gid: 0), time: 0)
+  let ends = Pipe.make(flags: [], owner: Credentials(uid: 0, gid: 0), time: .zero)
   var reader: PipeEnd { ends.reader }
   var writer: PipeEnd { ends.writer }
 

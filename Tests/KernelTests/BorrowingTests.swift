@@ -1,3 +1,4 @@
+import LinuxABI
 import Platform
 import TestSupport
 import Testing
@@ -23,7 +24,7 @@ import Testing
   }
 
   /// Where the task goes on after waits of that length.
-  private func placement(after count: Int, waitsOf time: UInt64) -> Placement {
+  private func placement(after count: Int, waitsOf time: Nanoseconds) -> Placement {
     for _ in 0..<count { task.scheduling.pace.note(wait: time) }
     scheduler.adaptPlacement(of: cpus[0], running: task)
     return cpus[0].placement

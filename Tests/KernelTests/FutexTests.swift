@@ -220,7 +220,7 @@ import Testing
     #expect(try futex(task, word, 6) == 0)
     // FUTEX_LOCK_PI takes an absolute time of CLOCK_REALTIME.
     let limit = machine.services.realTime + 5_000_000
-    try task.memory.writeValue(GuestAddress(other), Timespec(nanoseconds: Int64(limit)))
+    try task.memory.writeValue(GuestAddress(other), Timespec(limit))
     #expect(try futex(threads[0], word, 6, 0, other) == nil)
     #expect(try futex(threads[1], word, 6) == nil)
     try machine.wait { threads[0].state == .runnable }

@@ -50,7 +50,7 @@ import Testing
     #expect(lines[0] == "cpu  200 0 100 1700 0 0 0 0 0 0")
     #expect(lines[1] == "cpu0 100 0 50 850 0 0 0 0 0 0")
     #expect(lines[2] == "cpu1 100 0 50 850 0 0 0 0 0 0")
-    #expect(lines[4] == "btime \((machine.services.realTime - 10_000_000_000) / 1_000_000_000)")
+    #expect(lines[4] == "btime \((machine.services.realTime - 10_000_000_000) / .second)")
     #expect(lines[5] == "procs_running 1")
   }
 

@@ -7,7 +7,7 @@ import Testing
 /// Which task runs where, in virtual time.
 @Suite struct SchedulerTests {
   private static let slice = Scheduler.slice
-  private static let second: UInt64 = 1_000_000_000
+  private static let second = Nanoseconds.second
 
   private func fork(_ count: Int, on machine: TestMachine) throws -> [Task] {
     [machine.first] + (try (0..<count).map { _ in try machine.fork(machine.first) })
@@ -26,13 +26,13 @@ import Testing
     let machine = try TestMachine()
     let tasks = try fork(count - 1, on: machine)
     let simulation = Simulation(machine) { _ in .forever }
-    simulation.run(for: 2 * SchedulerTests.second)
+    simulation.run(for: SchedulerTests.second * 2)
     let times = tasks.map { $0.usage.userTime + $0.usage.systemTime }
     let (least, most) = (try #require(times.min()), try #require(times.max()))
-    #expect(most - least <= 2 * SchedulerTests.slice)
+    #expect(most - least <= SchedulerTests.slice * 2)
     // Nobody but them had the CPU.
-    let sum = times.reduce(0, +)
-    #expect(sum >= 2 * SchedulerTests.second - UInt64(count) * SchedulerTests.slice)
+    let sum = times.reduce(Nanoseconds.zero, +)
+    #expect(sum >= SchedulerTests.second * 2 - SchedulerTests.slice * UInt64(count))
   }
 
   @Test func aTaskThatNeverTrapsIsPreemptedWhenAnotherWaits() throws {
@@ -43,7 +43,7 @@ import Testing
     let first = try #require(simulation.task(on: 0))
     while simulation.task(on: 0) === first, simulation.step() {}
     #expect(simulation.task(on: 0) === tasks.first { $0 !== first })
-    #expect(simulation.now - begin <= 2 * SchedulerTests.slice)
+    #expect(simulation.now - begin <= SchedulerTests.slice * 2)
   }
 
   @Test func aCallThatYieldsLetsTheOthersGoFirst() throws {
@@ -64,11 +64,11 @@ import Testing
     let machine = try TestMachine(hostCPUs: [nil, nil, nil])
     let tasks = try fork(5, on: machine)
     let simulation = Simulation(machine) { _ in .forever }
-    simulation.run(for: 4 * SchedulerTests.slice)
+    simulation.run(for: SchedulerTests.slice * 4)
     #expect((0..<3).allSatisfy { simulation.task(on: $0) != nil })
     simulation.run(for: SchedulerTests.second)
     let times = tasks.map { machine.kernel.times(of: $0).total }
-    #expect(times.reduce(0, +) >= 3 * SchedulerTests.second - 10 * SchedulerTests.slice)
+    #expect(times.reduce(Nanoseconds.zero, +) >= SchedulerTests.second * 3 - SchedulerTests.slice * 10)
     #expect(times.allSatisfy { $0 > SchedulerTests.second / 5 })
   }
 
@@ -92,7 +92,7 @@ import Testing
     let hog = machine.first
     let sleeper = try machine.fork(hog)
     try sleeper.memory.writeValue(GuestAddress(TestMachine.data), Timespec(nanoseconds: 20_000_000))
-    var wakes: [UInt64] = []
+    var wakes: [MonotonicTime] = []
     let simulation = Simulation(machine) { [services = machine.services] task in
       if task === hog { return .forever }
       wakes.append(services.monotonicTime)
@@ -101,7 +101,7 @@ import Testing
     simulation.run(for: SchedulerTests.second)
     let periods = zip(wakes, wakes.dropFirst()).map { $1 - $0 }
     #expect(periods.count > 40)
-    #expect(periods.dropFirst().allSatisfy { (20_000_000..<20_100_000).contains($0) })
+    #expect(periods.dropFirst().allSatisfy { $0 >= 20_000_000 && $0 < 20_100_000 })
     #expect(hog.scheduling.cpu !== sleeper.scheduling.cpu)
   }
 
@@ -110,7 +110,7 @@ import Testing
     let hog = machine.first
     let sleeper = try machine.fork(hog)
     try sleeper.memory.writeValue(GuestAddress(TestMachine.data), Timespec(nanoseconds: 20_000_000))
-    var wakes: [UInt64] = []
+    var wakes: [MonotonicTime] = []
     let simulation = Simulation(machine) { [services = machine.services] task in
       if task === hog { return .forever }
       wakes.append(services.monotonicTime)
@@ -119,7 +119,7 @@ import Testing
     simulation.run(for: SchedulerTests.second)
     let periods = zip(wakes, wakes.dropFirst()).map { $1 - $0 }
     #expect(periods.count > 30)
-    #expect(periods.allSatisfy { $0 < 20_100_000 + 2 * SchedulerTests.slice })
+    #expect(periods.allSatisfy { $0 < 20_100_000 + SchedulerTests.slice * 2 })
   }
 
   @Test func theAffinityMaskIsToldBack() throws {
@@ -149,7 +149,7 @@ import Testing
     let (time, word) = (TestMachine.data, TestMachine.data + 64)
     try machine.first.memory.writeValue(GuestAddress(time), Timespec(nanoseconds: 2_000_000))
     let simulation = Simulation(machine) { task in
-      let duration = UInt64.random(in: 1000..<400_000, using: &random)
+      let duration = Nanoseconds(rawValue: .random(in: 1000..<400_000, using: &random))
       let futex = word + 4 * UInt64.random(in: 0..<3, using: &random)
       switch Int.random(in: 0..<20, using: &random) {
       case 0..<4: return .compute(duration * 20)

@@ -80,7 +80,7 @@ import Testing
     for clock: UInt64 in [0, 1, 4, 5, 6, 7, 11] {
       #expect(try machine.call(task, .clock_gettime, clock, address) == 0)
       let shown = try task.memory.readValue(GuestAddress(address), as: Timespec.self).totalNanoseconds
-      let real = try machine.services.time(ofClock: Int32(clock)).totalNanoseconds
+      let real = try machine.services.time(of: ClockNumber(rawValue: Int32(clock))).totalNanoseconds
       #expect(real == shown)
       #expect(try machine.call(task, .clock_getres, clock, address) == 0)
     }
@@ -96,7 +96,7 @@ import Testing
     machine.cpu.chargeUserTime(until: machine.services.monotonicTime)
     task.scheduling.isInGuest = false
     let now = machine.kernel.times(of: task)
-    #expect(now.user - begin.user == 2_000_000)
+    #expect(now.user - begin.user == .milliseconds(2))
     machine.enter(task)
     let own: [UInt64] = [
       2, 3, UInt64(bitPattern: Int64(~task.id.rawValue << 3 | 2)),
@@ -115,19 +115,19 @@ import Testing
   @Test func childrensTimesAreAddedWhenTheyAreWaitedFor() throws {
     let child = try machine.fork(task)
     machine.enter(child)
-    child.usage.userTime &+= 5_000_000
+    child.usage.userTime += 5_000_000
     try machine.call(child, .exit_group, 0)
-    #expect(task.group.childUsage.userTime == 0)
+    #expect(task.group.childUsage.userTime == .zero)
     #expect(try machine.call(task, .wait4, UInt64.max, 0, 0, 0) == Int(child.id))
-    #expect(task.group.childUsage.userTime >= 5_000_000)
+    #expect(task.group.childUsage.userTime >= .milliseconds(5))
   }
 
   // MARK: Interval timers
 
   private func setting(_ value: UInt64, interval: UInt64 = 0) -> IntervalSetting {
     var setting = IntervalSetting()
-    setting.value = Timeval(nanoseconds: value)
-    setting.interval = Timeval(nanoseconds: interval)
+    setting.value = Timeval(Nanoseconds(rawValue: value))
+    setting.interval = Timeval(Nanoseconds(rawValue: interval))
     return setting
   }
 
@@ -164,7 +164,7 @@ import Testing
     #expect(try machine.call(task, .pause) == nil)
     machine.services.advance(by: 4_000_000)
     #expect(task.pendingSignals == [])
-    task.usage.userTime &+= 3_000_000
+    task.usage.userTime += 3_000_000
     try machine.wait { task.pendingSignals.contains(Signal.vtalrm) }
   }
 
@@ -172,10 +172,10 @@ import Testing
     task.group.limits[.cpu] = ResourceLimit(current: 1, maximum: 3)
     machine.kernel.cpuLimitChanged(of: task.group)
     try machine.handle(task, Signal.xcpu)
-    task.usage.userTime &+= 1_000_000_000
+    task.usage.userTime += 1_000_000_000
     machine.kernel.cpuLimitChanged(of: task.group)
     #expect(task.pendingSignals.contains(Signal.xcpu))
-    task.usage.userTime &+= 2_000_000_000
+    task.usage.userTime += 2_000_000_000
     machine.kernel.cpuLimitChanged(of: task.group)
     #expect(task.group.exitStatus == .signaled(Signal.kill))
   }

@@ -1,4 +1,5 @@
 import FileSystem
+import LinuxABI
 import TestSupport
 import Testing
 
@@ -19,7 +20,7 @@ import Testing
   }
   private let recorder = Recorder()
 
-  private func serve(at now: UInt64) -> UInt64? {
+  private func serve(at now: MonotonicTime) -> MonotonicTime? {
     queue.beginServing()
     return queue.finishServing(at: now)
   }
@@ -80,21 +81,21 @@ import Testing
   /// Against a list that is searched whole.
   @Test(arguments: 1...3) func agreesWithAModel(seed: UInt64) {
     var random = SeededGenerator(seed: seed)
-    var model: [Int: UInt64] = [:]
-    var now: UInt64 = 0
+    var model: [Int: MonotonicTime] = [:]
+    var now = MonotonicTime.zero
     let timers = (0..<50).map { recorder.timer("\($0)") }
     for _ in 0..<20_000 {
       let index = Int.random(in: timers.indices, using: &random)
       switch Int.random(in: 0..<10, using: &random) {
       case 0..<5:
-        let deadline = now + UInt64.random(in: 0..<100, using: &random)
+        let deadline = now + Nanoseconds(rawValue: .random(in: 0..<100, using: &random))
         _ = queue.arm(timers[index], deadline: deadline)
         model[index] = deadline
       case 5..<8:
         queue.disarm(timers[index])
         model[index] = nil
       default:
-        now += UInt64.random(in: 0..<30, using: &random)
+        now = now + Nanoseconds(rawValue: .random(in: 0..<30, using: &random))
         recorder.expired = []
         let next = serve(at: now)
         let due = model.filter { $0.value <= now }

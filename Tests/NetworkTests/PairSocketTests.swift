@@ -105,7 +105,7 @@ import Testing
 
 @Suite struct PassedFileTests {
   private func makePipe() -> (reader: PipeEnd, writer: PipeEnd) {
-    Pipe.make(flags: [], owner: Credentials(uid: 0, gid: 0), time: 0)
+    Pipe.make(flags: [], owner: Credentials(uid: 0, gid: 0), time: .zero)
   }
 
   @Test func theyStayOpenUntilReceived() throws {

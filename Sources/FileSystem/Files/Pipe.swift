@@ -26,15 +26,15 @@ package final class Pipe {
   /// `PIPE_BUF`: writes up to this size are not mixed with others.
   package static let atomicSize = 4096
 
-  package init(owner: Credentials, time: UInt64) {
+  package init(owner: Credentials, time: Nanoseconds) {
     uid = owner.fsuid
     gid = owner.fsgid
-    created = Timespec(nanoseconds: Int64(clamping: time))
+    created = Timespec(time)
   }
 
   /// Makes a pipe with its two ends (pipe2(2)). `flags`: `O_NONBLOCK`.
   package static func make(
-    flags: OpenFlags, owner: Credentials, time: UInt64
+    flags: OpenFlags, owner: Credentials, time: Nanoseconds
   ) -> (reader: PipeEnd, writer: PipeEnd) {
     let pipe = Pipe(owner: owner, time: time)
     let status = flags.intersection(.nonBlocking)
@@ -223,7 +223,7 @@ package final class FIFO {
   /// Opens the FIFO; the result is `isOpenPending` where it has no peer yet, so nothing has to wait here.
   /// - Throws: `ENXIO` for `O_WRONLY | O_NONBLOCK` without a reader.
   package func open(
-    _ flags: OpenFlags, at location: PathLocation, owner: Credentials, time: UInt64
+    _ flags: OpenFlags, at location: PathLocation, owner: Credentials, time: Nanoseconds
   ) throws(Errno) -> OpenFile {
     let pipe = self.pipe ?? Pipe(owner: owner, time: time)
     let isBoth = flags.isReadable && flags.isWritable

@@ -6,16 +6,16 @@ import Memory
 /// An interval timer that nobody reads does not keep firing: missed expirations are counted when someone looks.
 /// `TFD_TIMER_CANCEL_ON_SET` is accepted, but the host doesn't tell Apus when its clock is set.
 package final class TimerFile: AnonymousFile {
-  private let clock: ClockID
+  private let clock: TimerClock
   private let services: any KernelServices
   private let queue = WaitQueue()
   private lazy var timer = ExpiryTimer(self)
   /// CLOCK_MONOTONIC time of the next expiration; nil while disarmed, and once a timer without interval has expired.
-  private var deadline: UInt64?
-  private var interval: UInt64 = 0
+  private var deadline: MonotonicTime?
+  private var interval = Nanoseconds.zero
   private var ticks: UInt64 = 0
 
-  package init(clock: ClockID, flags: OpenFlags, services: any KernelServices) {
+  package init(clock: TimerClock, flags: OpenFlags, services: any KernelServices) {
     self.clock = clock
     self.services = services
     super.init(kindName: "[timerfd]", flags: flags.intersection(.nonBlocking).union(.readWrite))
@@ -30,18 +30,13 @@ package final class TimerFile: AnonymousFile {
     services.disarm(timer)
     ticks = 0
     deadline = nil
-    interval = UInt64(setting.interval.totalNanoseconds)
-    let value = UInt64(setting.value.totalNanoseconds)
-    guard value > 0 else { return old }
+    interval = setting.interval.duration
+    let value = setting.value.duration
+    guard value > .zero else { return old }
     let now = services.monotonicTime
-    var delay = value
-    if isAbsolute {
-      let clockNow = try time(now: now)
-      delay = value > clockNow ? value - clockNow : 0
-    }
-    let (sum, overflow) = now.addingReportingOverflow(delay)
-    deadline = overflow ? .max : sum
-    if delay == 0 { expire() } else { services.arm(timer, deadline: deadline ?? .max) }
+    let delay = isAbsolute ? value - (try time(now: now)) : value
+    deadline = now + delay
+    if delay == .zero { expire() } else { services.arm(timer, deadline: now + delay) }
     return old
   }
 
@@ -49,20 +44,20 @@ package final class TimerFile: AnonymousFile {
   package var current: TimerSetting {
     catchUp()
     var setting = TimerSetting()
-    setting.interval = Timespec(nanoseconds: Int64(clamping: interval))
+    setting.interval = Timespec(interval)
     if let deadline {
-      let now = services.monotonicTime
-      setting.value = Timespec(nanoseconds: Int64(clamping: deadline > now ? deadline - now : 1))
+      // An armed timer never shows 0.
+      setting.value = Timespec(max(deadline - services.monotonicTime, Nanoseconds(rawValue: 1)))
     }
     return setting
   }
 
-  private func time(now: UInt64) throws(Errno) -> UInt64 {
+  private func time(now: MonotonicTime) throws(Errno) -> Nanoseconds {
     switch clock {
-    case .monotonic: return now
+    case .monotonic: return now.sinceBoot
     case .realTime, .realTimeAlarm: return services.realTime
     case .bootTime, .bootTimeAlarm:
-      return UInt64(clamping: try services.time(ofClock: ClockID.bootTime.rawValue).totalNanoseconds)
+      return try services.time(of: .bootTime).duration
     }
   }
 
@@ -81,13 +76,13 @@ package final class TimerFile: AnonymousFile {
     guard let deadline else { return }
     let now = services.monotonicTime
     guard now >= deadline else { return }
-    if interval == 0 {
+    if interval == .zero {
       ticks &+= 1
       self.deadline = nil
     } else {
       let missed = (now - deadline) / interval
       ticks &+= missed &+ 1
-      self.deadline = deadline &+ (missed &+ 1) &* interval
+      self.deadline = deadline + interval * (missed &+ 1)
     }
   }
 
@@ -111,7 +106,7 @@ package final class TimerFile: AnonymousFile {
 
   package override var information: String {
     let setting = current
-    return "clockid: \(clock.rawValue)\nticks: \(ticks)\n"
+    return "clockid: \(clock.number.rawValue)\nticks: \(ticks)\n"
       + "it_value: (\(setting.value.seconds), \(setting.value.nanoseconds))\n"
       + "it_interval: (\(setting.interval.seconds), \(setting.interval.nanoseconds))\n"
   }

@@ -11,12 +11,12 @@ package final class GeneratedFileSystem: MountedFileSystem {
   let time: Timespec
   private var lastNumber: UInt64 = 1
 
-  package init(typeName: String, magic: FileSystemMagic, deviceNumber: UInt64, fileSize: Int64, time: UInt64) {
+  package init(typeName: String, magic: FileSystemMagic, deviceNumber: UInt64, fileSize: Int64, time: Nanoseconds) {
     self.typeName = typeName
     self.magic = magic
     self.deviceNumber = deviceNumber
     self.fileSize = fileSize
-    self.time = Timespec(nanoseconds: Int64(clamping: time))
+    self.time = Timespec(time)
   }
 
   package var source: String { typeName }

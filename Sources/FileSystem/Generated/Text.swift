@@ -1,3 +1,5 @@
+import LinuxABI
+
 /// Columns of text.
 package enum Text {
   /// Padded on the left to a width.
@@ -18,8 +20,8 @@ package enum Text {
   }
   /// Decimal, padded with zeros.
   package static func decimal(_ value: UInt64, _ width: Int) -> String { right("\(value)", width, padding: "0") }
-  /// Nanoseconds as clock ticks of `USER_HZ`, 100 in a second.
-  package static func ticks(_ nanoseconds: UInt64) -> UInt64 { nanoseconds / 10_000_000 }
+  /// A time in clock ticks of `USER_HZ`, 100 in a second.
+  package static func ticks(_ time: Nanoseconds) -> UInt64 { time / .clockTick }
   /// A space, tab, newline or backslash as `\ooo`, as in the mount table.
   package static func escaped(_ text: String) -> String {
     guard text.utf8.contains(where: { [32, 9, 10, 92].contains($0) }) else { return text }

@@ -73,10 +73,10 @@ extension Task {
     files = own
   }
 
-  /// A deadline of a system call, the same in all its runs: `timeout` nanoseconds after its first run.
-  func deadline(after timeout: UInt64) -> UInt64 {
+  /// A deadline of a system call, the same in all its runs: `timeout` after its first run.
+  func deadline(after timeout: Nanoseconds) -> MonotonicTime {
     if let deadline = retry.deadline { return deadline }
-    let deadline = kernel.monotonicTime.saturatingAdd(timeout)
+    let deadline = kernel.monotonicTime + timeout
     retry.deadline = deadline
     return deadline
   }

@@ -105,7 +105,7 @@ extension Task {
   /// What a call throws whose file would block: it parks the task unless the file is non-blocking. `O_NONBLOCK` means
   /// nothing to a regular file that the host has to read from disk.
   func waitError(
-    _ file: OpenFile, _ events: PollEvents, deadline: UInt64? = nil, interrupted: Errno = .restartSys
+    _ file: OpenFile, _ events: PollEvents, deadline: MonotonicTime? = nil, interrupted: Errno = .restartSys
   ) -> Errno {
     guard let queue = file.waitQueue, !file.flags.contains(.nonBlocking) || !file.isPollable else { return .wouldBlock }
     let error = wait(

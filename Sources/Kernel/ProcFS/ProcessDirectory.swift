@@ -7,7 +7,7 @@ final class ProcessDirectory: GeneratedDirectory {
   unowned let proc: ProcFS
   let id: ProcessID
   /// Tells the task from a later one with the same id.
-  private let startTime: UInt64
+  private let startTime: MonotonicTime
   private let isThread: Bool
 
   private init(_ proc: ProcFS, _ task: Task, isThread: Bool) {

@@ -30,7 +30,7 @@ extension ProcessDirectory {
     let isWhole = task.isLeader
     let times = isWhole ? kernel.times(of: group) : kernel.times(of: task)
     let (user, system) = (times.user, times.system)
-    let started = Text.ticks(task.startTime &- min(kernel.startTime, task.startTime))
+    let started = Text.ticks(task.startTime - kernel.startTime)
     let code = memory?.mappings.first { $0.protection.contains(.execute) && $0.inode != 0 }
     let stack = memory?.mappings.first { $0.name == "[stack]" }
     let heap = memory?.mappings.first { $0.name == "[heap]" }

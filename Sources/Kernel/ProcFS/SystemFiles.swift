@@ -57,7 +57,9 @@ extension ProcFS {
   }
 
   /// The time that all tasks have used, those that have ended too, and the time since the start.
-  private static func times(_ kernel: Kernel) -> (user: UInt64, system: UInt64, idle: UInt64, up: UInt64) {
+  private static func times(_ kernel: Kernel) -> (
+    user: Nanoseconds, system: Nanoseconds, idle: Nanoseconds, up: Nanoseconds
+  ) {
     var usage = kernel.orphanUsage
     for group in kernel.groups.values {
       usage.add(group.usage)
@@ -65,16 +67,16 @@ extension ProcFS {
     }
     var (user, system) = (usage.userTime, usage.systemTime)
     for task in kernel.tasks.values where !task.hasEnded {
-      user &+= task.usage.userTime
-      system &+= task.usage.systemTime
+      user += task.usage.userTime
+      system += task.usage.systemTime
     }
-    let up = kernel.monotonicTime &- kernel.startTime
-    let total = up &* UInt64(kernel.configuration.cpus.count)
-    return (user, system, total > user &+ system ? total - user - system : 0, up)
+    let up = kernel.monotonicTime - kernel.startTime
+    let total = up * UInt64(kernel.configuration.cpus.count)
+    return (user, system, total - user - system, up)
   }
 
   private static func uptime(_ kernel: Kernel) -> String {
-    func seconds(_ time: UInt64) -> String { "\(time / 1_000_000_000).\(Text.decimal(Text.ticks(time) % 100, 2))" }
+    func seconds(_ time: Nanoseconds) -> String { "\(time / .second).\(Text.decimal(Text.ticks(time) % 100, 2))" }
     let now = times(kernel)
     return "\(seconds(now.up)) \(seconds(now.idle))\n"
   }
@@ -90,7 +92,7 @@ extension ProcFS {
       return "\(name) \(user) 0 \(system) \(idle) 0 0 0 0 0 0\n"
     }
     let running = kernel.tasks.values.count { $0.state == .runnable }
-    let booted = (kernel.realTime &- now.up) / 1_000_000_000
+    let booted = (kernel.realTime - now.up) / .second
     return row("cpu ", 1) + (0..<count).map { row("cpu\($0)", count) }.joined()
       + "ctxt \(kernel.scheduler.switches)\nbtime \(booted)\nprocs_running \(running)\nprocs_blocked 0\n"
   }

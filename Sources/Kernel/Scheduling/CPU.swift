@@ -1,4 +1,5 @@
 import DequeModule
+import LinuxABI
 import Platform
 
 /// One virtual CPU and its run queue. A thread of the machine serves it.
@@ -15,7 +16,7 @@ final class CPU {
   /// Its thread sleeps, or is about to.
   var isIdle = false
   /// Up to when the time of this CPU has been charged to a task.
-  var lastCharge: UInt64 = 0
+  var lastCharge = MonotonicTime.zero
   /// The idle CPU whose host CPU runs the guest code of this one's task, and the inverse.
   var borrowed: CPU?
   var borrower: CPU?
@@ -40,8 +41,8 @@ extension Kernel {
   /// What a CPU does first, and after it was woken.
   package func nextStep(onCPU index: Int) -> CPUStep { nextStep(on: scheduler.cpus[index]) }
 
-  /// What a CPU does after its guest code came back with a trap at `time` (CLOCK_MONOTONIC, nanoseconds).
-  package func nextStep(onCPU index: Int, after trap: Trap, at time: UInt64) -> CPUStep {
+  /// What a CPU does after its guest code came back with a trap at `time` (CLOCK_MONOTONIC).
+  package func nextStep(onCPU index: Int, after trap: Trap, at time: MonotonicTime) -> CPUStep {
     let cpu = scheduler.cpus[index]
     cpu.chargeUserTime(until: time)
     handle(trap, on: cpu)

@@ -1,3 +1,4 @@
+import LinuxABI
 import Platform
 
 /// Guest code on a host CPU of its own.
@@ -10,7 +11,7 @@ import Platform
 /// This keeps account of what borrowing would gain a task, or does, in nanoseconds.
 struct TrapPace {
   /// From here on waiting busily has not helped: both sides have gone to sleep.
-  private static let limit: UInt64 = 20_000
+  private static let limit = Nanoseconds.microseconds(20)
   private static let gain = 1_000
   private static let lossOfSleep = 50_000
   /// Memory operations that the agent carries out on one host CPU while the guest thread waits on another.
@@ -29,9 +30,9 @@ struct TrapPace {
   /// its execve(2).
   static var spawning: TrapPace { TrapPace(threshold: 8_000) }
 
-  /// Takes note of the time that one side, the guest or the kernel, has just let the other wait (nanoseconds).
+  /// Takes note of the time that one side, the guest or the kernel, has just let the other wait.
   @inline(__always)
-  mutating func note(wait time: UInt64) {
+  mutating func note(wait time: Nanoseconds) {
     if time < TrapPace.limit {
       balance = min(balance + TrapPace.gain, max(threshold, TrapPace.most))
     } else {

@@ -1,4 +1,5 @@
 import FileSystem
+import LinuxABI
 
 /// Decides which task runs on which CPU.
 ///
@@ -6,8 +7,8 @@ import FileSystem
 /// waits for a CPU, a tick every `slice` preempts what has run its slice and offers waiting tasks to idle CPUs.
 package final class Scheduler {
   let cpus: [CPU]
-  /// How long a task may run while others wait, nanoseconds.
-  static let slice: UInt64 = 3_000_000
+  /// How long a task may run while others wait.
+  static let slice = Nanoseconds.milliseconds(3)
   /// Tasks are bound to the CPU they started on (platforms whose threads have an owner).
   let tasksAreBound: Bool
   /// Each CPU has a host CPU of its own, and guest threads may leave theirs.
@@ -53,7 +54,7 @@ package final class Scheduler {
     if cpu.isIdle {
       wake(cpu)
     } else if tick.deadline == nil {
-      services.arm(tick, deadline: services.monotonicTime &+ Scheduler.slice)
+      services.arm(tick, deadline: services.monotonicTime + Scheduler.slice)
     }
   }
 
@@ -77,7 +78,7 @@ package final class Scheduler {
 
   /// The current task goes on unless another has waited for a slice.
   func shouldYield(_ task: Task, on cpu: CPU) -> Bool {
-    !cpu.queue.isEmpty && services.monotonicTime &- task.scheduling.sliceStart >= Scheduler.slice
+    !cpu.queue.isEmpty && services.monotonicTime - task.scheduling.sliceStart >= Scheduler.slice
   }
 
   /// The CPU's task has left it.
@@ -109,14 +110,14 @@ package final class Scheduler {
       guard !cpu.queue.isEmpty else { continue }
       anyWaits = true
       if let current = cpu.current, current.scheduling.isInGuest,
-        now &- current.scheduling.sliceStart >= Scheduler.slice
+        now - current.scheduling.sliceStart >= Scheduler.slice
       {
         current.thread.preempt()
       }
     }
     if anyWaits {
       balance()
-      services.arm(tick, deadline: now &+ Scheduler.slice)
+      services.arm(tick, deadline: now + Scheduler.slice)
     }
   }
 

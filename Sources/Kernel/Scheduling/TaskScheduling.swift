@@ -8,8 +8,8 @@ struct TaskScheduling {
   var isInGuest = false
   /// The task is in its CPU's run queue.
   var isQueued = false
-  /// When it got its CPU (CLOCK_MONOTONIC, nanoseconds); 0 to hand it on to the next that waits.
-  var sliceStart: UInt64 = 0
+  /// When it got its CPU (CLOCK_MONOTONIC); zero to hand it on to the next that waits.
+  var sliceStart = MonotonicTime.zero
   /// Whether its guest code is better off on a host CPU of its own.
   var pace = TrapPace()
 

@@ -65,7 +65,7 @@ extension Syscalls {
     _ task: Task, _ epoll: FileDescriptorNumber, _ events: EpollEventList, _ limit: Int32,
     _ timeout: InPointer<Timespec>, _ mask: InPointer<SignalSet>, _ size: UInt64
   ) throws(Errno) -> Int {
-    let timeout = try nanoseconds(task, timeout)
+    let timeout = try self.timeout(task, timeout)
     return try task.withTemporaryMask(mask, size: size) { () throws(Errno) in
       try waitForEvents(task, epoll, events, limit, timeout: timeout)
     }
@@ -75,7 +75,7 @@ extension Syscalls {
   private static let maximumEvents = 4096
 
   private static func waitForEvents(
-    _ task: Task, _ epoll: FileDescriptorNumber, _ result: EpollEventList, _ limit: Int32, timeout: UInt64?
+    _ task: Task, _ epoll: FileDescriptorNumber, _ result: EpollEventList, _ limit: Int32, timeout: Nanoseconds?
   ) throws(Errno) -> Int {
     guard limit > 0, limit <= Int(Int32.max) / MemoryLayout<EpollEvent>.size else { throw .invalidArgument }
     guard let epoll = try task.openFile(epoll) as? Epoll else { throw .invalidArgument }
@@ -84,7 +84,7 @@ extension Syscalls {
       try task.memory.writeArray(result.address, events)
       return events.count
     }
-    if timeout == 0 { return 0 }
+    if timeout == .zero { return 0 }
     let deadline = timeout.map { task.deadline(after: $0) }
     if let deadline, task.kernel.monotonicTime >= deadline { return 0 }
     guard let queue = epoll.waitQueue else { throw .invalidArgument }

@@ -82,7 +82,7 @@ extension Syscalls {
     let time = try task.memory.readValue(timeout, as: Timespec.self)
     guard time.isValid else { throw .invalidArgument }
     task.retry.deadline = task.kernel.deadline(
-      time, clock: usesRealTime ? ClockID.realTime : ClockID.monotonic, isAbsolute: isAbsolute)
+      time, clock: usesRealTime ? .realTime : .monotonic, isAbsolute: isAbsolute)
   }
 
   /// `FUTEX_WAIT`: waits unless the word has changed.

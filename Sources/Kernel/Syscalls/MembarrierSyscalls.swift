@@ -10,7 +10,7 @@ extension Syscalls {
   private static let barrierCommands: [BarrierCommand] = [.global, .privateExpedited, .registerPrivateExpedited]
 
   /// How soon a CPU is looked at again that has not left the guest yet, nanoseconds.
-  private static let barrierInterval: UInt64 = 50_000
+  private static let barrierInterval = Nanoseconds.microseconds(50)
 
   /// membarrier(2). A thread that leaves guest code goes through a full barrier, as does one that enters it: so the call
   /// takes those that are inside out of it, and returns once each has been outside since it began.
@@ -44,7 +44,7 @@ extension Syscalls {
     guard !inside.isEmpty else { return }
     if !task.retry.isRetry { for other in inside { other.thread.preempt() } }
     task.retry.object = barrier
-    kernel.arm(task.deadlineTimer, deadline: kernel.monotonicTime &+ barrierInterval)
+    kernel.arm(task.deadlineTimer, deadline: kernel.monotonicTime + barrierInterval)
     throw task.waitUninterruptibly()
   }
 }
@@ -52,6 +52,6 @@ extension Syscalls {
 /// A barrier that is waited for. It is the `retry.object` of its system call.
 private final class Barrier {
   /// When it began (CLOCK_MONOTONIC, nanoseconds).
-  let start: UInt64
-  init(start: UInt64) { self.start = start }
+  let start: MonotonicTime
+  init(start: MonotonicTime) { self.start = start }
 }

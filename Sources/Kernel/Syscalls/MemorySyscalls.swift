@@ -47,7 +47,8 @@ extension Syscalls {
     guard !overflows else { throw .overflow }
     if task.memory.locksMappings { flags.insert(.locked) }
     if flags.contains(.locked) {
-      try checkLockLimit(task, task.memory.lockedBytes.saturatingAdd(length), .resourceTemporarilyUnavailable)
+      let (locked, overflow) = task.memory.lockedBytes.addingReportingOverflow(length)
+      try checkLockLimit(task, overflow ? .max : locked, .resourceTemporarilyUnavailable)
     }
     let protection = asked.intersection([.read, .write, .execute])
     var request = MapRequest(
@@ -98,8 +99,8 @@ extension Syscalls {
     if flags.contains(.dontUnmap), oldLength != newLength { throw .invalidArgument }
     guard old.isPageAligned, newLength != 0 else { throw .invalidArgument }
     if newLength > oldLength, task.memory.isLocked(old) {
-      let growth = newLength - oldLength
-      try checkLockLimit(task, task.memory.lockedBytes.saturatingAdd(growth), .resourceTemporarilyUnavailable)
+      let (locked, overflow) = task.memory.lockedBytes.addingReportingOverflow(newLength - oldLength)
+      try checkLockLimit(task, overflow ? .max : locked, .resourceTemporarilyUnavailable)
     }
     let address = try task.memory.remap(
       old, oldLength: oldLength, newLength: newLength, flags: flags, newAddress: new.address)

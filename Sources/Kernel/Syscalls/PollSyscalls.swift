@@ -30,7 +30,7 @@ extension Syscalls {
   }
 
   private static func poll(
-    _ task: Task, _ list: PollList, count: UInt32, timeout: UInt64?, interrupted: Errno
+    _ task: Task, _ list: PollList, count: UInt32, timeout: Nanoseconds?, interrupted: Errno
   ) throws(Errno) -> Int {
     guard UInt64(count) <= task.descriptorLimit else { throw .invalidArgument }
     var entries = try task.memory.readArray(list.address, count: Int(count), as: PollDescriptor.self)
@@ -63,17 +63,17 @@ extension Syscalls {
     _ task: Task, _ count: Int32, _ reading: DescriptorSetPointer, _ writing: DescriptorSetPointer,
     _ exceptional: DescriptorSetPointer, _ timeout: InOutPointer<Timeval>
   ) throws(Errno) -> Int {
-    var limit: UInt64?
+    var limit: Nanoseconds?
     if !timeout.isNull {
-      limit = 0
+      limit = .zero
       if !task.retry.isRetry {
         let value = try task.load(timeout)
         guard value.seconds >= 0, value.microseconds >= 0 else { throw .invalidArgument }
         let (rest, overflow) = value.microseconds.multipliedReportingOverflow(by: 1000)
-        limit = UInt64(Timespec(seconds: value.seconds, nanoseconds: overflow ? .max : rest).totalNanoseconds)
+        limit = Timespec(seconds: value.seconds, nanoseconds: overflow ? .max : rest).duration
       }
     }
-    let write = { (left: UInt64) throws(Errno) in try task.store(Timeval(nanoseconds: left), to: timeout) }
+    let write = { (left: Nanoseconds) throws(Errno) in try task.store(Timeval(left), to: timeout) }
     return try returningTimeLeft(task, write) { () throws(Errno) in
       try select(task, count, [reading, writing, exceptional], timeout: limit)
     }
@@ -96,7 +96,7 @@ extension Syscalls {
   /// Looks at the descriptors below `count` that are in one of the sets: for reading, for writing, and for exceptional
   /// conditions.
   private static func select(
-    _ task: Task, _ count: Int32, _ pointers: [DescriptorSetPointer], timeout: UInt64?
+    _ task: Task, _ count: Int32, _ pointers: [DescriptorSetPointer], timeout: Nanoseconds?
   ) throws(Errno) -> Int {
     guard count >= 0 else { throw .invalidArgument }
     let count = min(Int(count), max(task.files.count, DescriptorSetPointer.capacity))
@@ -139,28 +139,27 @@ extension Syscalls {
 
   // MARK: Timeouts
 
-  /// A timeout in milliseconds as nanoseconds; nil for a negative one, which is without end.
-  static func milliseconds(_ value: Int32) -> UInt64? { value < 0 ? nil : UInt64(value) * 1_000_000 }
+  /// A timeout in milliseconds; nil for a negative one, which is without end.
+  static func milliseconds(_ value: Int32) -> Nanoseconds? { value < 0 ? nil : .milliseconds(UInt64(value)) }
 
-  /// A timeout in guest memory as nanoseconds; nil where there is none. - Throws: `EINVAL`.
-  static func nanoseconds(_ task: Task, _ timeout: InPointer<Timespec>) throws(Errno) -> UInt64? {
+  /// A timeout in guest memory; nil where there is none. - Throws: `EINVAL`.
+  static func timeout(_ task: Task, _ timeout: InPointer<Timespec>) throws(Errno) -> Nanoseconds? {
     guard !timeout.isNull else { return nil }
     let value = try task.load(timeout)
     guard value.isValid else { throw .invalidArgument }
-    return UInt64(value.totalNanoseconds)
+    return value.duration
   }
 
   /// The same for a call that writes the time left there: its later runs go by the deadline of the first.
-  private static func firstTimeout(_ task: Task, _ timeout: InOutPointer<Timespec>) throws(Errno) -> UInt64? {
-    if task.retry.isRetry, !timeout.isNull { return 0 }
-    return try nanoseconds(task, InPointer(register: timeout.address.rawValue))
+  private static func firstTimeout(_ task: Task, _ timeout: InOutPointer<Timespec>) throws(Errno) -> Nanoseconds? {
+    if task.retry.isRetry, !timeout.isNull { return .zero }
+    return try self.timeout(task, InPointer(register: timeout.address.rawValue))
   }
 
   private static func returningTimeLeft(
     _ task: Task, to timeout: InOutPointer<Timespec>, _ body: () throws(Errno) -> Int
   ) throws(Errno) -> Int {
-    let write = { (left: UInt64) throws(Errno) in
-      try task.store(Timespec(nanoseconds: Int64(clamping: left)), to: timeout)
+    let write = { (left: Nanoseconds) throws(Errno) in try task.store(Timespec(left), to: timeout)
     }
     return try returningTimeLeft(task, write, body)
   }
@@ -168,12 +167,11 @@ extension Syscalls {
   /// Writes the time left to the deadline, unless there is none, the task was parked, or it wants its timeouts left alone.
   /// What can't be written stays as it is, as in Linux.
   private static func returningTimeLeft(
-    _ task: Task, _ write: (UInt64) throws(Errno) -> Void, _ body: () throws(Errno) -> Int
+    _ task: Task, _ write: (Nanoseconds) throws(Errno) -> Void, _ body: () throws(Errno) -> Int
   ) throws(Errno) -> Int {
     func report() {
       guard let deadline = task.retry.deadline, !task.attributes.personality.keepsTimeouts else { return }
-      let now = task.kernel.monotonicTime
-      try? write(deadline > now ? deadline - now : 0)
+      try? write(deadline - task.kernel.monotonicTime)
     }
     do throws(Errno) {
       let result = try body()
@@ -228,9 +226,9 @@ struct PollWait {
   }
 
   /// The timeout (nil: none) has passed.
-  func isOver(_ task: Task, timeout: UInt64?) throws(Errno) -> Bool {
+  func isOver(_ task: Task, timeout: Nanoseconds?) throws(Errno) -> Bool {
     guard let timeout else { return false }
-    if timeout == 0, !task.retry.isRetry { return true }
+    if timeout == .zero, !task.retry.isRetry { return true }
     return task.kernel.monotonicTime >= task.deadline(after: timeout)
   }
 

@@ -49,8 +49,9 @@ extension Syscalls {
     case .setTimestampCounter:
       guard a.second == UInt64(PrctlValue.timestampCounterEnabled) else { throw .invalidArgument }
     case .setTimerSlack:
-      task.attributes.timerSlack = a.second == 0 ? task.attributes.defaultTimerSlack : a.second
-    case .getTimerSlack: return Int(clamping: task.attributes.timerSlack)
+      task.attributes.timerSlack =
+        a.second == 0 ? task.attributes.defaultTimerSlack : Nanoseconds(rawValue: a.second)
+    case .getTimerSlack: return Int(clamping: task.attributes.timerSlack.rawValue)
     case .setChildSubreaper:
       task.group.isSubreaper = a.second != 0
     case .getChildSubreaper: try task.memory.writeValue(GuestAddress(a.second), Int32(task.group.isSubreaper ? 1 : 0))

@@ -31,7 +31,7 @@ extension Syscalls {
 
   /// sched_yield(2).
   static func schedYield(_ task: Task) throws(Errno) -> Int {
-    task.scheduling.sliceStart = 0
+    task.scheduling.sliceStart = .zero
     return 0
   }
 
@@ -133,7 +133,7 @@ extension Syscalls {
     _ task: Task, _ id: ProcessID, _ interval: OutPointer<Timespec>
   ) throws(Errno) -> Int {
     _ = try target(id, task)
-    try task.store(Timespec(nanoseconds: Int64(Scheduler.slice)), to: interval)
+    try task.store(Timespec(Scheduler.slice), to: interval)
     return 0
   }
 

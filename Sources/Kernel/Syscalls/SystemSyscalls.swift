@@ -81,7 +81,7 @@ extension Syscalls {
     let kernel = task.kernel
     let memory = kernel.physicalMemory
     var information = SystemInformation()
-    information.uptime = Int64(clamping: (kernel.monotonicTime &- kernel.startTime) / 1_000_000_000)
+    information.uptime = Int64(clamping: (kernel.monotonicTime - kernel.startTime) / .second)
     information.totalMemory = memory.limit
     information.freeMemory = memory.limit - min(memory.usedBytes, memory.limit)
     information.processes = UInt16(clamping: kernel.tasks.count)

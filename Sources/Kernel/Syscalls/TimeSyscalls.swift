@@ -67,13 +67,13 @@ extension Syscalls {
 
   /// Sleeps until the deadline; `remainder` (nil for absolute times) is where the time left goes when interrupted.
   private static func sleep(_ task: Task, remainder: GuestAddress?) throws(Errno) -> Int {
-    let deadline = task.retry.deadline ?? 0
+    let deadline = task.retry.deadline ?? .zero
     let now = task.kernel.monotonicTime
     if deadline <= now { return 0 }
     let outcome = task.wait(
       on: [], deadline: deadline, interrupted: remainder == nil ? .restartNoHand : .restartBlock)
     if outcome != .parked, let remainder, !remainder.isNull {
-      try task.memory.writeValue(remainder, Timespec(nanoseconds: Int64(clamping: deadline - now)))
+      try task.memory.writeValue(remainder, Timespec(deadline - now))
     }
     throw outcome
   }
@@ -84,13 +84,13 @@ extension Syscalls {
   ) throws(Errno) -> Int {
     let now = try clock.now(task.kernel)
     if !task.retry.isRetry {
-      let time = UInt64(clamping: try sleepTime(task, time).totalNanoseconds)
-      task.retry.deadline = isAbsolute ? time : now.saturatingAdd(time)
+      let time = try sleepTime(task, time).duration
+      task.retry.processorTimeTarget = isAbsolute ? time : now + time
     }
-    let target = task.retry.deadline ?? 0
+    let target = task.retry.processorTimeTarget
     if target <= now { return 0 }
-    let wait = max(target - now, 1_000_000)
-    throw task.wait(on: [], deadline: task.kernel.monotonicTime.saturatingAdd(wait), interrupted: .restartNoHand)
+    let wait = max(target - now, .milliseconds(1))
+    throw task.wait(on: [], deadline: task.kernel.monotonicTime + wait, interrupted: .restartNoHand)
   }
 
   // MARK: Clocks
@@ -98,7 +98,7 @@ extension Syscalls {
   /// clock_gettime(2).
   static func clockGettime(_ task: Task, _ clock: ClockNumber, _ time: OutPointer<Timespec>) throws(Errno) -> Int {
     let now = try Clock(clock, for: task).now(task.kernel)
-    try task.store(Timespec(nanoseconds: Int64(clamping: now)), to: time)
+    try task.store(Timespec(now), to: time)
     return 0
   }
 
@@ -111,7 +111,7 @@ extension Syscalls {
 
   /// clock_settime(2): the clock belongs to the host.
   static func clockSettime(_ task: Task, _ clock: ClockNumber, _ time: InPointer<Timespec>) throws(Errno) -> Int {
-    guard case .host(ClockNumber.realTime.rawValue) = try Clock(clock, for: task) else { throw .invalidArgument }
+    guard case .host(.realTime) = try Clock(clock, for: task) else { throw .invalidArgument }
     guard try task.load(time).isValid else { throw .invalidArgument }
     throw .notPermitted
   }
@@ -120,7 +120,7 @@ extension Syscalls {
   static func clockAdjtime(
     _ task: Task, _ clock: ClockNumber, _ request: InOutPointer<Timex>
   ) throws(Errno) -> Int {
-    guard case .host(ClockNumber.realTime.rawValue) = try Clock(clock, for: task) else { throw .notSupportedOnSocket }
+    guard case .host(.realTime) = try Clock(clock, for: task) else { throw .notSupportedOnSocket }
     return try adjtimex(task, request)
   }
 
@@ -129,7 +129,7 @@ extension Syscalls {
     var timex = try task.load(request)
     guard timex.modes == 0 else { throw .notPermitted }
     timex = Timex()
-    timex.time = Timeval(nanoseconds: task.kernel.realTime)
+    timex.time = Timeval(task.kernel.realTime)
     try task.store(timex, to: request)
     return Timex.unsynchronizedResult
   }
@@ -138,28 +138,28 @@ extension Syscalls {
   static func gettimeofday(
     _ task: Task, _ time: OutPointer<Timeval>, _ zone: OutPointer<UInt64>
   ) throws(Errno) -> Int {
-    if !time.isNull { try task.store(Timeval(nanoseconds: task.kernel.realTime), to: time) }
+    if !time.isNull { try task.store(Timeval(task.kernel.realTime), to: time) }
     if !zone.isNull { try task.store(0, to: zone) }
     return 0
   }
 
   /// time(2).
   static func time(_ task: Task, _ result: OutPointer<UInt64>) throws(Errno) -> Int {
-    let seconds = task.kernel.realTime / 1_000_000_000
+    let seconds = task.kernel.realTime / .second
     if !result.isNull { try task.store(seconds, to: result) }
     return Int(clamping: seconds)
   }
 
   /// times(2), in ticks of 10 ms.
   static func times(_ task: Task, _ result: GuestAddress) throws(Errno) -> Int {
-    let tick: UInt64 = 10_000_000
+    let tick = Nanoseconds.clockTick
     if !result.isNull {
       let own = task.kernel.times(of: task.group)
       let children = task.group.childUsage
       try task.memory.writeArray(
         result, [own.user / tick, own.system / tick, children.userTime / tick, children.systemTime / tick])
     }
-    return Int(clamping: task.kernel.monotonicTime / tick)
+    return Int(clamping: task.kernel.monotonicTime.sinceBoot / tick)
   }
 
   /// getrusage(2).
@@ -181,12 +181,11 @@ extension Syscalls {
 
   /// alarm(2).
   static func alarm(_ task: Task, _ seconds: UInt32) throws(Errno) -> Int {
-    let second: UInt64 = 1_000_000_000
     let timers = task.group.makeTimers(task.kernel)
     let left = timers.interval(.real).value
-    timers.setInterval(.real, value: UInt64(seconds) * second, interval: 0)
+    timers.setInterval(.real, value: .second * UInt64(seconds), interval: .zero)
     // Rounded to seconds, but never to 0 while time is left.
-    return left == 0 ? 0 : Int(clamping: max(1, left.saturatingAdd(second / 2) / second))
+    return left == .zero ? 0 : Int(clamping: max(1, (left + .second / 2) / .second))
   }
 
   /// setitimer(2).
@@ -198,7 +197,7 @@ extension Syscalls {
     let timers = task.group.makeTimers(task.kernel)
     var new = IntervalSetting()
     if !setting.isNull { new = try task.load(setting) }
-    guard let value = new.value.validNanoseconds, let interval = new.interval.validNanoseconds else {
+    guard let value = new.value.duration, let interval = new.interval.duration else {
       throw .invalidArgument
     }
     let old = timers.interval(which)
@@ -212,7 +211,7 @@ extension Syscalls {
     _ task: Task, _ which: Constant<IntervalTimer>, _ result: OutPointer<IntervalSetting>
   ) throws(Errno) -> Int {
     guard let which = which.value else { throw .invalidArgument }
-    let current = task.group.timers?.interval(which) ?? (0, 0)
+    let current = task.group.timers?.interval(which) ?? (.zero, .zero)
     try task.store(IntervalSetting(current), to: result)
     return 0
   }
@@ -297,10 +296,10 @@ extension Syscalls {
 }
 
 extension IntervalSetting {
-  fileprivate init(_ times: (value: UInt64, interval: UInt64)) {
+  fileprivate init(_ times: (value: Nanoseconds, interval: Nanoseconds)) {
     self.init()
-    interval = Timeval(nanoseconds: times.interval)
+    interval = Timeval(times.interval)
     // An armed timer never shows 0.
-    value = Timeval(nanoseconds: times.value == 0 ? 0 : max(times.value, 1000))
+    value = Timeval(times.value == .zero ? .zero : max(times.value, .microseconds(1)))
   }
 }

@@ -11,7 +11,7 @@ extension Syscalls {
 
   /// timerfd_create(2).
   static func timerfdCreate(_ task: Task, _ clock: ClockNumber, _ flags: TimerFileFlags) throws(Errno) -> Int {
-    guard let clock = ClockID(rawValue: clock.rawValue) else { throw .invalidArgument }
+    guard let clock = TimerClock(clock) else { throw .invalidArgument }
     let flags = try flags.openFlags()
     let isAlarm = clock == .realTimeAlarm || clock == .bootTimeAlarm
     if isAlarm, !task.credentials.has(.wakeAlarm) { throw .notPermitted }

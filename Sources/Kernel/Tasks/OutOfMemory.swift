@@ -6,11 +6,11 @@ package final class OutOfMemory {
   private let memory: PhysicalMemory
   /// Processes ended so far.
   package private(set) var kills = 0
-  /// When the last of them was (CLOCK_MONOTONIC, nanoseconds).
-  private var lastKill: UInt64 = 0
+  /// When the last of them was (CLOCK_MONOTONIC).
+  private var lastKill = MonotonicTime.zero
 
   /// How long the memory of a process that was ended is waited for.
-  private static let releaseGrace: UInt64 = 2_000_000_000
+  private static let releaseGrace = Nanoseconds.second * 2
   /// The `oom_score_adj` of a process that is never chosen.
   private static let never: Int32 = -1000
 
@@ -26,13 +26,13 @@ package final class OutOfMemory {
 
   /// Memory is about to be freed: a process is ending, or the last victim is gone but its host process has not given its
   /// memory back yet.
-  fileprivate func isExpectingMemory(from groups: [ProcessID: ThreadGroup], at now: UInt64) -> Bool {
+  fileprivate func isExpectingMemory(from groups: [ProcessID: ThreadGroup], at now: MonotonicTime) -> Bool {
     if groups.values.contains(where: { !$0.isZombie && $0.exitStatus != nil }) { return true }
-    return kills > 0 && now &- lastKill < OutOfMemory.releaseGrace && memory.isReleasing
+    return kills > 0 && now - lastKill < OutOfMemory.releaseGrace && memory.isReleasing
   }
 
   /// The process with the highest score, the larger of two that have the same; nil where none may be chosen.
-  fileprivate func takeVictim(from processes: [ThreadGroup], at now: UInt64) -> ThreadGroup? {
+  fileprivate func takeVictim(from processes: [ThreadGroup], at now: MonotonicTime) -> ThreadGroup? {
     let victim = processes.filter { !$0.isZombie && $0.outOfMemoryAdjustment > OutOfMemory.never }
       .max { (score(of: $0), residentBytes(of: $0)) < (score(of: $1), residentBytes(of: $1)) }
     guard let victim else { return nil }

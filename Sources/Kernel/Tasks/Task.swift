@@ -34,7 +34,7 @@ final class Task: Waiter {
   var scheduling: TaskScheduling
   /// Time and switches. Faults and memory are counted for the process alone.
   var usage = ResourceUsage()
-  let startTime: UInt64
+  let startTime: MonotonicTime
   var attributes = TaskAttributes()
 
   // The system call in progress
@@ -89,12 +89,12 @@ final class Task: Waiter {
 
   // MARK: Waiting
 
-  /// Parks this task until one of the queues reports any of `events`, the deadline (CLOCK_MONOTONIC, nanoseconds) passes,
+  /// Parks this task until one of the queues reports any of `events`, the deadline (CLOCK_MONOTONIC) passes,
   /// or a signal comes. The system call throws what this returns; its function is run again after the wake-up.
   ///
   /// Where a signal is already there to be delivered, returns `interrupted` and parks nothing.
   func wait(
-    on queues: [WaitQueue], events: PollEvents = .all, deadline: UInt64? = nil, interrupted: Errno = .restartSys,
+    on queues: [WaitQueue], events: PollEvents = .all, deadline: MonotonicTime? = nil, interrupted: Errno = .restartSys,
     exclusive: Bool = false
   ) -> Errno {
     if hasDeliverableSignal { return interrupted }
@@ -114,7 +114,7 @@ final class Task: Waiter {
   /// Runs an operation of a file that may throw `.wouldBlock`; then, unless the file is non-blocking, parks the task until
   /// the file reports any of `events`.
   func blocking<Result>(
-    _ file: OpenFile, _ events: PollEvents, deadline: UInt64? = nil, interrupted: Errno = .restartSys,
+    _ file: OpenFile, _ events: PollEvents, deadline: MonotonicTime? = nil, interrupted: Errno = .restartSys,
     _ operation: () throws(Errno) -> Result
   ) throws(Errno) -> Result {
     do throws(Errno) {
@@ -144,8 +144,10 @@ final class Task: Waiter {
 struct SyscallRetry {
   /// True from the second run on.
   var isRetry = false
-  /// Absolute CLOCK_MONOTONIC deadline, nanoseconds.
-  var deadline: UInt64?
+  /// When the call gives up.
+  var deadline: MonotonicTime?
+  /// Where a sleep on a processor-time clock ends, in that clock's time.
+  var processorTimeTarget = Nanoseconds.zero
   /// Bytes moved so far.
   var transferred = 0
   /// For anything else a call has to keep.

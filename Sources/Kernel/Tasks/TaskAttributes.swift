@@ -3,10 +3,10 @@ import LinuxABI
 /// What prctl(2) and personality(2) set of one task. Children inherit it.
 struct TaskAttributes: Sendable {
   var secureBits = SecureBits()
-  /// `PR_SET_TIMERSLACK`, nanoseconds.
-  var timerSlack: UInt64 = 50000
+  /// `PR_SET_TIMERSLACK`.
+  var timerSlack = Nanoseconds.microseconds(50)
   /// What `PR_SET_TIMERSLACK` goes back to: the slack that the task's parent had.
-  var defaultTimerSlack: UInt64 = 50000
+  var defaultTimerSlack = Nanoseconds.microseconds(50)
   var disablesHugePages = false
   var personality = Personality(rawValue: 0)
   var ioFlusher = false

@@ -74,18 +74,18 @@ final class ThreadGroup {
   var parentID: ProcessID { parent?.id ?? .initial }
 }
 
-/// What getrusage(2) reports, times in nanoseconds.
+/// What getrusage(2) reports.
 struct ResourceUsage: Sendable {
-  var userTime: UInt64 = 0
-  var systemTime: UInt64 = 0
+  var userTime = Nanoseconds.zero
+  var systemTime = Nanoseconds.zero
   var maximumResident: UInt64 = 0
   var minorFaults: UInt64 = 0
   var majorFaults: UInt64 = 0
   var voluntarySwitches: UInt64 = 0
   var involuntarySwitches: UInt64 = 0
   mutating func add(_ other: ResourceUsage) {
-    userTime &+= other.userTime
-    systemTime &+= other.systemTime
+    userTime += other.userTime
+    systemTime += other.systemTime
     maximumResident = max(maximumResident, other.maximumResident)
     minorFaults &+= other.minorFaults
     majorFaults &+= other.majorFaults
@@ -121,8 +121,8 @@ extension Rusage {
   /// `struct rusage` of some usage.
   init(_ usage: ResourceUsage) {
     self.init()
-    userTime = Timeval(nanoseconds: usage.userTime)
-    systemTime = Timeval(nanoseconds: usage.systemTime)
+    userTime = Timeval(usage.userTime)
+    systemTime = Timeval(usage.systemTime)
     maximumResident = Int64(clamping: usage.maximumResident / 1024)
     minorFaults = Int64(clamping: usage.minorFaults)
     majorFaults = Int64(clamping: usage.majorFaults)

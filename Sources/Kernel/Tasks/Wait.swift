@@ -99,8 +99,8 @@ extension Kernel {
       info.uid = group.leader?.credentials.uid ?? 0
       info.status = change.status
       let times = times(of: group)
-      info.value = times.user / 10_000_000
-      info.systemTime = times.system / 10_000_000
+      info.value = times.user / .clockTick
+      info.systemTime = times.system / .clockTick
       send(info, to: parent)
     }
     parent.childQueue.wake()

@@ -7,28 +7,28 @@ import LinuxABI
 extension CPU {
   /// The guest has trapped at `time`.
   @inline(__always)
-  func chargeUserTime(until time: UInt64) {
+  func chargeUserTime(until time: MonotonicTime) {
     if let current {
-      current.usage.userTime &+= time &- lastCharge
-      current.scheduling.pace.note(wait: time &- lastCharge)
+      current.usage.userTime += time - lastCharge
+      current.scheduling.pace.note(wait: time - lastCharge)
     }
     lastCharge = time
   }
 
   /// The kernel has served the task up to `now`: it enters the guest, or lets go of the CPU.
   @inline(__always)
-  func chargeSystemTime(of task: Task, until now: UInt64) {
-    task.usage.systemTime &+= now &- lastCharge
-    task.scheduling.pace.note(wait: now &- lastCharge)
+  func chargeSystemTime(of task: Task, until now: MonotonicTime) {
+    task.usage.systemTime += now - lastCharge
+    task.scheduling.pace.note(wait: now - lastCharge)
     lastCharge = now
   }
 }
 
-/// User and system time in nanoseconds.
+/// User and system time.
 struct CPUTimes {
-  var user: UInt64 = 0
-  var system: UInt64 = 0
-  var total: UInt64 { user &+ system }
+  var user = Nanoseconds.zero
+  var system = Nanoseconds.zero
+  var total: Nanoseconds { user + system }
 }
 
 extension Kernel {
@@ -36,8 +36,8 @@ extension Kernel {
   func times(of task: Task) -> CPUTimes {
     var times = CPUTimes(user: task.usage.userTime, system: task.usage.systemTime)
     if task.scheduling.cpu.current === task {
-      let running = monotonicTime &- task.scheduling.cpu.lastCharge
-      if task.scheduling.isInGuest { times.user &+= running } else { times.system &+= running }
+      let running = monotonicTime - task.scheduling.cpu.lastCharge
+      if task.scheduling.isInGuest { times.user += running } else { times.system += running }
     }
     return times
   }
@@ -46,8 +46,8 @@ extension Kernel {
   func times(of group: ThreadGroup) -> CPUTimes {
     group.tasks.reduce(into: CPUTimes(user: group.usage.userTime, system: group.usage.systemTime)) { sum, task in
       let times = times(of: task)
-      sum.user &+= times.user
-      sum.system &+= times.system
+      sum.user += times.user
+      sum.system += times.system
     }
   }
 

@@ -2,8 +2,8 @@ import LinuxABI
 
 /// A clock of clock_gettime(2).
 enum Clock {
-  /// One that runs with the host's, by its id.
-  case host(Int32)
+  /// One that runs with the host's.
+  case host(ClockNumber)
   /// Processor time of a process, and of a thread.
   case process(ThreadGroup, CPUClockKind)
   case thread(Task, CPUClockKind)
@@ -14,7 +14,7 @@ enum Clock {
     case user = 1
     case scheduled = 2
 
-    func time(_ times: CPUTimes) -> UInt64 { self == .user ? times.user : times.total }
+    func time(_ times: CPUTimes) -> Nanoseconds { self == .user ? times.user : times.total }
   }
 
   /// The clock of an id, as `task` sees it.
@@ -26,7 +26,7 @@ enum Clock {
     case .threadTime: self = .thread(task, .scheduled)
     case .realTime, .monotonic, .monotonicRaw, .realTimeCoarse, .monotonicCoarse, .bootTime, .realTimeAlarm,
       .bootTimeAlarm, .atomicTime:
-      self = .host(id)
+      self = .host(number)
     default:
       guard id < 0 else { throw .invalidArgument }
       // The complement of a process id, shifted; bit 2 tells threads from processes (`CPUCLOCK_*` of Linux).
@@ -44,10 +44,10 @@ enum Clock {
     }
   }
 
-  /// The time it shows, in nanoseconds.
-  func now(_ kernel: Kernel) throws(Errno) -> UInt64 {
+  /// The time it shows.
+  func now(_ kernel: Kernel) throws(Errno) -> Nanoseconds {
     switch self {
-    case .host(let id): UInt64(clamping: try kernel.services.time(ofClock: id).totalNanoseconds)
+    case .host(let number): try kernel.services.time(of: number).duration
     case .process(let group, let kind): kind.time(kernel.times(of: group))
     case .thread(let task, let kind): kind.time(kernel.times(of: task))
     }
@@ -55,40 +55,32 @@ enum Clock {
 
   /// clock_getres(2).
   func resolution(_ kernel: Kernel) throws(Errno) -> Timespec {
-    if case .host(let id) = self { return try kernel.services.resolution(ofClock: id) }
+    if case .host(let number) = self { return try kernel.services.resolution(of: number) }
     return Timespec(seconds: 0, nanoseconds: 1)
   }
 
-  /// The id of a host clock that timers and sleepers can use.
-  var timerClock: ClockID? {
-    guard case .host(let id) = self else { return nil }
+  /// A host clock as timers and sleepers can use it.
+  var timerClock: TimerClock? {
+    guard case .host(let number) = self else { return nil }
     // TAI differs from real time by whole seconds, which are 0 where nobody has set them.
-    return id == 11 ? .realTime : ClockID(rawValue: id)
+    return number == .atomicTime ? .realTime : TimerClock(number)
   }
 }
 
 extension Kernel {
-  /// When a time on a clock comes, in nanoseconds of CLOCK_MONOTONIC.
-  func deadline(_ time: Timespec, clock: ClockID, isAbsolute: Bool) -> UInt64 {
-    let value = UInt64(clamping: time.totalNanoseconds)
+  /// When a time on a clock comes.
+  func deadline(_ time: Timespec, clock: TimerClock, isAbsolute: Bool) -> MonotonicTime {
+    let value = time.duration
     let now = monotonicTime
-    if !isAbsolute { return now.saturatingAdd(value) }
-    let clockNow: UInt64
+    if !isAbsolute { return now + value }
+    let clockNow: Nanoseconds
     switch clock {
-    case .monotonic: return value
+    case .monotonic: return MonotonicTime(sinceBoot: value)
     case .realTime, .realTimeAlarm: clockNow = realTime
     case .bootTime, .bootTimeAlarm:
-      clockNow = (try? services.time(ofClock: clock.rawValue)).map { UInt64(clamping: $0.totalNanoseconds) } ?? now
+      clockNow = (try? services.time(of: clock.number))?.duration ?? now.sinceBoot
     }
     // A time in the past stays there, because the periods since then are counted.
-    return value >= clockNow ? now.saturatingAdd(value - clockNow) : now - min(now, clockNow - value)
-  }
-}
-
-extension UInt64 {
-  /// The sum, or the largest value where it is larger.
-  func saturatingAdd(_ other: UInt64) -> UInt64 {
-    let (sum, overflow) = addingReportingOverflow(other)
-    return overflow ? .max : sum
+    return value >= clockNow ? now + (value - clockNow) : now - (clockNow - value)
   }
 }

@@ -10,8 +10,8 @@ final class GroupTimers {
   private var nextID: Int32 = 0
 
   // ITIMER_REAL
-  private var realDeadline: UInt64?
-  private var realInterval: UInt64 = 0
+  private var realDeadline: MonotonicTime?
+  private var realInterval = Nanoseconds.zero
   private lazy var realTimer = KernelTimer { [unowned self] in realTimerExpired() }
 
   // ITIMER_VIRTUAL and ITIMER_PROF, in processor time
@@ -24,14 +24,14 @@ final class GroupTimers {
 
   /// An interval timer that runs with processor time.
   private struct CPUInterval {
-    var expiry: UInt64?
-    var interval: UInt64 = 0
+    var expiry: Nanoseconds?
+    var interval = Nanoseconds.zero
   }
 
   /// An interval timer that nobody keeps up with fires no more often than this.
-  static let shortestPeriod: UInt64 = 100_000
+  static let shortestPeriod = Nanoseconds.microseconds(100)
   /// The least time between two looks at the processor-time timers.
-  private static let shortestCPUCheck: UInt64 = 1_000_000
+  private static let shortestCPUCheck = Nanoseconds.milliseconds(1)
 
   init(_ group: ThreadGroup, _ kernel: Kernel) {
     self.group = group
@@ -48,10 +48,10 @@ final class GroupTimers {
   // MARK: setitimer(2)
 
   /// Time left, at least 1 where the timer is armed, and the interval.
-  func interval(_ which: IntervalTimer) -> (value: UInt64, interval: UInt64) {
+  func interval(_ which: IntervalTimer) -> (value: Nanoseconds, interval: Nanoseconds) {
     switch which {
     case .real:
-      return (GroupTimers.left(realDeadline, now: kernel.monotonicTime), realInterval)
+      return (GroupTimers.left(realDeadline?.sinceBoot, now: kernel.monotonicTime.sinceBoot), realInterval)
     case .virtual:
       return (GroupTimers.left(virtual.expiry, now: kernel.times(of: group).user), virtual.interval)
     case .profiling:
@@ -59,26 +59,26 @@ final class GroupTimers {
     }
   }
 
-  private static func left(_ expiry: UInt64?, now: UInt64) -> UInt64 {
-    guard let expiry else { return 0 }
-    return expiry > now ? expiry - now : 1
+  private static func left(_ expiry: Nanoseconds?, now: Nanoseconds) -> Nanoseconds {
+    guard let expiry else { return .zero }
+    return max(expiry - now, Nanoseconds(rawValue: 1))
   }
 
   /// Arms a timer; a value of 0 disarms it.
-  func setInterval(_ which: IntervalTimer, value: UInt64, interval: UInt64) {
+  func setInterval(_ which: IntervalTimer, value: Nanoseconds, interval: Nanoseconds) {
     switch which {
     case .real:
       kernel.disarm(realTimer)
       realInterval = interval
-      realDeadline = value == 0 ? nil : kernel.monotonicTime.saturatingAdd(value)
+      realDeadline = value == .zero ? nil : kernel.monotonicTime + value
       if let realDeadline { kernel.arm(realTimer, deadline: realDeadline) }
     case .virtual:
       let now = kernel.times(of: group).user
-      virtual = CPUInterval(expiry: value == 0 ? nil : now.saturatingAdd(value), interval: interval)
+      virtual = CPUInterval(expiry: value == .zero ? nil : now + value, interval: interval)
       checkCPUTimers()
     case .profiling:
       let now = kernel.times(of: group).total
-      profiling = CPUInterval(expiry: value == 0 ? nil : now.saturatingAdd(value), interval: interval)
+      profiling = CPUInterval(expiry: value == .zero ? nil : now + value, interval: interval)
       checkCPUTimers()
     }
   }
@@ -86,21 +86,21 @@ final class GroupTimers {
   private func realTimerExpired() {
     guard let deadline = realDeadline else { return }
     realDeadline = nil
-    if realInterval > 0 {
+    if realInterval > .zero {
       let now = kernel.monotonicTime
-      let next = GroupTimers.next(after: deadline, interval: realInterval, now: now)
+      let next = MonotonicTime(
+        sinceBoot: GroupTimers.next(after: deadline.sinceBoot, interval: realInterval, now: now.sinceBoot))
       realDeadline = next
-      kernel.arm(realTimer, deadline: max(next, now.saturatingAdd(GroupTimers.shortestPeriod)))
+      kernel.arm(realTimer, deadline: max(next, now + GroupTimers.shortestPeriod))
     }
     kernel.send(SignalInfo(signal: Signal.alrm, code: SignalInfo.siKernel), to: group)
   }
 
   /// The first expiry of an interval timer that is not past.
-  static func next(after expiry: UInt64, interval: UInt64, now: UInt64) -> UInt64 {
-    guard expiry <= now, interval > 0 else { return expiry }
+  static func next(after expiry: Nanoseconds, interval: Nanoseconds, now: Nanoseconds) -> Nanoseconds {
+    guard expiry <= now, interval > .zero else { return expiry }
     // An interval may be as long as all time: then there is no next expiry.
-    let (distance, overflow) = ((now - expiry) / interval).saturatingAdd(1).multipliedReportingOverflow(by: interval)
-    return overflow ? .max : expiry.saturatingAdd(distance)
+    return expiry + interval * ((now - expiry) / interval &+ 1)
   }
 
   // MARK: processor time
@@ -109,45 +109,43 @@ final class GroupTimers {
   func checkCPUTimers() {
     kernel.disarm(cpuTimer)
     let times = kernel.times(of: group)
-    var left = UInt64.max
+    var left = Nanoseconds.forever
     if let rest = check(&virtual, Signal.vtalrm, now: times.user) { left = min(left, rest) }
     if let rest = check(&profiling, Signal.prof, now: times.total) { left = min(left, rest) }
     for timer in posix.values {
       if let rest = timer.checkCPUTime() { left = min(left, rest) }
     }
     if let rest = checkLimit(times.total) { left = min(left, rest) }
-    guard left != .max, group.exitStatus == nil else { return }
+    guard left != .forever, group.exitStatus == nil else { return }
     let threads = UInt64(max(1, min(group.tasks.count, kernel.scheduler.cpus.count)))
     let wait = max(left / threads, GroupTimers.shortestCPUCheck)
-    kernel.arm(cpuTimer, deadline: kernel.monotonicTime.saturatingAdd(wait))
+    kernel.arm(cpuTimer, deadline: kernel.monotonicTime + wait)
   }
 
-  private func check(_ timer: inout CPUInterval, _ signal: Signal, now: UInt64) -> UInt64? {
+  private func check(_ timer: inout CPUInterval, _ signal: Signal, now: Nanoseconds) -> Nanoseconds? {
     guard let expiry = timer.expiry else { return nil }
     guard expiry <= now else { return expiry - now }
-    timer.expiry = timer.interval > 0 ? GroupTimers.next(after: expiry, interval: timer.interval, now: now) : nil
+    timer.expiry = timer.interval > .zero ? GroupTimers.next(after: expiry, interval: timer.interval, now: now) : nil
     kernel.send(SignalInfo(signal: signal, code: SignalInfo.siKernel), to: group)
     return timer.expiry.map { $0 - now }
   }
 
   /// `RLIMIT_CPU`: SIGXCPU at the soft limit and each second after it, SIGKILL at the hard one (getrlimit(2)).
-  private func checkLimit(_ used: UInt64) -> UInt64? {
+  private func checkLimit(_ used: Nanoseconds) -> Nanoseconds? {
     let limit = group.limits[.cpu]
     guard limit.current != ResourceLimit.infinity else { return nil }
-    let second: UInt64 = 1_000_000_000
-    let seconds = used / second
+    let seconds = used / .second
     if limit.maximum != ResourceLimit.infinity, seconds >= limit.maximum {
       kernel.send(SignalInfo(signal: Signal.kill, code: SignalInfo.siKernel), to: group)
       return nil
     }
     let soft = max(limit.current, nextLimitSignal)
     guard seconds >= soft else {
-      return min(soft, limit.maximum).multipliedReportingOverflow(by: second).overflow
-        ? nil : min(soft, limit.maximum) &* second - used
+      return .second * min(soft, limit.maximum) - used
     }
     nextLimitSignal = seconds &+ 1
     kernel.send(SignalInfo(signal: Signal.xcpu, code: SignalInfo.siKernel), to: group)
-    return (seconds &+ 1) &* second &- used
+    return .second * (seconds &+ 1) - used
   }
 
   // MARK: timer_create(2)

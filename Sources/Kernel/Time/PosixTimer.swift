@@ -20,8 +20,8 @@ final class PosixTimer {
   private unowned let kernel: Kernel
   private lazy var timer = KernelTimer { [unowned self] in expire() }
   /// The next expiration: in CLOCK_MONOTONIC, or in its own time for a processor-time clock.
-  private var expiry: UInt64?
-  private var interval: UInt64 = 0
+  private var expiry: Nanoseconds?
+  private var interval = Nanoseconds.zero
   /// Expirations since the one that the pending signal stands for.
   private var overrun: UInt64 = 0
   /// A signal is on its way.
@@ -44,22 +44,22 @@ final class PosixTimer {
 
   private var usesCPUTime: Bool { clock.timerClock == nil }
 
-  private var now: UInt64 { usesCPUTime ? (try? clock.now(kernel)) ?? 0 : kernel.monotonicTime }
+  private var now: Nanoseconds { usesCPUTime ? (try? clock.now(kernel)) ?? .zero : kernel.monotonicTime.sinceBoot }
 
   /// timer_settime(2).
   func set(_ setting: TimerSetting, isAbsolute: Bool) {
     disarm()
     overrun = 0
     lastOverrun = 0
-    interval = UInt64(clamping: setting.interval.totalNanoseconds)
+    interval = setting.interval.duration
     guard setting.value != Timespec() else { return }
     if let hostClock = clock.timerClock {
       let deadline = kernel.deadline(setting.value, clock: hostClock, isAbsolute: isAbsolute)
-      expiry = deadline
+      expiry = deadline.sinceBoot
       kernel.arm(timer, deadline: deadline)
     } else {
-      let value = UInt64(clamping: setting.value.totalNanoseconds)
-      expiry = isAbsolute ? value : now.saturatingAdd(value)
+      let value = setting.value.duration
+      expiry = isAbsolute ? value : now + value
       group.timers?.checkCPUTimers()
     }
   }
@@ -67,14 +67,14 @@ final class PosixTimer {
   /// timer_gettime(2).
   var current: TimerSetting {
     var setting = TimerSetting()
-    setting.interval = Timespec(nanoseconds: Int64(clamping: interval))
+    setting.interval = Timespec(interval)
     guard var expiry else { return setting }
     let now = now
     if case .none = notification, expiry <= now {
-      guard interval > 0 else { return setting }
+      guard interval > .zero else { return setting }
       expiry = GroupTimers.next(after: expiry, interval: interval, now: now)
     }
-    setting.value = Timespec(nanoseconds: Int64(clamping: expiry > now ? expiry - now : 1))
+    setting.value = Timespec(max(expiry - now, Nanoseconds(rawValue: 1)))
     return setting
   }
 
@@ -87,11 +87,13 @@ final class PosixTimer {
     guard let due = expiry else { return }
     let now = now
     var missed: UInt64 = 0
-    if interval > 0 {
-      missed = now > due ? (now - due) / interval : 0
+    if interval > .zero {
+      missed = (now - due) / interval
       let next = GroupTimers.next(after: due, interval: interval, now: now)
       expiry = next
-      if !usesCPUTime { kernel.arm(timer, deadline: max(next, now.saturatingAdd(GroupTimers.shortestPeriod))) }
+      if !usesCPUTime {
+        kernel.arm(timer, deadline: MonotonicTime(sinceBoot: max(next, now + GroupTimers.shortestPeriod)))
+      }
     } else {
       expiry = nil
     }
@@ -135,9 +137,9 @@ final class PosixTimer {
   }
 
   /// For a processor-time clock: fires if due, and tells how far off the next expiration is.
-  func checkCPUTime() -> UInt64? {
+  func checkCPUTime() -> Nanoseconds? {
     guard usesCPUTime, let due = expiry else { return nil }
     if due <= now { expire() }
-    return expiry.map { $0 &- min(now, $0) }
+    return expiry.map { $0 - now }
   }
 }

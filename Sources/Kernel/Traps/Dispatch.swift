@@ -37,7 +37,7 @@ extension Kernel {
   func runSyscall(_ task: Task) {
     let number = task.syscallRegisters.rax
     let arguments = SyscallArguments(task.syscallRegisters)
-    let begin = statistics.collectsTimes ? monotonicTime : 0
+    let begin = statistics.collectsTimes ? monotonicTime : .zero
     if servedTask !== task { servedTask = task }
     let outcome: Result<Int, Errno>
     if let function = Syscalls.function(number) {
@@ -54,7 +54,7 @@ extension Kernel {
       outcome = .failure(.noFunction)
     }
     if statistics.collectsTimes, number < 512 {
-      statistics.syscallTimes[Int(number)] &+= monotonicTime &- begin
+      statistics.syscallTimes[Int(number)] &+= (monotonicTime - begin).rawValue
     }
     if case .failure(.parked) = outcome {
       task.isInSyscall = true
@@ -112,7 +112,7 @@ extension Kernel {
       case .resolved: return
       case .outOfMemory:
         // The task faults again, after those that end have had the CPU.
-        task.scheduling.sliceStart = 0
+        task.scheduling.sliceStart = .zero
         if !relieveMemoryPressure() { endGroup(task.group, .signaled(Signal.kill)) }
         return
       case .outOfMappings:

@@ -6,8 +6,8 @@ import Platform
 extension Kernel {
   /// When the machine serves interrupts next.
   package enum InterruptStep: Sendable {
-    /// At this time (CLOCK_MONOTONIC, nanoseconds) at the latest, or when the host reports something.
-    case wait(until: UInt64?)
+    /// At this time (CLOCK_MONOTONIC) at the latest, or when the host reports something.
+    case wait(until: MonotonicTime?)
     /// Never: the sandbox has ended.
     case stop
   }

@@ -11,13 +11,13 @@ final class Simulation {
   /// What a guest does until its next trap.
   struct Action {
     /// How long it computes before.
-    var duration: UInt64
+    var duration: Nanoseconds
     /// Then it makes this call; without, it goes on.
     var call: (number: SyscallNumber, arguments: [UInt64])?
 
-    static let forever = Action(duration: .max / 4)
-    static func compute(_ duration: UInt64) -> Action { Action(duration: duration) }
-    static func call(_ number: SyscallNumber, _ arguments: UInt64..., after duration: UInt64 = 1000) -> Action {
+    static let forever = Action(duration: .forever / 4)
+    static func compute(_ duration: Nanoseconds) -> Action { Action(duration: duration) }
+    static func call(_ number: SyscallNumber, _ arguments: UInt64..., after duration: Nanoseconds = 1000) -> Action {
       Action(duration: duration, call: (number, arguments))
     }
   }
@@ -28,7 +28,7 @@ final class Simulation {
     let thread: FakeThread
     let preemptions: Int
     let action: Action
-    var end: UInt64
+    var end: MonotonicTime
   }
 
   let machine: TestMachine
@@ -38,10 +38,10 @@ final class Simulation {
   /// What happened, a line for each event.
   private(set) var log: [String] = []
   /// How long the kernel works on a trap.
-  private let kernelTime: UInt64 = 500
+  private let kernelTime: Nanoseconds = 500
 
   private var kernel: Kernel { machine.kernel }
-  var now: UInt64 { machine.services.monotonicTime }
+  var now: MonotonicTime { machine.services.monotonicTime }
 
   init(_ machine: TestMachine, behaviour: @escaping (Task) -> Action) {
     self.machine = machine
@@ -58,11 +58,11 @@ final class Simulation {
     guard case .run(let thread, _) = step, let thread = thread as? FakeThread,
       let task = kernel.scheduler.cpus[index].current
     else {
-      log.append("\(now) cpu \(index) sleeps")
+      log.append("\(now.sinceBoot.rawValue) cpu \(index) sleeps")
       return
     }
     let action = behaviour(task)
-    log.append("\(now) cpu \(index) runs \(task.id)")
+    log.append("\(now.sinceBoot.rawValue) cpu \(index) runs \(task.id)")
     visits[index] = Visit(
       task: task, thread: thread, preemptions: thread.preemptions, action: action, end: now + action.duration)
   }
@@ -78,22 +78,22 @@ final class Simulation {
     }
     for index in visits.indices {
       guard let visit = visits[index], visit.thread.preemptions != visit.preemptions else { continue }
-      log.append("\(now) cpu \(index) preempted")
+      log.append("\(now.sinceBoot.rawValue) cpu \(index) preempted")
       trap(index, visit, .preempted)
       return true
     }
     let timer = machine.services.expireTimers()
     if wakesSeen < machine.services.wokenCPUs.count { return true }
-    let next = visits.indices.min { (visits[$0]?.end ?? .max) < (visits[$1]?.end ?? .max) } ?? 0
-    let end = visits[next]?.end ?? .max
-    guard min(end, timer ?? .max) != .max else { return false }
+    let next = visits.indices.min { (visits[$0]?.end ?? .never) < (visits[$1]?.end ?? .never) } ?? 0
+    let end = visits[next]?.end ?? .never
+    guard min(end, timer ?? .never) != .never else { return false }
     if let timer, timer < end {
-      machine.services.elapse(timer - min(timer, now))
+      machine.services.elapse(timer - now)
       machine.services.expireTimers()
       return true
     }
     guard let visit = visits[next] else { return false }
-    machine.services.elapse(end - min(end, now))
+    machine.services.elapse(end - now)
     if let call = visit.action.call {
       var registers = visit.task.thread.registers
       registers.rax = UInt64(call.number.rawValue)
@@ -101,7 +101,7 @@ final class Simulation {
       (registers.rdi, registers.rsi, registers.rdx) = (words[0], words[1], words[2])
       (registers.r10, registers.r8, registers.r9) = (words[3], words[4], words[5])
       visit.task.thread.registers = registers
-      log.append("\(now) \(visit.task.id) \(call.number)")
+      log.append("\(now.sinceBoot.rawValue) \(visit.task.id) \(call.number)")
       trap(next, visit, .syscall)
     } else {
       trap(next, visit, .preempted)
@@ -116,7 +116,7 @@ final class Simulation {
   }
 
   /// Runs until a time from now has passed, or nothing happens any more.
-  func run(for duration: UInt64) {
+  func run(for duration: Nanoseconds) {
     let end = now + duration
     while now < end, step() {}
   }

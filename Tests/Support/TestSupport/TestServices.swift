@@ -13,8 +13,8 @@ package final class TestServices: MachineServices {
   private var random: SeededGenerator
 
   /// CLOCK_MONOTONIC. It starts somewhere, as that of a host does.
-  package private(set) var monotonicTime: UInt64 = 1_000_000_000_000
-  package var realTime: UInt64 { monotonicTime + 1_700_000_000_000_000_000 }
+  package private(set) var monotonicTime = MonotonicTime(sinceBoot: .second * 1000)
+  package var realTime: Nanoseconds { monotonicTime.sinceBoot + .second * 1_700_000_000 }
 
   /// Host descriptors that are watched, and for what.
   package private(set) var watched: [(descriptor: FileDescriptor, events: PollEvents)] = []
@@ -40,11 +40,11 @@ package final class TestServices: MachineServices {
   // MARK: Time
 
   /// Lets time pass, but no timer expire: the machine is late.
-  package func elapse(_ nanoseconds: UInt64) { monotonicTime += nanoseconds }
+  package func elapse(_ duration: Nanoseconds) { monotonicTime = monotonicTime + duration }
 
   /// Lets time pass; timers expire when they are due, and those too that are armed on the way.
-  package func advance(by nanoseconds: UInt64) {
-    let end = monotonicTime + nanoseconds
+  package func advance(by duration: Nanoseconds) {
+    let end = monotonicTime + duration
     while let deadline = expireTimers(), deadline <= end { monotonicTime = max(monotonicTime, deadline) }
     monotonicTime = end
     _ = expireTimers()
@@ -60,27 +60,27 @@ package final class TestServices: MachineServices {
 
   /// Expires what is due, and tells when the next timer is.
   @discardableResult
-  package func expireTimers() -> UInt64? {
+  package func expireTimers() -> MonotonicTime? {
     timers.beginServing()
     return timers.finishServing(at: monotonicTime)
   }
 
-  package func time(ofClock clock: Int32) throws(Errno) -> Timespec {
+  package func time(of clock: ClockNumber) throws(Errno) -> Timespec {
     switch clock {
-    case 0, 5, 8, 11: Timespec(nanoseconds: Int64(realTime))
-    case 1, 4, 6, 7, 9: Timespec(nanoseconds: Int64(monotonicTime))
+    case .realTime, .realTimeCoarse, .realTimeAlarm, .atomicTime: Timespec(realTime)
+    case .monotonic, .monotonicRaw, .monotonicCoarse, .bootTime, .bootTimeAlarm: Timespec(monotonicTime.sinceBoot)
     default: throw .invalidArgument
     }
   }
 
-  package func resolution(ofClock clock: Int32) throws(Errno) -> Timespec {
-    _ = try time(ofClock: clock)
+  package func resolution(of clock: ClockNumber) throws(Errno) -> Timespec {
+    _ = try time(of: clock)
     // The coarse clocks tick.
-    return Timespec(nanoseconds: clock == 5 || clock == 6 ? 4_000_000 : 1)
+    return Timespec(nanoseconds: clock == .realTimeCoarse || clock == .monotonicCoarse ? 4_000_000 : 1)
   }
 
   /// Nothing sleeps that would have to be told.
-  package func setAlarm(_ deadline: UInt64) {}
+  package func setAlarm(_ deadline: MonotonicTime) {}
 
   // MARK: Descriptors and processes
 
@@ -105,4 +105,12 @@ package final class TestServices: MachineServices {
   package func wakeCPU(_ index: Int) { wokenCPUs.append(index) }
   package func stopWithCaller() { stops += 1 }
   package func stop() { isStopped = true }
+}
+
+extension Nanoseconds: ExpressibleByIntegerLiteral {
+  public init(integerLiteral value: UInt64) { self.init(rawValue: value) }
+}
+
+extension MonotonicTime: ExpressibleByIntegerLiteral {
+  public init(integerLiteral value: UInt64) { self.init(nanoseconds: value) }
 }

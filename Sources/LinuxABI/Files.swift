@@ -69,12 +69,20 @@ package struct FileMode: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
   package static let kindMask: UInt32 = 0o170000
   /// The permission bits with set-user-ID, set-group-ID and sticky.
   package static let permissionMask: UInt32 = 0o7777
+  /// The permission bits alone: reading, writing and execution for owner, group and others.
+  package static let accessMask: UInt32 = 0o777
   /// `S_ISUID`.
   package static let setUserID: UInt32 = 0o4000
   /// `S_ISGID`.
   package static let setGroupID: UInt32 = 0o2000
   /// `S_ISVTX`.
   package static let sticky: UInt32 = 0o1000
+  /// `S_IRUSR`.
+  package static let ownerRead: UInt32 = 0o400
+  /// `S_IWUSR`.
+  package static let ownerWrite: UInt32 = 0o200
+  /// `S_IXUSR`.
+  package static let ownerExecute: UInt32 = 0o100
   /// `S_IXUSR`, `S_IXGRP` and `S_IXOTH`.
   package static let anyExecute: UInt32 = 0o111
   /// `S_IXGRP`.

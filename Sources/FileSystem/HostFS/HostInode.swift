@@ -175,7 +175,7 @@ package final class HostInode: Inode {
     let bytes = try HostInode.bytes(name)
     do throws(Errno) {
       let stat = try Host.status(at: try fileSystem.descriptor(of: self), bytes)
-      guard HostFileKey(stat) == inode.key, stat.mode & 0o170000 == inode.kind.rawValue else { return false }
+      guard HostFileKey(stat) == inode.key, FileMode(rawValue: stat.mode).kind == inode.kind else { return false }
       inode.hostStat = stat
       inode.parent = self
       inode.name = bytes
@@ -217,7 +217,8 @@ package final class HostInode: Inode {
         mode: permissions)
       do throws(Errno) {
         let inode = found(bytes, try Host.status(file))
-        if permissions & 0o600 == 0o600 { Host.close(file) } else { inode.created = file }
+        let both = FileMode.ownerRead | FileMode.ownerWrite
+        if permissions & both == both { Host.close(file) } else { inode.created = file }
         return inode
       } catch {
         Host.close(file)
@@ -332,7 +333,7 @@ package final class HostInode: Inode {
     let opened = try Host.open(at: directory, name, access.union([.noFollow, .nonBlocking, .noControllingTTY]))
     do throws(Errno) {
       let stat = try Host.status(opened)
-      guard HostFileKey(stat) == key, stat.mode & 0o170000 == FileMode.Kind.regular.rawValue else {
+      guard HostFileKey(stat) == key, FileMode(rawValue: stat.mode).kind == .regular else {
         throw .noSuchAddressOrDevice
       }
       // A file mounted alone may come from a pseudo file system.
@@ -354,7 +355,8 @@ package final class HostInode: Inode {
 enum HostChange {
   /// Guests can't make files of the host set-user-ID or set-group-ID.
   static func permissions(_ permissions: UInt32, _ kind: FileMode.Kind) -> UInt32 {
-    permissions & (kind == .directory ? 0o3777 : 0o1777)
+    let dropped = kind == .directory ? FileMode.setUserID : FileMode.setUserID | FileMode.setGroupID
+    return permissions & FileMode.permissionMask & ~dropped
   }
 
   /// The owner to set; nil where it is that already.

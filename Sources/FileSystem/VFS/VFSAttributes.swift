@@ -25,7 +25,7 @@ extension VFS {
     let file = try inode.permissionAttributes()
     guard credentials.owns(file) else { throw .notPermitted }
     var change = AttributeChange()
-    var mode = permissions & 0o7777
+    var mode = permissions & FileMode.permissionMask
     if !credentials.isMember(of: file.gid) && !credentials.has(.fsetid) { mode &= ~FileMode.setGroupID }
     change.permissions = mode
     return change

@@ -7,8 +7,10 @@ extension VFS {
   package func makeDirectory(_ path: String, _ context: PathContext, mode: UInt32) throws(Errno) -> PathLocation {
     let (directory, name) = try resolveForCreation(path, context, kind: .directory)
     let parent = directory.dentry
+    // The set-ID bits have no meaning here (mkdir(2)).
+    let asked = mode & (FileMode.accessMask | FileMode.sticky)
     let (owner, permissions) = PermissionRules.inherit(
-      try parent.inode.permissionAttributes(), kind: .directory, permissions: mode & 0o1777 & ~context.umask,
+      try parent.inode.permissionAttributes(), kind: .directory, permissions: asked & ~context.umask,
       context.credentials)
     let inode = try parent.inode.makeDirectory(name, permissions: permissions, owner: owner)
     return PathLocation(mount: directory.mount, dentry: cache.add(inode, to: parent, name))
@@ -20,7 +22,7 @@ extension VFS {
   package func makeNode(
     _ path: String, _ context: PathContext, mode: FileMode, device: UInt64 = 0
   ) throws(Errno) -> PathLocation {
-    let kind = mode.rawValue & 0o170000 == 0 ? .regular : mode.kind
+    let kind = mode.rawValue & FileMode.kindMask == 0 ? .regular : mode.kind
     switch kind {
     case .regular?, .fifo?, .socket?, .characterDevice?, .blockDevice?: break
     case .directory?: throw .notPermitted

@@ -52,7 +52,8 @@ extension VFS {
     try checkMayCreate(in: directory, context.credentials)
     let parent = directory.dentry
     let (owner, permissions) = PermissionRules.inherit(
-      try parent.inode.permissionAttributes(), kind: .regular, permissions: mode & 0o7777 & ~context.umask,
+      try parent.inode.permissionAttributes(), kind: .regular,
+      permissions: mode & FileMode.permissionMask & ~context.umask,
       context.credentials)
     let inode = try parent.inode.create(
       name, mode: FileMode(.regular, permissions: permissions), device: 0, owner: owner)
@@ -68,7 +69,8 @@ extension VFS {
     let directory = try resolve(path, context, options.union(.directory))
     try checkMayCreate(in: directory, context.credentials)
     let (owner, permissions) = PermissionRules.inherit(
-      try directory.dentry.inode.permissionAttributes(), kind: .regular, permissions: mode & 0o7777 & ~context.umask,
+      try directory.dentry.inode.permissionAttributes(), kind: .regular,
+      permissions: mode & FileMode.permissionMask & ~context.umask,
       context.credentials)
     let inode = try directory.dentry.inode.createTemporary(permissions: permissions, owner: owner)
     let name = "#\(try inode.attributes().inode)"

@@ -253,7 +253,9 @@ final class DescriptorDirectory: GeneratedDirectory {
         let file = try current(descriptor)
         return file.location ?? OpenFileInode.location(of: file, in: owner.proc.fileSystem)
       })
-    let mode: UInt32 = 0o100 | (file.flags.isReadable ? 0o400 : 0) | (file.flags.isWritable ? 0o200 : 0)
+    var mode = FileMode.ownerExecute
+    if file.flags.isReadable { mode |= FileMode.ownerRead }
+    if file.flags.isWritable { mode |= FileMode.ownerWrite }
     return owner.inode(content, mode, index)
   }
 

@@ -153,7 +153,7 @@ extension Syscalls {
   /// umask(2).
   static func umask(_ task: Task, _ mask: FileMode) throws(Errno) -> Int {
     let old = task.fs.umask
-    task.fs.umask = mask.rawValue & 0o777
+    task.fs.umask = mask.rawValue & FileMode.accessMask
     return Int(old)
   }
 }

@@ -93,7 +93,7 @@ struct TmpFileSystemOptions {
         let count = try TmpFileSystemOptions.bytes(value, memory: 0)
         nodeLimit = count == 0 ? .max : count
       case "mode":
-        guard let mode = UInt32(value, radix: 8), mode <= 0o7777 else { throw .invalidArgument }
+        guard let mode = UInt32(value, radix: 8), mode <= FileMode.permissionMask else { throw .invalidArgument }
         permissions = mode
       case "uid":
         guard let id = UInt32(value) else { throw .invalidArgument }

@@ -3,7 +3,7 @@ import LinuxABI
 
 /// Limits that Apus puts on its own process, so that whoever took it over could do no more than Apus does.
 package enum Confinement {
-  /// Puts the whole process under the filter of `HostCallRule`, for good (seccomp(2), `SECCOMP_SET_MODE_FILTER`).
+  /// Puts the whole process under the filter of `HostCallRule`, for good (seccomp(2)).
   /// - Parameter preemptSignal: the one signal that guest threads are sent while they run.
   /// - Returns: false where the host has no filters.
   /// - Throws: `ESRCH` where a thread of this process is under another filter.
@@ -18,8 +18,9 @@ package enum Confinement {
       var program = (UInt64(code.count), UInt64(UInt(bitPattern: code.baseAddress)))
       return try unsafe withUnsafeMutablePointer(to: &program) { program throws(Errno) in
         do throws(Errno) {
-          // SECCOMP_SET_MODE_FILTER; SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW
-          let refusing = try Host.call(.seccomp, 1, 1 | 4, Int(bitPattern: program))
+          let flags: SeccompFilterFlags = [.allThreads, .speculation]
+          let refusing = try Host.call(
+            .seccomp, SeccompOperation.setModeFilter.argument, flags.argument, Int(bitPattern: program))
           if refusing != 0 { throw .noSuchProcess }
           return true
         } catch {
@@ -31,8 +32,10 @@ package enum Confinement {
     }
   }
 
-  /// `PR_SET_NO_NEW_PRIVS` of prctl(2), without which an ordinary user may not limit itself.
-  private static func forbidPrivileges() throws(Errno) { try Host.call(.prctl, 38, 1) }
+  /// Execve gives no privileges from now on (prctl(2)), without which an ordinary user may not limit itself.
+  private static func forbidPrivileges() throws(Errno) {
+    try Host.call(.prctl, PrctlOption.setNoNewPrivileges.argument, 1)
+  }
 
   // MARK: Landlock
 

@@ -8,20 +8,7 @@ struct HostCallFilter {
   /// `struct sock_filter`, 8 bytes for each instruction.
   let code: [UInt64]
 
-  private enum Operation: UInt64 {
-    /// Loads a word of `struct seccomp_data`.
-    case load = 0x20
-    case and = 0x54
-    case jump = 0x05
-    case jumpIfEqual = 0x15
-    case jumpIfNotBelow = 0x35
-    case jumpIfAnyBit = 0x45
-    case answer = 0x06
-  }
-  private static let architecture: UInt32 = 0xc000_003e
-  private static let allow: UInt32 = 0x7fff_0000
-  private static let errno: UInt32 = 0x0005_0000
-  private static let refusal = instruction(.answer, errno | UInt32(Errno.notPermitted.rawValue))
+  private static let refusal = instruction(refusing: .notPermitted)
 
   /// Numbers from `first` up to the next segment, and what is done with them.
   private struct Segment {
@@ -35,7 +22,7 @@ struct HostCallFilter {
     // Alternatives that all failed; what follows a block without conditions is never reached.
     for call in blocks.keys { blocks[call]?.append(HostCallFilter.refusal) }
     blocks[UInt32(SyscallNumber.clone3.rawValue)] = [
-      HostCallFilter.instruction(.answer, HostCallFilter.errno | UInt32(Errno.noFunction.rawValue))
+      HostCallFilter.instruction(refusing: .noFunction)
     ]
     var segments = [Segment(first: 0, code: [HostCallFilter.refusal])]
     func append(_ segment: Segment) {
@@ -49,19 +36,23 @@ struct HostCallFilter {
     code =
       [
         HostCallFilter.instruction(.load, 4),
-        HostCallFilter.instruction(.jumpIfEqual, HostCallFilter.architecture, whenTrue: 1),
+        HostCallFilter.instruction(.jumpIfEqual, SyscallArchitecture.x86_64, whenTrue: 1),
         HostCallFilter.refusal,
         HostCallFilter.instruction(.load, 0),
       ] + HostCallFilter.search(segments[...])
   }
 
-  private static let permission = instruction(.answer, allow)
+  private static let permission = instruction(.answer, SeccompAnswer.allow.rawValue)
 
   private static func instruction(
-    _ operation: Operation, _ operand: UInt32, whenTrue: Int = 0, whenFalse: Int = 0
+    _ operation: FilterInstruction, _ operand: UInt32, whenTrue: Int = 0, whenFalse: Int = 0
   ) -> UInt64 {
-    operation.rawValue | UInt64(UInt8(clamping: whenTrue)) << 16 | UInt64(UInt8(clamping: whenFalse)) << 24
+    UInt64(operation.rawValue) | UInt64(UInt8(clamping: whenTrue)) << 16 | UInt64(UInt8(clamping: whenFalse)) << 24
       | UInt64(operand) << 32
+  }
+
+  private static func instruction(refusing error: Errno) -> UInt64 {
+    instruction(.answer, SeccompAnswer.errno.rawValue | UInt32(error.rawValue))
   }
 
   /// Finds the segment of the number that is loaded.
@@ -73,9 +64,9 @@ struct HostCallFilter {
     let first = segments[middle].first
     // A conditional jump reaches 255 instructions.
     if below.count < 256 {
-      return [instruction(.jumpIfNotBelow, first, whenTrue: below.count)] + below + above
+      return [instruction(.jumpIfAtLeast, first, whenTrue: below.count)] + below + above
     }
-    return [instruction(.jumpIfNotBelow, first, whenFalse: 1), instruction(.jump, UInt32(below.count))] + below + above
+    return [instruction(.jumpIfAtLeast, first, whenFalse: 1), instruction(.jump, UInt32(below.count))] + below + above
   }
 
   /// A block of its own: it allows the call, or goes on behind itself.
@@ -95,7 +86,7 @@ struct HostCallFilter {
     /// Jumps that lead behind the block, and whether they are taken where the test is true.
     var exits: [(at: Int, whenTrue: Bool)] = []
 
-    private mutating func append(_ operation: Operation, _ operand: UInt32, whenTrue: Int = 0) {
+    private mutating func append(_ operation: FilterInstruction, _ operand: UInt32, whenTrue: Int = 0) {
       code.append(instruction(operation, operand, whenTrue: whenTrue))
     }
 
@@ -128,7 +119,7 @@ struct HostCallFilter {
       case .isHeld(let argument):
         append(.load, low(argument))
         exits.append((code.count, true))
-        append(.jumpIfEqual, UInt32(bitPattern: -100))  // AT_FDCWD
+        append(.jumpIfEqual, UInt32(bitPattern: AtFlags.workingDirectory))
       }
     }
   }

@@ -38,9 +38,8 @@ struct HostCallRule: Sendable {
     // To this thread itself: job control, and abort(3).
     let own = [Signal.tstp, .stop, .abrt].map { UInt32($0.rawValue) }
     return [
-      // WAIT, WAKE, their bitset forms, and LOCK_PI, UNLOCK_PI, TRYLOCK_PI, LOCK_PI2 of Swift's Mutex; private or shared,
-      // on any clock.
-      .init(.futex, .isOne(1, of: [0, 1, 9, 10, 6, 7, 8, 13], ignoring: 0x180)),
+      // The locks are Swift's Mutex. Private or shared, on any clock.
+      .init(.futex, .isOne(1, of: futexOperations.map(\.rawValue), ignoring: FutexFlags.all.rawValue)),
 
       // Open files.
       .init(.read), .init(.write), .init(.readv), .init(.writev), .init(.pread64), .init(.pwrite64), .init(.preadv),
@@ -48,35 +47,39 @@ struct HostCallRule: Sendable {
       .init(.ftruncate), .init(.fallocate), .init(.fsync), .init(.fdatasync), .init(.fchown), .init(.getdents64),
       .init(.flock), .init(.poll),
       // Nothing on the host becomes set-user-ID.
-      .init(.fchmod, .hasNone(1, of: 0o4000)),
-      // GETFD, GETFL, SETFL, DUPFD_CLOEXEC; OFD_GETLK, OFD_SETLK
-      .init(.fcntl, .isOne(1, of: [1, 3, 4, 1030, 36, 37])),
+      .init(.fchmod, .hasNone(1, of: FileMode.setUserID)),
+      .init(.fcntl, .isOne(1, of: fcntlCommands.map { UInt32($0.rawValue) })),
       .init(
         .ioctl,
         .isOne(
           1,
           of: [
-            Ioctl.tcGets, Ioctl.tcSets, Ioctl.tcSetsWait, Ioctl.tcSetsFlush, Ioctl.tcGetA, Ioctl.tcGetA + 1,
-            Ioctl.tcGetA + 2, Ioctl.tcGetA + 3, Ioctl.tcGets2, Ioctl.tcSets2, Ioctl.tcSets2Wait, Ioctl.tcSets2Flush,
+            Ioctl.tcGets, Ioctl.tcSets, Ioctl.tcSetsWait, Ioctl.tcSetsFlush, Ioctl.tcGetA, Ioctl.tcSetA,
+            Ioctl.tcSetAWait, Ioctl.tcSetAFlush, Ioctl.tcGets2, Ioctl.tcSets2, Ioctl.tcSets2Wait, Ioctl.tcSets2Flush,
             Ioctl.getWindowSize, Ioctl.setWindowSize, Ioctl.outputQueue, Ioctl.readable, Ioctl.tcSendBreak,
             Ioctl.tcFlow, Ioctl.tcFlush,
           ])),
 
       // Paths, below descriptors that Apus holds.
-      .init(.openat, .isHeld(0), .hasNone(3, of: 0o6000)), .init(.openat2, .isHeld(0)), .init(.newfstatat, .isHeld(0)),
-      .init(.readlinkat, .isHeld(0)), .init(.fchmodat, .isHeld(0), .hasNone(2, of: 0o4000)),
-      .init(.fchmodat2, .isHeld(0), .hasNone(2, of: 0o4000)), .init(.fchownat, .isHeld(0)),
+      .init(.openat, .isHeld(0), .hasNone(3, of: FileMode.setUserID | FileMode.setGroupID)),
+      .init(.openat2, .isHeld(0)), .init(.newfstatat, .isHeld(0)),
+      .init(.readlinkat, .isHeld(0)), .init(.fchmodat, .isHeld(0), .hasNone(2, of: FileMode.setUserID)),
+      .init(.fchmodat2, .isHeld(0), .hasNone(2, of: FileMode.setUserID)), .init(.fchownat, .isHeld(0)),
       .init(.utimensat, .isHeld(0)), .init(.mkdirat, .isHeld(0)), .init(.unlinkat, .isHeld(0)),
       .init(.symlinkat, .isHeld(1)), .init(.linkat, .isHeld(0), .isHeld(2)),
       .init(.renameat2, .isHeld(0), .isHeld(2)),
-      // S_IFIFO, S_IFSOCK, S_IFREG
-      .init(.mknodat, .isHeld(0), .isOne(2, of: [0o010000, 0o140000, 0o100000], ignoring: 0o3777)),
+      .init(
+        .mknodat, .isHeld(0),
+        .isOne(
+          2, of: [FileMode.Kind.fifo, .socket, .regular].map(\.rawValue),
+          ignoring: FileMode.permissionMask & ~FileMode.setUserID)),
 
       // Waiting.
       .init(.epoll_pwait2), .init(.epoll_ctl), .init(.nanosleep), .init(.clock_nanosleep), .init(.restart_syscall),
 
       // Memory that can't be executed.
-      .init(.mmap, .hasNone(2, of: 4)), .init(.mprotect, .hasNone(2, of: 4)), .init(.munmap), .init(.mremap),
+      .init(.mmap, .hasNone(2, of: MemoryProtection.execute.rawValue)),
+      .init(.mprotect, .hasNone(2, of: MemoryProtection.execute.rawValue)), .init(.munmap), .init(.mremap),
       .init(.madvise), .init(.mincore), .init(.brk),
 
       // The host processes of guests: orders to the zygote, their death and preemption.
@@ -96,10 +99,18 @@ struct HostCallRule: Sendable {
       .init(.prlimit64, .isOne(0, of: [0]), .isNull(2)), .init(.rt_sigprocmask), .init(.rt_sigtimedwait),
       .init(.rt_sigaction), .init(.rt_sigreturn), .init(.set_robust_list), .init(.rseq), .init(.exit),
       .init(.exit_group),
-      // CLONE_VM | CLONE_THREAD. The flags of clone3(2) can't be seen; libc falls back to clone(2).
-      .init(.clone, .hasAll(0, of: 0x10100)),
+      // Threads alone. The flags of clone3(2) can't be seen; libc falls back to clone(2).
+      .init(.clone, .hasAll(0, of: UInt32(([.vm, .thread] as CloneFlags).rawValue))),
     ]
   }
+
+  private static let futexOperations: [FutexOperation] = [
+    .wait, .wake, .waitBitset, .wakeBitset, .lock, .unlock, .tryLock, .lockMonotonic,
+  ]
+  private static let fcntlCommands: [FcntlCommand] = [
+    .getDescriptorFlags, .getStatusFlags, .setStatusFlags, .duplicateCloseOnExec, .getDescriptionLock,
+    .setDescriptionLock,
+  ]
 
   /// The calls of `Host` that are made only before guests run.
   static let beforeGuestsRun: Set<SyscallNumber> = [

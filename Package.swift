@@ -91,6 +91,7 @@ package.targets += [
   guest("time", path: "Time"),
   guest("polling", path: "Polling"),
   guest("descriptors", path: "Descriptors"),
+  guest("reuse", path: "Reuse"),
   guest("sockets", path: "Sockets"),
   guest("credentials", path: "Credentials"),
   guest("floating-point", path: "FloatingPoint"),

@@ -145,13 +145,13 @@ import Testing
   @Test func timedWaitGoesOnWithItsDeadlineAfterAnIgnoredSignal() throws {
     try task.memory.writeValue(GuestAddress(other), Timespec(nanoseconds: 20_000_000))
     #expect(try futex(task, word, 0, 0, other) == nil)
-    let deadline = try #require(task.retry.deadline)
+    let deadline = try #require(task.call.deadline)
     task.signals.pending.add(SignalInfo(signal: Signal.winch, code: 0))
     machine.kernel.kick(task)
     machine.enter(task)
     #expect(machine.kernel.futexes.isEmpty)
     #expect(machine.repeatCall(task) == nil)
-    #expect(task.retry.deadline == deadline)
+    #expect(task.call.deadline == deadline)
     try machine.wait { task.state == .runnable }
     #expect(machine.finish(task) == -Int(Errno.timedOut.rawValue))
   }

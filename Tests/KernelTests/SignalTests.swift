@@ -170,7 +170,7 @@ import Testing
   // MARK: Interrupted calls
 
   struct Interruption: Sendable {
-    let restart: Errno
+    let restart: RestartKind
     let flags: SignalActionFlags
     let isRerun: Bool
   }
@@ -191,25 +191,27 @@ import Testing
     let saved = try machine.frame(of: task).context.machine.registers
     #expect(saved.rip == (row.isRerun ? TestMachine.code : TestMachine.code + 2))
     #expect(saved.rax == (row.isRerun ? 34 : UInt64(bitPattern: -4)))
-    #expect(!task.keepsRetry)
+    #expect(!task.call.keepsDeadline)
   }
 
-  @Test(arguments: [Errno.restartSys, .restartNoIntr, .restartNoHand, .restartBlock])
-  func interruptedCallWithoutHandlerIsRunAgain(_ restart: Errno) throws {
+  @Test(arguments: [RestartKind.restartSys, .restartNoIntr, .restartNoHand, .restartBlock])
+  func interruptedCallWithoutHandlerIsRunAgain(_ restart: RestartKind) throws {
     machine.enter(task)
     interrupt(restart)
     machine.trap(task, .preempted)
     #expect(task.thread.registers.rip == TestMachine.code)
     #expect(task.thread.registers.rax == 34)
-    #expect(task.keepsRetry == (restart == .restartBlock))
+    #expect(task.call.keepsDeadline == (restart == .restartBlock))
   }
 
   /// Leaves the task as a call does that a signal has interrupted.
-  private func interrupt(_ restart: Errno) {
+  private func interrupt(_ restart: RestartKind) {
     task.thread.registers.rip = TestMachine.code + 2
     task.thread.registers.rax = UInt64(bitPattern: -4)
-    task.syscallRegisters.rax = 34
-    task.pendingRestart = restart
+    var registers = task.thread.registers
+    registers.rax = 34
+    task.call.begin(registers)
+    task.call.restart = restart
   }
 
   @Test func sigsuspendHasItsOwnMask() throws {

@@ -39,14 +39,14 @@ import Testing
   @Test func stoppedSleepKeepsItsDeadline() throws {
     try task.memory.writeValue(GuestAddress(address), Timespec(seconds: 1000, nanoseconds: 0))
     #expect(try machine.call(task, .nanosleep, address, 0) == nil)
-    let deadline = task.retry.deadline
+    let deadline = task.call.deadline
     machine.send(Signal.stop, to: task)
     machine.enter(task)
     #expect(task.state == .stopped)
     machine.send(Signal.cont, to: task)
     machine.enter(task)
     #expect(machine.repeatCall(task) == nil)
-    #expect(task.retry.deadline == deadline)
+    #expect(task.call.deadline == deadline)
   }
 
   @Test func handlerBeforeASleepGoesOnEndsIt() throws {
@@ -57,7 +57,7 @@ import Testing
     machine.enter(task)
     machine.send(Signal.cont, to: task)
     machine.enter(task)
-    #expect(task.keepsRetry)
+    #expect(task.call.keepsDeadline)
     machine.send(Signal.usr1, to: task)
     machine.trap(task, .preempted)
     let saved = try machine.frame(of: task).context.machine.registers

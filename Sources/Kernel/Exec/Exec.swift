@@ -31,10 +31,14 @@ extension Kernel {
   private static let interpreterLimit = 5
 
   /// Replaces the program of a task. Parks it while files are not in the page cache, or other threads still end.
-  func execute(_ task: Task, _ request: ExecRequest) throws(Errno) {
-    let program = try find(request, for: task)
+  func execute(_ task: Task, _ request: ExecRequest) throws(Errno) -> CallOutcome<Int> {
+    let program: Program
+    switch try find(request, for: task) {
+    case .done(let found): program = found
+    case .suspended(let suspension): return .suspended(suspension)
+    }
+    if let suspension = endOtherTasks(of: task) { return .suspended(suspension) }
     // The other threads of the process are gone from here on.
-    try endOtherTasks(of: task)
     // The first process was made with an empty address space for this.
     let isFirst = task.group === firstGroup && !task.group.hasExecuted
     let memory: AddressSpace
@@ -65,6 +69,7 @@ extension Kernel {
       throw error
     }
     commit(task, program, request, loaded)
+    return .done(0)
   }
 
   private func commit(_ task: Task, _ program: Program, _ request: ExecRequest, _ loaded: LoadedProgram) {
@@ -88,9 +93,9 @@ extension Kernel {
     task.credentials = loaded.credentials
     task.attributes.secureBits.remove(.keepCapabilities)
     task.group.timers?.removePosixTimers()
-    task.keepsRetry = false
+    _ = task.call.forgetDeadline()
     task.resetSignalsForExec()
-    task.replacedRegisters = true
+    task.call.replacedRegisters = true
   }
 
   /// What a task may do once it runs a program: set-user-ID and set-group-ID programs, and the capabilities of root
@@ -117,10 +122,10 @@ extension Kernel {
     return credentials
   }
 
-  /// Ends the other threads of the process and waits for them; the caller takes over the leader's identity.
-  private func endOtherTasks(of task: Task) throws(Errno) {
+  /// Ends the other threads of the process and waits for them; then (nil) the caller takes over the leader's identity.
+  private func endOtherTasks(of task: Task) -> Suspension? {
     let group = task.group
-    guard group.tasks.count > 1 || !task.isLeader else { return }
+    guard group.tasks.count > 1 || !task.isLeader else { return nil }
     for other in group.tasks where other !== task && !other.mustExit {
       other.mustExit = true
       if other.state == .stopped {
@@ -129,7 +134,7 @@ extension Kernel {
         kick(other)
       }
     }
-    if group.tasks.count > 1 { throw task.waitUninterruptibly(on: group.taskQueue) }
+    if group.tasks.count > 1 { return task.waitUninterruptibly(on: group.taskQueue) }
     if !task.isLeader {
       processTable.remove(task)
       group.leader?.state = .dead
@@ -137,11 +142,12 @@ extension Kernel {
       group.leader = task
       processTable.add(task)
     }
+    return nil
   }
 
   // MARK: Finding
 
-  private func find(_ request: ExecRequest, for task: Task) throws(Errno) -> Program {
+  private func find(_ request: ExecRequest, for task: Task) throws(Errno) -> CallOutcome<Program> {
     let context = PathContext(
       root: task.fs.root, base: request.base ?? task.fs.workingDirectory, credentials: task.credentials)
     var arguments = request.arguments
@@ -149,18 +155,31 @@ extension Kernel {
     var options = request.options
     for _ in 0...Kernel.interpreterLimit {
       let (file, location, attributes) = try open(path, context, options)
-      let start = try read(file, for: task) { () throws(Errno) in try ELFImage.read(file, at: 0, count: 256) }
+      let start: [UInt8]
+      switch try read(file, for: task, { () throws(Errno) in try ELFImage.read(file, at: 0, count: 256) }) {
+      case .done(let bytes): start = bytes
+      case .suspended(let suspension): return .suspended(suspension)
+      }
       guard start.starts(with: [UInt8(ascii: "#"), UInt8(ascii: "!")]) else {
-        let image = try read(file, for: task) { () throws(Errno) in try ELFImage(file, start: start) }
+        let image: ELFImage
+        switch try read(file, for: task, { () throws(Errno) in try ELFImage(file, start: start) }) {
+        case .done(let found): image = found
+        case .suspended(let suspension): return .suspended(suspension)
+        }
         var interpreter: ELFImage?
         if let name = image.interpreter {
           let (linker, _, _) = try open(name, context, [])
-          interpreter = try read(linker, for: task) { () throws(Errno) in
+          let outcome = try read(linker, for: task) { () throws(Errno) in
             try ELFImage(linker, start: try ELFImage.read(linker, at: 0, count: 64))
           }
+          switch outcome {
+          case .done(let found): interpreter = found
+          case .suspended(let suspension): return .suspended(suspension)
+          }
         }
-        return Program(
-          image: image, interpreter: interpreter, location: location, arguments: arguments, attributes: attributes)
+        return .done(
+          Program(
+            image: image, interpreter: interpreter, location: location, arguments: arguments, attributes: attributes))
       }
       let (name, argument) = try Kernel.scriptInterpreter(start)
       var shown = request.path
@@ -188,9 +207,9 @@ extension Kernel {
   }
 
   /// Reads that find nothing in the page cache park the task.
-  private func read<Result>(
-    _ file: OpenFile, for task: Task, _ body: () throws(Errno) -> Result
-  ) throws(Errno) -> Result {
+  private func read<Value>(
+    _ file: OpenFile, for task: Task, _ body: () throws(Errno) -> Value
+  ) throws(Errno) -> CallOutcome<Value> {
     try task.blocking(file, .readable, interrupted: .restartNoIntr, body)
   }
 

@@ -2,7 +2,7 @@ import FileSystem
 import LinuxABI
 
 /// What execve(2) was asked to run; kept in the task while the call is parked.
-final class ExecRequest {
+struct ExecRequest {
   /// Path as given, for messages and `AT_EXECFN`.
   var path: [UInt8]
   var arguments: [[UInt8]]

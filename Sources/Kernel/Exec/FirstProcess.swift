@@ -41,11 +41,10 @@ extension Kernel {
     processTable.add(task)
     firstGroup = group
     // The task is made as if it waited in execve.
-    task.isInSyscall = true
-    task.syscallRegisters.rax = UInt64(SyscallNumber.execve.rawValue)
-    task.retry.object = ExecRequest(
+    let request = ExecRequest(
       path: Array(first.path.utf8), arguments: first.arguments.map { Array($0.utf8) },
       environment: first.environment.map { Array($0.utf8) })
+    task.call.begin(.execve, keeping: .exec(request))
     scheduler.makeRunnable(task)
   }
 

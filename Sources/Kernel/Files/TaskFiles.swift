@@ -9,7 +9,7 @@ extension Task {
 
   /// The description behind a descriptor that isn't `O_PATH`. - Throws: `EBADF`.
   func openFile(_ descriptor: FileDescriptorNumber) throws(Errno) -> OpenFile {
-    let file = try files.file(descriptor)
+    let file = try file(descriptor)
     guard !file.flags.contains(.path) else { throw .badFileDescriptor }
     return file
   }
@@ -19,7 +19,7 @@ extension Task {
 
   /// The same, open for reading.
   func readableFile(_ descriptor: FileDescriptorNumber) throws(Errno) -> OpenFile {
-    let file = try files.file(descriptor)
+    let file = try file(descriptor)
     guard file.flags.isReadable else { throw .badFileDescriptor }
     return file
   }
@@ -29,7 +29,7 @@ extension Task {
 
   /// The same, open for writing.
   func writableFile(_ descriptor: FileDescriptorNumber) throws(Errno) -> OpenFile {
-    let file = try files.file(descriptor)
+    let file = try file(descriptor)
     guard file.flags.isWritable else { throw .badFileDescriptor }
     return file
   }
@@ -75,29 +75,28 @@ extension Task {
 
   /// A deadline of a system call, the same in all its runs: `timeout` after its first run.
   func deadline(after timeout: Nanoseconds) -> MonotonicTime {
-    if let deadline = retry.deadline { return deadline }
+    if let deadline = call.deadline { return deadline }
     let deadline = kernel.monotonicTime + timeout
-    retry.deadline = deadline
+    call.deadline = deadline
     return deadline
   }
 
   /// Runs a call that has a signal mask of its own while it waits (ppoll(2), pselect(2), epoll_pwait(2)). Where a
   /// signal ends the wait, its delivery restores the mask.
-  func withTemporaryMask<Result>(
-    _ mask: InPointer<SignalSet>, size: UInt64, _ body: () throws(Errno) -> Result
-  ) throws(Errno) -> Result {
+  func withTemporaryMask(
+    _ mask: InPointer<SignalSet>, size: UInt64, _ body: () throws(Errno) -> CallOutcome<Int>
+  ) throws(Errno) -> CallOutcome<Int> {
     guard !mask.isNull else { return try body() }
     if signals.maskToRestore == nil {
       guard size == SignalSet.size else { throw .invalidArgument }
       setTemporaryMask(try load(mask))
     }
     do throws(Errno) {
-      let result = try body()
-      restoreMask()
-      return result
+      let outcome = try body()
+      if case .done = outcome { restoreMask() }
+      return outcome
     } catch {
-      let isInterrupted = error == .interrupted || error == .parked || (512...516).contains(error.rawValue)
-      if !isInterrupted { restoreMask() }
+      restoreMask()
       throw error
     }
   }

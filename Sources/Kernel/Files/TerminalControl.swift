@@ -7,7 +7,7 @@ extension Syscalls {
   /// Answers the requests that concern sessions; nil for others.
   static func terminalControl(
     _ task: Task, _ terminal: Terminal, _ request: UInt32, _ address: GuestAddress
-  ) throws(Errno) -> Int? {
+  ) throws(Errno) -> CallOutcome<Int>? {
     let group = task.group
     task.kernel.adopt(terminal)
     switch request {
@@ -21,14 +21,14 @@ extension Syscalls {
       guard terminal.session == group.session.id else { throw .inappropriateIOCTLForDevice }
       let wanted = try task.memory.readValue(address, as: ProcessID.self)
       guard wanted.isPositive else { throw .invalidArgument }
-      try task.checkMayChange(terminal)
+      if let suspension = try task.stopToChange(terminal) { return .suspended(suspension) }
       guard let chosen = task.kernel.processTable.processGroups[wanted],
         chosen.members.contains(where: { !$0.isZombie })
       else { throw .noSuchProcess }
       guard chosen.session === group.session else { throw .notPermitted }
       terminal.foregroundGroup = wanted
     case Ioctl.setControllingTerminal:
-      if terminal.session == group.session.id { return 0 }
+      if terminal.session == group.session.id { return .done(0) }
       guard group.isSessionLeader, terminal.session.isNegative || (address == 1 && task.credentials.has(.sysAdmin))
       else {
         throw .notPermitted
@@ -37,13 +37,13 @@ extension Syscalls {
       terminal.foregroundGroup = group.processGroup.id
     case Ioctl.noControllingTerminal:
       guard terminal.session == group.session.id else { throw .inappropriateIOCTLForDevice }
-      guard group.isSessionLeader else { return 0 }
+      guard group.isSessionLeader else { return .done(0) }
       for signal in [Signal.hup, Signal.cont] { task.kernel.send(signal, toProcessGroup: terminal.foregroundGroup) }
       terminal.session = .nobody
       terminal.foregroundGroup = .zero
     default: return nil
     }
-    return 0
+    return .done(0)
   }
 }
 
@@ -65,20 +65,20 @@ extension Kernel {
 
 extension Task {
   /// A background process that reads from its terminal is stopped. - Throws: `EIO` where it doesn't take SIGTTIN.
-  func checkMayRead(_ terminal: Terminal) throws(Errno) {
+  func stopToRead(_ terminal: Terminal) throws(Errno) -> Suspension? {
     kernel.adopt(terminal)
-    guard terminal.session == group.session.id, group.processGroup.id != terminal.foregroundGroup else { return }
+    guard terminal.session == group.session.id, group.processGroup.id != terminal.foregroundGroup else { return nil }
     if ignores(Signal.ttin) || kernel.isOrphaned(group.processGroup) { throw .ioError }
     kernel.send(Signal.ttin, toProcessGroup: group.processGroup.id)
-    throw .restartSys
+    return .interrupted(.restartSys)
   }
 
   /// A background process that changes its terminal is stopped, unless it ignores SIGTTOU.
-  func checkMayChange(_ terminal: Terminal) throws(Errno) {
-    guard group.processGroup.id != terminal.foregroundGroup, !ignores(Signal.ttou) else { return }
+  func stopToChange(_ terminal: Terminal) throws(Errno) -> Suspension? {
+    guard group.processGroup.id != terminal.foregroundGroup, !ignores(Signal.ttou) else { return nil }
     if kernel.isOrphaned(group.processGroup) { throw .ioError }
     kernel.send(Signal.ttou, toProcessGroup: group.processGroup.id)
-    throw .restartSys
+    return .interrupted(.restartSys)
   }
 
   private func ignores(_ signal: Signal) -> Bool {

@@ -57,17 +57,17 @@ extension Task {
   /// Reads from a file into guest memory, waiting where the file would block.
   func read(
     _ file: OpenFile, _ target: GuestBuffer, at offset: UInt64? = nil, noWait: Bool = false
-  ) throws(Errno) -> Int {
-    if let terminal = file.terminal { try checkMayRead(terminal) }
+  ) throws(Errno) -> CallOutcome<Int> {
+    if let terminal = file.terminal, let suspension = try stopToRead(terminal) { return .suspended(suspension) }
     var buffer = try resolve(target, for: .write)
     do throws(Errno) {
       let count = try file.read(into: &buffer, at: offset)
       group.transfers.reads &+= 1
       group.transfers.bytesRead &+= UInt64(count)
-      return count
+      return .done(count)
     } catch {
       guard error == .wouldBlock, !noWait else { throw error }
-      throw waitError(file, .readable)
+      return .suspended(try wait(for: file, .readable))
     }
   }
 
@@ -75,48 +75,61 @@ extension Task {
   /// be; what was written before a signal or an error is the result.
   func write(
     _ file: OpenFile, _ source: GuestBuffer, at offset: UInt64? = nil, noWait: Bool = false
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     var buffer = try resolve(source, for: .read)
-    buffer.advance(retry.transferred)
+    buffer.advance(call.transferred)
     try VFS.removePrivileges(of: file, credentials)
     try limitSize(of: file, &buffer, at: offset)
     while true {
       do throws(Errno) {
         let count = try file.write(from: &buffer, at: offset)
-        retry.transferred += count
+        call.transferred += count
         group.transfers.writes &+= 1
         group.transfers.bytesWritten &+= UInt64(count)
       } catch {
-        let outcome = noWait && error == .wouldBlock ? error : outcome(of: error, file, .writable)
-        if outcome == .parked || retry.transferred == 0 { throw outcome }
-        return retry.transferred
+        return try endingTransfer { () throws(Errno) in
+          if noWait, error == .wouldBlock { throw error }
+          return try wait(after: error, of: file, for: .writable)
+        }
       }
-      if buffer.remaining == 0 || !file.writesFully || noWait { return retry.transferred }
-      if file.flags.contains(.nonBlocking) { return retry.transferred }
+      if buffer.remaining == 0 || !file.writesFully || noWait { return .done(call.transferred) }
+      if file.flags.contains(.nonBlocking) { return .done(call.transferred) }
     }
   }
 
-  /// What a call throws whose file failed: it waits where the file would block, and a broken pipe sends SIGPIPE.
-  func outcome(of error: Errno, _ file: OpenFile, _ events: PollEvents) -> Errno {
-    if error == .brokenPipe { kernel.raise(Signal.pipe, on: self) }
-    return error == .wouldBlock ? waitError(file, events) : error
+  /// A transfer can't go on now: it waits, or its result is what it has moved so far, if that is anything.
+  func endingTransfer(_ wait: () throws(Errno) -> Suspension) throws(Errno) -> CallOutcome<Int> {
+    do throws(Errno) {
+      let suspension = try wait()
+      if suspension == .parked || call.transferred == 0 { return .suspended(suspension) }
+    } catch {
+      if call.transferred == 0 { throw error }
+    }
+    return .done(call.transferred)
   }
 
-  /// What a call throws whose file would block: it parks the task unless the file is non-blocking. `O_NONBLOCK` means
-  /// nothing to a regular file that the host has to read from disk.
-  func waitError(
-    _ file: OpenFile, _ events: PollEvents, deadline: MonotonicTime? = nil, interrupted: Errno = .restartSys
-  ) -> Errno {
-    guard let queue = file.waitQueue, !file.flags.contains(.nonBlocking) || !file.isPollable else { return .wouldBlock }
-    let error = wait(
-      on: [queue], events: events.union([.error, .hangUp]), deadline: deadline, interrupted: interrupted)
+  /// Waits for a file that has failed because it would block; throws its error where that is another. A broken pipe sends
+  /// SIGPIPE.
+  func wait(after error: Errno, of file: OpenFile, for events: PollEvents) throws(Errno) -> Suspension {
+    if error == .brokenPipe { kernel.raise(Signal.pipe, on: self) }
+    guard error == .wouldBlock else { throw error }
+    return try wait(for: file, events)
+  }
+
+  /// Parks the task until a file is ready. `O_NONBLOCK` means nothing to a regular file that the host has to read from
+  /// disk. - Throws: `EAGAIN` where the file is non-blocking.
+  func wait(
+    for file: OpenFile, _ events: PollEvents, interrupted restart: RestartKind = .restartSys
+  ) throws(Errno) -> Suspension {
+    guard let queue = file.waitQueue, !file.flags.contains(.nonBlocking) || !file.isPollable else { throw .wouldBlock }
+    let suspension = wait(on: [queue], events: events.union([.error, .hangUp]), interrupted: restart)
     // Only now: what is ready at once wakes the task at once.
-    if error == .parked { file.prepareToWait(for: events) }
-    return error
+    if suspension == .parked { file.prepareToWait(for: events) }
+    return suspension
   }
 
   /// `RLIMIT_FSIZE`: shortens a write to a regular file. - Throws: `EFBIG`, after SIGXFSZ.
-  private func limitSize(of file: OpenFile, _ buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) {
+  func limitSize(of file: OpenFile, _ buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) {
     let limit = group.limits[.fileSize].current
     guard limit != ResourceLimit.infinity, let inode = file.inode, inode.kind == .regular else { return }
     var start = offset ?? file.position

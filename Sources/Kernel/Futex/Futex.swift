@@ -8,17 +8,17 @@ extension Kernel {
     _ = try? futexes.wake(key, count: 1, bitset: .max)
   }
 
-  /// Parks a task on a futex; from the second run on, tells how the wait ended by returning (woken) or throwing.
-  func wait(_ waiter: FutexWaiter, _ task: Task) throws(Errno) {
-    if waiter.isWoken { return }
-    if let deadline = task.retry.deadline, deadline <= monotonicTime {
+  /// Parks a task on a futex; from the second run on, tells how the wait ended.
+  func wait(_ waiter: FutexWaiter, _ task: Task) throws(Errno) -> CallOutcome<Int> {
+    if waiter.isWoken { return .done(0) }
+    if let deadline = task.call.deadline, deadline <= monotonicTime {
       futexes.remove(waiter)
       throw .timedOut
     }
-    let outcome = task.wait(
-      on: [], deadline: task.retry.deadline, interrupted: task.retry.deadline == nil ? .restartSys : .restartBlock)
-    if outcome != .parked { futexes.remove(waiter) }
-    throw outcome
+    let suspension = task.wait(
+      on: [], deadline: task.call.deadline, interrupted: task.call.deadline == nil ? .restartSys : .restartBlock)
+    if suspension != .parked { futexes.remove(waiter) }
+    return .suspended(suspension)
   }
 
   // MARK: The end of a task
@@ -26,7 +26,7 @@ extension Kernel {
   /// Takes an ending task out of futex queues, marks the robust futexes that it holds, and wakes their waiters
   /// (get_robust_list(2)).
   func releaseRobustFutexes(of task: Task) {
-    if let waiter = task.retry.object as? FutexWaiter { futexes.remove(waiter) }
+    if case .futex(let waiter) = task.call.kept { futexes.remove(waiter) }
     if !task.robustList.isNull { walkRobustList(of: task) }
     guard !futexes.isEmpty else { return }
     for waiter in futexes.lockWaiters { inheritLock(waiter, from: task) }

@@ -6,8 +6,10 @@ import Memory
 /// Apus has no priorities to inherit; what it keeps is the protocol: the kernel hands the lock to the first waiter.
 extension Kernel {
   /// `FUTEX_LOCK_PI` and, with `isTrial`, `FUTEX_TRYLOCK_PI`.
-  func lockFutex(_ task: Task, at address: GuestAddress, isPrivate: Bool, isTrial: Bool) throws(Errno) {
-    if let waiter = task.retry.object as? FutexWaiter, waiter.isQueued || waiter.isWoken {
+  func lockFutex(
+    _ task: Task, at address: GuestAddress, isPrivate: Bool, isTrial: Bool
+  ) throws(Errno) -> CallOutcome<Int> {
+    if case .futex(let waiter) = task.call.kept, waiter.isQueued || waiter.isWoken {
       return try wait(waiter, task)
     }
     let key = try task.memory.futexKey(address, isPrivate: isPrivate)
@@ -33,13 +35,13 @@ extension Kernel {
         word = result.original
         continue
       }
-      if owner == 0 { return }
+      if owner == 0 { return .done(0) }
       break
     }
     let waiter = FutexWaiter(task, address: address, key: key, bitset: .max, locks: true)
-    task.retry.object = waiter
+    task.call.kept = .futex(waiter)
     futexes.add(waiter)
-    try wait(waiter, task)
+    return try wait(waiter, task)
   }
 
   /// `FUTEX_UNLOCK_PI`.

@@ -1,7 +1,7 @@
 import LinuxABI
 import Memory
 
-/// A task that waits on a futex. It is the `retry.object` of its system call.
+/// A task that waits on a futex. Its system call keeps it.
 final class FutexWaiter {
   unowned let task: Task
   let address: GuestAddress

@@ -3,10 +3,10 @@ import LinuxABI
 /// Delivery: from pending signals to handlers, stops and ends, before a task goes on in guest code.
 extension Kernel {
   /// Delivers pending signals before the task goes on in guest code: sets up handlers, stops, continues or ends it, and
-  /// settles `pendingRestart`. Costs next to nothing where there is nothing to do.
+  /// settles what becomes of an interrupted call. Costs next to nothing where there is nothing to do.
   @inline(__always)
   func deliverSignals(to task: Task) {
-    if !task.pendingSignals.isSubset(of: task.signals.mask) || task.pendingRestart != nil
+    if !task.pendingSignals.isSubset(of: task.signals.mask) || task.call.restart != nil
       || task.signals.maskToRestore != nil
       || task.group.isStopped
     {
@@ -21,7 +21,7 @@ extension Kernel {
       if task.state != .runnable { return }
     }
     // A call with a temporary mask that was not interrupted: its mask ends first.
-    if let mask = task.signals.maskToRestore, task.pendingRestart == nil,
+    if let mask = task.signals.maskToRestore, task.call.restart == nil,
       task.thread.registers.rax != Kernel.encode(.interrupted)
     {
       task.signals.mask = mask
@@ -89,16 +89,15 @@ extension Kernel {
   /// Decides what becomes of a call that a signal interrupted: it ends with `EINTR` (which is in `rax` already), or it is
   /// run again (`include/linux/errno.h` of Linux; signal(7), "Interruption of system calls").
   private func settleRestart(of task: Task, handler action: SignalAction?) {
-    if task.keepsRetry, action != nil {
+    if action != nil, task.call.forgetDeadline() {
       // A handler runs before the call could go on, so the call does not go on.
-      task.keepsRetry = false
       var registers = task.thread.registers
       registers.rip &+= Kernel.syscallInstructionLength
       registers.rax = Kernel.encode(.interrupted)
       task.thread.registers = registers
     }
-    guard let restart = task.pendingRestart else { return }
-    task.pendingRestart = nil
+    guard let restart = task.call.restart else { return }
+    task.call.restart = nil
     if let action {
       switch restart {
       case .restartNoIntr: break
@@ -108,9 +107,8 @@ extension Kernel {
     }
     var registers = task.thread.registers
     registers.rip &-= Kernel.syscallInstructionLength
-    registers.rax = task.syscallRegisters.rax
+    registers.rax = task.call.makeAgain(keepingDeadline: restart == .restartBlock)
     task.thread.registers = registers
-    task.keepsRetry = restart == .restartBlock
   }
 
   private static let syscallInstructionLength: UInt64 = 2

@@ -64,7 +64,7 @@ extension Kernel {
 
   /// rt_sigreturn(2): goes on where the handler's frame says.
   func leaveHandler(_ task: Task) {
-    task.replacedRegisters = true
+    task.call.replacedRegisters = true
     let registers = task.thread.registers
     // The handler's return has taken the restorer's address off the stack.
     let address = GuestAddress(registers.rsp) &- 8

@@ -71,9 +71,8 @@ extension Syscalls {
   /// files without it, and `F_SETLEASE` and `F_NOTIFY` are refused.
   static func fcntl(
     _ task: Task, _ descriptor: FileDescriptorNumber, _ command: Constant<FcntlCommand>, _ argument: FcntlArgument
-  ) throws(Errno) -> Int {
-    let slot = try task.files.slot(descriptor)
-    let file = slot.file
+  ) throws(Errno) -> CallOutcome<Int> {
+    let file = try task.file(descriptor)
     guard let command = command.value else { throw .invalidArgument }
     if file.flags.contains(.path) {
       let allowed: [FcntlCommand] = [
@@ -85,23 +84,25 @@ extension Syscalls {
     case .duplicate, .duplicateCloseOnExec:
       let minimum = argument.as(Int32.self)
       guard minimum >= 0, UInt64(minimum) < task.descriptorLimit else { throw .invalidArgument }
-      return Int(try task.addFile(file, closeOnExec: command == .duplicateCloseOnExec, minimum: minimum))
+      let closeOnExec = command == .duplicateCloseOnExec
+      return .done(Int(try task.addFile(file, closeOnExec: closeOnExec, minimum: minimum)))
     case .duplicateQuery:
-      return try task.files.file(argument.as(FileDescriptorNumber.self)) === file ? 1 : 0
-    case .getDescriptorFlags: return slot.closeOnExec ? Int(DescriptorFlags.closeOnExec.rawValue) : 0
+      return .done(try task.files.file(argument.as(FileDescriptorNumber.self)) === file ? 1 : 0)
+    case .getDescriptorFlags:
+      return .done(try task.files.slot(descriptor).closeOnExec ? Int(DescriptorFlags.closeOnExec.rawValue) : 0)
     case .setDescriptorFlags:
       try task.files.setCloseOnExec(descriptor, argument.as(DescriptorFlags.self).contains(.closeOnExec))
-      return 0
+      return .done(0)
     case .getStatusFlags:
       let hidden: OpenFlags = [.create, .exclusive, .truncate, .noControllingTTY, .closeOnExec]
       let large: OpenFlags = file.location != nil && !file.flags.contains(.path) ? .largeFile : []
-      return Int(file.flags.subtracting(hidden).union(large).rawValue)
+      return .done(Int(file.flags.subtracting(hidden).union(large).rawValue))
     case .setStatusFlags:
       try setStatusFlags(task, file, argument.as(OpenFlags.self))
-      return 0
+      return .done(0)
     case .getLock, .getDescriptionLock, .setLock, .setLockWait, .setDescriptionLock, .setDescriptionLockWait:
-      return try recordLock(task, file, command, argument.as(InOutPointer<RecordLock>.self))
-    default: return try fileControl(task, file, command, argument)
+      return try recordLock(task, descriptor, file, command, argument.as(InOutPointer<RecordLock>.self))
+    default: return .done(try fileControl(task, file, command, argument))
     }
   }
 
@@ -152,42 +153,42 @@ extension Syscalls {
   /// ioctl(2): what every file has, terminals' sessions, then the file's own.
   static func ioctl(
     _ task: Task, _ descriptor: FileDescriptorNumber, _ request: IoctlRequest, _ argument: GuestAddress
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let file = try task.openFile(descriptor)
     switch request.rawValue {
     case Ioctl.closeOnExec:
       try task.files.setCloseOnExec(descriptor, true)
-      return 0
+      return .done(0)
     case Ioctl.noCloseOnExec:
       try task.files.setCloseOnExec(descriptor, false)
-      return 0
+      return .done(0)
     case Ioctl.nonBlocking:
       if try task.memory.readValue(argument, as: Int32.self) != 0 {
         file.flags.insert(.nonBlocking)
       } else {
         file.flags.remove(.nonBlocking)
       }
-      return 0
+      return .done(0)
     case Ioctl.async:
       guard try task.memory.readValue(argument, as: Int32.self) == 0 else {
         throw .inappropriateIOCTLForDevice
       }
-      return 0
+      return .done(0)
     case Ioctl.readable:
       guard let inode = file.inode, inode.kind == .regular else { break }
       let size = UInt64(clamping: try inode.attributes().size)
       let left = size > file.position ? size - file.position : 0
       try task.memory.writeValue(argument, Int32(clamping: left))
-      return 0
+      return .done(0)
     case Ioctl.fileSize:
       guard let inode = file.inode, [.regular, .directory, .symbolicLink].contains(inode.kind) else { break }
       try task.memory.writeValue(argument, try inode.attributes().size)
-      return 0
+      return .done(0)
     default: break
     }
     if let terminal = file.terminal, let result = try terminalControl(task, terminal, request.rawValue, argument) {
       return result
     }
-    return try file.control(request.rawValue, argument: argument.rawValue, memory: task.memory)
+    return .done(try file.control(request.rawValue, argument: argument.rawValue, memory: task.memory))
   }
 }

@@ -46,7 +46,7 @@ extension Syscalls {
   /// epoll_wait(2).
   static func epollWait(
     _ task: Task, _ epoll: FileDescriptorNumber, _ events: EpollEventList, _ limit: Int32, _ timeout: Int32
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     try waitForEvents(task, epoll, events, limit, timeout: milliseconds(timeout))
   }
 
@@ -54,7 +54,7 @@ extension Syscalls {
   static func epollPwait(
     _ task: Task, _ epoll: FileDescriptorNumber, _ events: EpollEventList, _ limit: Int32, _ timeout: Int32,
     _ mask: InPointer<SignalSet>, _ size: UInt64
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     try task.withTemporaryMask(mask, size: size) { () throws(Errno) in
       try waitForEvents(task, epoll, events, limit, timeout: milliseconds(timeout))
     }
@@ -64,7 +64,7 @@ extension Syscalls {
   static func epollPwait2(
     _ task: Task, _ epoll: FileDescriptorNumber, _ events: EpollEventList, _ limit: Int32,
     _ timeout: InPointer<Timespec>, _ mask: InPointer<SignalSet>, _ size: UInt64
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let timeout = try self.timeout(task, timeout)
     return try task.withTemporaryMask(mask, size: size) { () throws(Errno) in
       try waitForEvents(task, epoll, events, limit, timeout: timeout)
@@ -76,19 +76,19 @@ extension Syscalls {
 
   private static func waitForEvents(
     _ task: Task, _ epoll: FileDescriptorNumber, _ result: EpollEventList, _ limit: Int32, timeout: Nanoseconds?
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     guard limit > 0, limit <= Int(Int32.max) / MemoryLayout<EpollEvent>.size else { throw .invalidArgument }
     guard let epoll = try task.openFile(epoll) as? Epoll else { throw .invalidArgument }
     let events = epoll.collect(limit: min(Int(limit), maximumEvents))
     if !events.isEmpty {
       try task.memory.writeArray(result.address, events)
-      return events.count
+      return .done(events.count)
     }
-    if timeout == .zero { return 0 }
+    if timeout == .zero { return .done(0) }
     let deadline = timeout.map { task.deadline(after: $0) }
-    if let deadline, task.kernel.monotonicTime >= deadline { return 0 }
+    if let deadline, task.kernel.monotonicTime >= deadline { return .done(0) }
     guard let queue = epoll.waitQueue else { throw .invalidArgument }
-    throw task.wait(on: [queue], events: .readable, deadline: deadline, interrupted: .interrupted)
+    return .suspended(task.wait(on: [queue], events: .readable, deadline: deadline, interrupted: .never))
   }
 }
 

@@ -12,33 +12,29 @@ extension Syscalls {
   /// execve(2).
   static func execve(
     _ task: Task, _ path: ProgramPath, _ arguments: ArgumentList, _ environment: EnvironmentList
-  ) throws(Errno) -> Int {
-    let request: ExecRequest
-    if let kept = task.retry.object as? ExecRequest {
+  ) throws(Errno) -> CallOutcome<Int> {
+    var request: ExecRequest
+    if case .exec(let kept) = task.call.kept {
       request = kept
     } else {
       request = ExecRequest(
         path: try task.memory.readCString(path.address, limit: 4096),
         arguments: try strings(task, arguments.address), environment: try strings(task, environment.address))
-      try check(request, task)
+      try check(&request)
+      task.call.kept = .exec(request)
     }
-    task.retry.object = request
-    try task.kernel.execute(task, request)
-    return 0
+    return try task.kernel.execute(task, request)
   }
 
   /// execveat(2).
   static func execveat(
     _ task: Task, _ directory: DirectoryDescriptor, _ path: ProgramPath, _ arguments: ArgumentList,
     _ environment: EnvironmentList, _ flags: AtFlags
-  ) throws(Errno) -> Int {
-    if let kept = task.retry.object as? ExecRequest {
-      try task.kernel.execute(task, kept)
-      return 0
-    }
+  ) throws(Errno) -> CallOutcome<Int> {
+    if case .exec(let kept) = task.call.kept { return try task.kernel.execute(task, kept) }
     guard flags.isSubset(of: [.emptyPath, .symbolicLinkNoFollow]) else { throw .invalidArgument }
     let path = try task.memory.readCString(path.address, limit: 4096)
-    let request = ExecRequest(
+    var request = ExecRequest(
       path: path, arguments: try strings(task, arguments.address), environment: try strings(task, environment.address))
     if path.first != UInt8(ascii: "/"), !directory.isWorkingDirectory {
       let file = try task.files.file(directory.descriptor)
@@ -47,10 +43,9 @@ extension Syscalls {
     }
     if flags.contains(.emptyPath) { request.options.insert(.emptyPath) }
     if flags.contains(.symbolicLinkNoFollow) { request.options.insert(.noFollow) }
-    try check(request, task)
-    task.retry.object = request
-    try task.kernel.execute(task, request)
-    return 0
+    try check(&request)
+    task.call.kept = .exec(request)
+    return try task.kernel.execute(task, request)
   }
 
   /// A null-terminated array of strings; a null pointer is an empty one, as Linux takes it.
@@ -76,7 +71,7 @@ extension Syscalls {
     }
   }
 
-  private static func check(_ request: ExecRequest, _ task: Task) throws(Errno) {
+  private static func check(_ request: inout ExecRequest) throws(Errno) {
     if request.path.isEmpty, !request.options.contains(.emptyPath) { throw .noSuchFileOrDirectory }
     if request.arguments.isEmpty { request.arguments = [[]] }
   }
@@ -90,7 +85,7 @@ struct ProgramPath: SyscallArgument {
   let address: GuestAddress
   init(register: UInt64) { address = GuestAddress(register) }
   func describe(in call: CallFormatter) -> String? {
-    if let request = call.task.retry.object as? ExecRequest { return CallFormatter.quote(request.path[...]) }
+    if case .exec(let request) = call.task.call.kept { return CallFormatter.quote(request.path[...]) }
     return call.string(address.rawValue, limit: 4096)
   }
 }
@@ -100,7 +95,7 @@ struct ArgumentList: SyscallArgument {
   let address: GuestAddress
   init(register: UInt64) { address = GuestAddress(register) }
   func describe(in call: CallFormatter) -> String? {
-    guard let request = call.task.retry.object as? ExecRequest else { return call.stringArray(address.rawValue) }
+    guard case .exec(let request) = call.task.call.kept else { return call.stringArray(address.rawValue) }
     return "[\(request.arguments.prefix(32).map { CallFormatter.quote($0[...]) }.joined(separator: ", "))]"
   }
 }
@@ -110,7 +105,7 @@ struct EnvironmentList: SyscallArgument {
   let address: GuestAddress
   init(register: UInt64) { address = GuestAddress(register) }
   func describe(in call: CallFormatter) -> String? {
-    if let request = call.task.retry.object as? ExecRequest { return "/* \(request.environment.count) vars */" }
+    if case .exec(let request) = call.task.call.kept { return "/* \(request.environment.count) vars */" }
     return "\(pointer(address.rawValue)) /* \(call.pointerCount(address.rawValue)) vars */"
   }
 }

@@ -133,7 +133,7 @@ extension Syscalls {
   static func copyFileRange(
     _ task: Task, _ input: FileDescriptorNumber, _ inputOffset: InOutPointer<Int64>, _ output: FileDescriptorNumber,
     _ outputOffset: InOutPointer<Int64>, _ count: UInt64, _ flags: Hexadecimal<UInt32>
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let input = try task.readableFile(input)
     let output = try task.writableFile(output)
     guard flags.value == 0 else { throw .invalidArgument }
@@ -150,18 +150,26 @@ extension Syscalls {
       throw .invalidArgument
     }
     try VFS.removePrivileges(of: output, task.credentials)
-    let bytes = try task.blocking(input, .readable) { () throws(Errno) -> [UInt8] in
+    let read = try task.blocking(input, .readable) { () throws(Errno) -> [UInt8] in
       var buffer = IOBuffer(collecting: count)
       _ = try input.read(into: &buffer, at: from)
       return buffer.collected
     }
-    let written = try task.blocking(output, .writable) { () throws(Errno) -> Int in
+    let bytes: [UInt8]
+    switch read {
+    case .done(let collected): bytes = collected
+    case .suspended(let suspension): return .suspended(suspension)
+    }
+    let outcome = try task.blocking(output, .writable) { () throws(Errno) -> Int in
       var source = IOBuffer(bytes: bytes)
+      try task.limitSize(of: output, &source, at: to)
       return bytes.isEmpty ? 0 : try output.write(from: &source, at: to)
     }
-    try finishCopy(task, inputOffset, input, from &+ UInt64(written))
-    try finishCopy(task, outputOffset, output, to &+ UInt64(written))
-    return written
+    if case .done(let written) = outcome {
+      try finishCopy(task, inputOffset, input, from &+ UInt64(written))
+      try finishCopy(task, outputOffset, output, to &+ UInt64(written))
+    }
+    return outcome
   }
 
   private static func finishCopy(
@@ -173,7 +181,9 @@ extension Syscalls {
   // MARK: locks
 
   /// flock(2).
-  static func flock(_ task: Task, _ file: FileDescriptorNumber, _ operation: FlockOperation) throws(Errno) -> Int {
+  static func flock(
+    _ task: Task, _ file: FileDescriptorNumber, _ operation: FlockOperation
+  ) throws(Errno) -> CallOutcome<Int> {
     let file = try task.openFile(file)
     let kind: FileLockKind?
     switch operation.subtracting(.nonBlocking) {
@@ -183,17 +193,17 @@ extension Syscalls {
     default: throw .invalidArgument
     }
     // Files without an inode can't be opened twice, so there is nobody to lock out.
-    guard let locks = file.inode?.locks else { return 0 }
+    guard let locks = file.inode?.locks else { return .done(0) }
     guard let kind else {
       locks.unlockWhole(file)
-      return 0
+      return .done(0)
     }
     do throws(Errno) {
       try locks.lockWhole(file, kind)
     } catch {
       guard error == .wouldBlock, !operation.contains(.nonBlocking) else { throw error }
-      throw task.wait(on: [locks.waitQueue])
+      return .suspended(task.wait(on: [locks.waitQueue]))
     }
-    return 0
+    return .done(0)
   }
 }

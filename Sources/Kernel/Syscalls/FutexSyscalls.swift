@@ -14,7 +14,7 @@ extension Syscalls {
     _ task: Task, _ word: GuestAddress, _ command: FutexCommand, _ value: UInt32,
     _ timeout: FutexArgument<GuestAddress>, _ secondWord: FutexArgument<GuestAddress>,
     _ thirdValue: FutexArgument<Hexadecimal<UInt32>>
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     guard let operation = command.operation else { throw .noFunction }
     let isPrivate = command.flags.contains(.isPrivate)
     let usesRealTime = command.flags.contains(.clockRealTime)
@@ -32,17 +32,16 @@ extension Syscalls {
       return try wait(task, word, value: value, bitset: bitset, isPrivate: isPrivate)
     case .lock, .lockMonotonic:
       try setDeadline(task, timeout, usesRealTime: operation == .lock || usesRealTime, isAbsolute: true)
-      try kernel.lockFutex(task, at: GuestAddress(word), isPrivate: isPrivate, isTrial: false)
-      return 0
+      return try kernel.lockFutex(task, at: GuestAddress(word), isPrivate: isPrivate, isTrial: false)
     default: break
     }
     guard !usesRealTime else { throw .noFunction }
     switch operation {
     case .wake:
-      return try kernel.futexes.wake(key(task, word, isPrivate), count: count, bitset: .max)
+      return .done(try kernel.futexes.wake(key(task, word, isPrivate), count: count, bitset: .max))
     case .wakeBitset:
       guard thirdValue != 0 else { throw .invalidArgument }
-      return try kernel.futexes.wake(key(task, word, isPrivate), count: count, bitset: thirdValue)
+      return .done(try kernel.futexes.wake(key(task, word, isPrivate), count: count, bitset: thirdValue))
     case .requeue, .compareRequeue:
       guard count >= 0, secondCount >= 0 else { throw .invalidArgument }
       let source = try key(task, word, isPrivate)
@@ -50,7 +49,7 @@ extension Syscalls {
       if operation == .compareRequeue, try task.memory.loadWord(GuestAddress(word)) != thirdValue {
         throw .resourceTemporarilyUnavailable
       }
-      return try kernel.futexes.requeue(source, to: target, wakes: count, moves: secondCount)
+      return .done(try kernel.futexes.requeue(source, to: target, wakes: count, moves: secondCount))
     case .wakeOperation:
       // Changes the second word, wakes waiters of the first and, depending on what was there, of the second.
       let first = try key(task, word, isPrivate)
@@ -59,13 +58,12 @@ extension Syscalls {
       let old = try task.memory.updateWord(GuestAddress(secondWord), change.changed)
       var woken = try kernel.futexes.wake(first, count: count, bitset: .max)
       if change.matches(old) { woken += try kernel.futexes.wake(second, count: secondCount, bitset: .max) }
-      return woken
+      return .done(woken)
     case .tryLock:
-      try kernel.lockFutex(task, at: GuestAddress(word), isPrivate: isPrivate, isTrial: true)
-      return 0
+      return try kernel.lockFutex(task, at: GuestAddress(word), isPrivate: isPrivate, isTrial: true)
     case .unlock:
       try kernel.unlockFutex(task, at: GuestAddress(word), isPrivate: isPrivate)
-      return 0
+      return .done(0)
     case .wait, .waitBitset, .lock, .lockMonotonic, .waitRequeue, .compareRequeueToLock: throw .noFunction
     }
   }
@@ -78,29 +76,27 @@ extension Syscalls {
   private static func setDeadline(
     _ task: Task, _ timeout: GuestAddress, usesRealTime: Bool, isAbsolute: Bool
   ) throws(Errno) {
-    guard !timeout.isNull, !task.retry.isRetry else { return }
+    guard !timeout.isNull, !task.call.isRetry else { return }
     let time = try task.memory.readValue(timeout, as: Timespec.self)
     guard time.isValid else { throw .invalidArgument }
-    task.retry.deadline = task.kernel.deadline(
+    task.call.deadline = task.kernel.deadline(
       time, clock: usesRealTime ? .realTime : .monotonic, isAbsolute: isAbsolute)
   }
 
   /// `FUTEX_WAIT`: waits unless the word has changed.
   private static func wait(
     _ task: Task, _ address: UInt64, value: UInt32, bitset: UInt32, isPrivate: Bool
-  ) throws(Errno) -> Int {
-    if let waiter = task.retry.object as? FutexWaiter, waiter.isQueued || waiter.isWoken {
-      try task.kernel.wait(waiter, task)
-      return 0
+  ) throws(Errno) -> CallOutcome<Int> {
+    if case .futex(let waiter) = task.call.kept, waiter.isQueued || waiter.isWoken {
+      return try task.kernel.wait(waiter, task)
     }
     guard bitset != 0 else { throw .invalidArgument }
     let key = try key(task, address, isPrivate)
     guard try task.memory.loadWord(GuestAddress(address)) == value else { throw .resourceTemporarilyUnavailable }
     let waiter = FutexWaiter(task, address: GuestAddress(address), key: key, bitset: bitset)
-    task.retry.object = waiter
+    task.call.kept = .futex(waiter)
     task.kernel.futexes.add(waiter)
-    try task.kernel.wait(waiter, task)
-    return 0
+    return try task.kernel.wait(waiter, task)
   }
 
   /// set_robust_list(2).

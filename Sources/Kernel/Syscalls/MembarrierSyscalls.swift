@@ -16,42 +16,37 @@ extension Syscalls {
   /// takes those that are inside out of it, and returns once each has been outside since it began.
   static func membarrier(
     _ task: Task, _ command: Constant<BarrierCommand>, _ flags: Hexadecimal<UInt32>, _ cpu: Int32
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     guard flags.value == 0 else { throw .invalidArgument }
     switch command.value {
-    case .query: return barrierCommands.reduce(0) { $0 | Int($1.rawValue) }
+    case .query: return .done(barrierCommands.reduce(0) { $0 | Int($1.rawValue) })
     case .registerPrivateExpedited: task.memory.hasExpeditedBarriers = true
     case .privateExpedited:
       guard task.memory.hasExpeditedBarriers else { throw .notPermitted }
-      try awaitBarrier(task, of: task.memory)
-    case .global: try awaitBarrier(task, of: nil)
+      if let suspension = awaitBarrier(task, of: task.memory) { return .suspended(suspension) }
+    case .global:
+      if let suspension = awaitBarrier(task, of: nil) { return .suspended(suspension) }
     default: throw .invalidArgument
     }
-    return 0
+    return .done(0)
   }
 
   /// - Parameter memory: whose threads are meant; nil: all of the sandbox.
-  private static func awaitBarrier(_ task: Task, of memory: AddressSpace?) throws(Errno) {
+  private static func awaitBarrier(_ task: Task, of memory: AddressSpace?) -> Suspension? {
     let kernel = task.kernel
-    let barrier = task.retry.object as? Barrier ?? Barrier(start: kernel.monotonicTime)
+    var start = kernel.monotonicTime
+    if case .barrier(let begin) = task.call.kept { start = begin }
     // What a CPU runs has been inside since its time was last charged.
     let inside = kernel.scheduler.cpus.compactMap { cpu -> Task? in
-      guard let other = cpu.current, other !== task, other.scheduling.isInGuest, cpu.lastCharge <= barrier.start,
+      guard let other = cpu.current, other !== task, other.scheduling.isInGuest, cpu.lastCharge <= start,
         memory == nil || other.memory === memory
       else { return nil }
       return other
     }
-    guard !inside.isEmpty else { return }
-    if !task.retry.isRetry { for other in inside { other.thread.preempt() } }
-    task.retry.object = barrier
+    guard !inside.isEmpty else { return nil }
+    if !task.call.isRetry { for other in inside { other.thread.preempt() } }
+    task.call.kept = .barrier(start: start)
     kernel.arm(task.deadlineTimer, deadline: kernel.monotonicTime + barrierInterval)
-    throw task.waitUninterruptibly()
+    return task.waitUninterruptibly()
   }
-}
-
-/// A barrier that is waited for. It is the `retry.object` of its system call.
-private final class Barrier {
-  /// When it began (CLOCK_MONOTONIC, nanoseconds).
-  let start: MonotonicTime
-  init(start: MonotonicTime) { self.start = start }
 }

@@ -18,7 +18,7 @@ extension Syscalls {
   static func sendto(
     _ task: Task, _ socket: FileDescriptorNumber, _ bytes: InBuffer, _ count: UInt64, _ flags: MessageFlags,
     _ address: InBuffer, _ addressSize: Int32
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let socket = try task.socket(socket)
     var message = OutgoingMessage(sender: task.socketCredentials)
     message.flags = flags
@@ -32,9 +32,24 @@ extension Syscalls {
   /// sendmsg(2).
   static func sendmsg(
     _ task: Task, _ socket: FileDescriptorNumber, _ header: InPointer<MessageHeader>, _ flags: MessageFlags
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let socket = try task.socket(socket)
     let header = try task.load(header)
+    let message = try message(task, header, flags)
+    let vector = try task.readVector(header.vectors, count: header.vectorCount)
+    let outcome = try send(task, socket, vector, message)
+    if case .suspended(.parked) = outcome, task.call.kept.isNothing {
+      for file in message.files { file.retainDescriptor() }
+      task.call.kept = .sending(message)
+    }
+    return outcome
+  }
+
+  /// What goes with the bytes: the same in all runs of the call.
+  private static func message(
+    _ task: Task, _ header: MessageHeader, _ flags: MessageFlags
+  ) throws(Errno) -> OutgoingMessage {
+    if case .sending(let message) = task.call.kept { return message }
     var message = OutgoingMessage(sender: task.socketCredentials)
     message.flags = flags
     if !header.name.isNull, header.nameLength != 0 {
@@ -42,33 +57,32 @@ extension Syscalls {
       message.destination = (try task.socketAddress(header.name, size: size), task.socketCaller)
     }
     try task.readControl(header, into: &message)
-    return try send(task, socket, try task.readVector(header.vectors, count: header.vectorCount), message)
+    return message
   }
 
   private static func send(
     _ task: Task, _ socket: Socket, _ source: Task.GuestBuffer, _ message: OutgoingMessage
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     var buffer = try task.resolve(source, for: .read)
-    buffer.advance(task.retry.transferred)
+    buffer.advance(task.call.transferred)
     var message = message
     while true {
       // What comes with the bytes goes with the first of them.
-      if task.retry.transferred > 0 {
+      if task.call.transferred > 0 {
         message.files = []
         message.control = []
       }
       do throws(Errno) {
-        task.retry.transferred += try socket.send(&buffer, message)
+        task.call.transferred += try socket.send(&buffer, message)
       } catch {
-        var outcome = error
-        if error == .brokenPipe, !message.flags.contains(.noSignal) {
-          outcome = task.outcome(of: error, socket, .writable)
+        let flags = message.flags
+        return try task.endingTransfer { () throws(Errno) in
+          if error == .brokenPipe, flags.contains(.noSignal) { throw error }
+          if error == .wouldBlock, flags.contains(.dontWait) { throw error }
+          return try task.wait(after: error, of: socket, for: .writable)
         }
-        if error == .wouldBlock, !message.flags.contains(.dontWait) { outcome = task.waitError(socket, .writable) }
-        if outcome == .parked || task.retry.transferred == 0 { throw outcome }
-        return task.retry.transferred
       }
-      if buffer.remaining == 0 || !socket.writesFully { return task.retry.transferred }
+      if buffer.remaining == 0 || !socket.writesFully { return .done(task.call.transferred) }
     }
   }
 
@@ -78,23 +92,31 @@ extension Syscalls {
   static func recvfrom(
     _ task: Task, _ socket: FileDescriptorNumber, _ bytes: OutBuffer, _ count: UInt64, _ flags: MessageFlags,
     _ address: GuestAddress, _ addressSize: InOutPointer<Int32>
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let socket = try task.socket(socket)
     let target = Task.GuestBuffer.single(address: bytes.address, count: try Task.transferCount(count))
-    let received = try receive(task, socket, target, flags)
+    let received: ReceivedMessage
+    switch try receive(task, socket, target, flags) {
+    case .done(let message): received = message
+    case .suspended(let suspension): return .suspended(suspension)
+    }
     PassedFiles.drop(received.files)
     if !address.isNull { try task.store(received.source, to: address, addressSize) }
-    return received.count
+    return .done(received.count)
   }
 
   /// recvmsg(2).
   static func recvmsg(
     _ task: Task, _ socket: FileDescriptorNumber, _ message: InOutPointer<MessageHeader>, _ flags: MessageFlags
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let socket = try task.socket(socket)
     var header = try task.load(message)
     let target = try task.readVector(header.vectors, count: header.vectorCount)
-    let received = try receive(task, socket, target, flags)
+    let received: ReceivedMessage
+    switch try receive(task, socket, target, flags) {
+    case .done(let message): received = message
+    case .suspended(let suspension): return .suspended(suspension)
+    }
     defer { PassedFiles.drop(received.files) }
     if !header.name.isNull {
       let name = received.source?.bytes ?? []
@@ -110,32 +132,33 @@ extension Syscalls {
     if control.isTruncated { shown.insert(.controlTruncated) }
     header.flags = shown
     try task.store(header, to: message)
-    return received.count
+    return .done(received.count)
   }
 
   private static func receive(
     _ task: Task, _ socket: Socket, _ target: Task.GuestBuffer, _ flags: MessageFlags
-  ) throws(Errno) -> ReceivedMessage {
+  ) throws(Errno) -> CallOutcome<ReceivedMessage> {
     var buffer = try task.resolve(target, for: .write)
-    buffer.advance(task.retry.transferred)
+    buffer.advance(task.call.transferred)
     do throws(Errno) {
       var received = try socket.receive(into: &buffer, flags)
       // MSG_WAITALL: what came so far is counted, and the rest is waited for.
       let isPart =
         flags.contains(.waitAll) && socket.type == .stream && !flags.contains(.peek) && received.files.isEmpty
       if isPart, received.count > 0, buffer.remaining > 0, !flags.contains(.dontWait) {
-        task.retry.transferred += received.count
-        let error = task.waitError(socket, .readable)
-        if error == .parked { throw error }
+        task.call.transferred += received.count
+        if (try? task.wait(for: socket, .readable)) == .parked { return .suspended(.parked) }
         received.count = 0
       }
-      received.count += task.retry.transferred
-      return received
+      received.count += task.call.transferred
+      return .done(received)
     } catch {
       guard error == .wouldBlock, !flags.contains(.dontWait) else { throw error }
-      let outcome = task.waitError(socket, .readable)
-      guard outcome != .parked, task.retry.transferred > 0 else { throw outcome }
-      return ReceivedMessage(count: task.retry.transferred)
+      let outcome = try task.endingTransfer { () throws(Errno) in try task.wait(for: socket, .readable) }
+      switch outcome {
+      case .done(let count): return .done(ReceivedMessage(count: count))
+      case .suspended(let suspension): return .suspended(suspension)
+      }
     }
   }
 }

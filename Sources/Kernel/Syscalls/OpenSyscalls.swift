@@ -16,26 +16,28 @@ extension Syscalls {
   ]
 
   /// open(2).
-  static func open(_ task: Task, _ path: GuestPath, _ flags: OpenFlags, _ mode: FileMode) throws(Errno) -> Int {
+  static func open(
+    _ task: Task, _ path: GuestPath, _ flags: OpenFlags, _ mode: FileMode
+  ) throws(Errno) -> CallOutcome<Int> {
     try open(task, at: .working, path, flags, mode: mode)
   }
 
   /// creat(2).
-  static func creat(_ task: Task, _ path: GuestPath, _ mode: FileMode) throws(Errno) -> Int {
+  static func creat(_ task: Task, _ path: GuestPath, _ mode: FileMode) throws(Errno) -> CallOutcome<Int> {
     try open(task, at: .working, path, [.create, .writeOnly, .truncate], mode: mode)
   }
 
   /// openat(2).
   static func openat(
     _ task: Task, _ directory: DirectoryDescriptor, _ path: GuestPath, _ flags: OpenFlags, _ mode: FileMode
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     try open(task, at: directory, path, flags, mode: mode)
   }
 
   /// openat2(2). `RESOLVE_CACHED` always asks to try again without it.
   static func openat2(
     _ task: Task, _ directory: DirectoryDescriptor, _ path: GuestPath, _ request: InPointer<OpenHow>, _ size: UInt64
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     guard size >= OpenHow.size else { throw .invalidArgument }
     guard size <= 4096 else { throw .argListTooLong }
     let how = try task.load(request)
@@ -73,9 +75,10 @@ extension Syscalls {
   private static func open(
     _ task: Task, at directory: DirectoryDescriptor, _ path: GuestPath, _ flags: OpenFlags, mode: FileMode,
     _ options: ResolveOptions = []
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let file: OpenFile
-    if let pending = task.retry.object as? OpenFile {
+    if case .opening(let pending) = task.call.kept {
+      task.call.kept = .nothing
       file = pending
     } else {
       let path = try task.path(path)
@@ -91,12 +94,12 @@ extension Syscalls {
       file.flags.subtract(passing)
     }
     if file.isOpenPending, let queue = file.waitQueue {
-      let error = task.wait(on: [queue])
-      if error == .parked { task.retry.object = file } else { file.close() }
-      throw error
+      let suspension = task.wait(on: [queue])
+      if suspension == .parked { task.call.kept = .opening(file) } else { file.close() }
+      return .suspended(suspension)
     }
     do throws(Errno) {
-      return Int(try task.addFile(file, closeOnExec: flags.contains(.closeOnExec)))
+      return .done(Int(try task.addFile(file, closeOnExec: flags.contains(.closeOnExec))))
     } catch {
       file.close()
       throw error

@@ -12,7 +12,8 @@ extension Syscalls {
   ]
 
   /// poll(2).
-  static func poll(_ task: Task, _ list: PollList, _ count: UInt32, _ timeout: Int32) throws(Errno) -> Int {
+  static func poll(_ task: Task, _ list: PollList, _ count: UInt32, _ timeout: Int32) throws(Errno) -> CallOutcome<Int>
+  {
     try poll(task, list, count: count, timeout: milliseconds(timeout), interrupted: .restartBlock)
   }
 
@@ -20,7 +21,7 @@ extension Syscalls {
   static func ppoll(
     _ task: Task, _ list: PollList, _ count: UInt32, _ timeout: InOutPointer<Timespec>, _ mask: InPointer<SignalSet>,
     _ size: UInt64
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let limit = try firstTimeout(task, timeout)
     return try task.withTemporaryMask(mask, size: size) { () throws(Errno) in
       try returningTimeLeft(task, to: timeout) { () throws(Errno) in
@@ -30,8 +31,8 @@ extension Syscalls {
   }
 
   private static func poll(
-    _ task: Task, _ list: PollList, count: UInt32, timeout: Nanoseconds?, interrupted: Errno
-  ) throws(Errno) -> Int {
+    _ task: Task, _ list: PollList, count: UInt32, timeout: Nanoseconds?, interrupted restart: RestartKind
+  ) throws(Errno) -> CallOutcome<Int> {
     guard UInt64(count) <= task.descriptorLimit else { throw .invalidArgument }
     var entries = try task.memory.readArray(list.address, count: Int(count), as: PollDescriptor.self)
     var wait = PollWait()
@@ -50,23 +51,21 @@ extension Syscalls {
       entries[index].returned = UInt16(truncatingIfNeeded: events.rawValue)
       if !events.isEmpty { ready += 1 }
     }
-    if ready == 0 {
-      if try wait.isOver(task, timeout: timeout) {} else { throw wait.park(task, interrupted: interrupted) }
-    }
+    if ready == 0, !wait.isOver(task, timeout: timeout) { return .suspended(wait.park(task, interrupted: restart)) }
     // Only `revents` changes, but the entries lie side by side.
     if !entries.isEmpty { try task.memory.writeArray(list.address, entries) }
-    return ready
+    return .done(ready)
   }
 
   /// select(2). Like Linux, it writes the time that is left back.
   static func select(
     _ task: Task, _ count: Int32, _ reading: DescriptorSetPointer, _ writing: DescriptorSetPointer,
     _ exceptional: DescriptorSetPointer, _ timeout: InOutPointer<Timeval>
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     var limit: Nanoseconds?
     if !timeout.isNull {
       limit = .zero
-      if !task.retry.isRetry {
+      if !task.call.isRetry {
         let value = try task.load(timeout)
         guard value.seconds >= 0, value.microseconds >= 0 else { throw .invalidArgument }
         let (rest, overflow) = value.microseconds.multipliedReportingOverflow(by: 1000)
@@ -83,7 +82,7 @@ extension Syscalls {
   static func pselect6(
     _ task: Task, _ count: Int32, _ reading: DescriptorSetPointer, _ writing: DescriptorSetPointer,
     _ exceptional: DescriptorSetPointer, _ timeout: InOutPointer<Timespec>, _ mask: InPointer<SignalMaskReference>
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let limit = try firstTimeout(task, timeout)
     let mask = mask.isNull ? SignalMaskReference() : try task.load(mask)
     return try task.withTemporaryMask(InPointer(register: mask.address.rawValue), size: mask.size) { () throws(Errno) in
@@ -97,7 +96,7 @@ extension Syscalls {
   /// conditions.
   private static func select(
     _ task: Task, _ count: Int32, _ pointers: [DescriptorSetPointer], timeout: Nanoseconds?
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     guard count >= 0 else { throw .invalidArgument }
     let count = min(Int(count), max(task.files.count, DescriptorSetPointer.capacity))
     let words = (count + 63) / 64
@@ -128,13 +127,13 @@ extension Syscalls {
         ready += 1
       }
     }
-    if ready == 0 {
-      if try wait.isOver(task, timeout: timeout) {} else { throw wait.park(task, interrupted: .restartNoHand) }
+    if ready == 0, !wait.isOver(task, timeout: timeout) {
+      return .suspended(wait.park(task, interrupted: .restartNoHand))
     }
     for (pointer, result) in zip(pointers, results) where !result.isEmpty {
       try task.memory.writeArray(pointer.address, result)
     }
-    return ready
+    return .done(ready)
   }
 
   // MARK: Timeouts
@@ -152,13 +151,13 @@ extension Syscalls {
 
   /// The same for a call that writes the time left there: its later runs go by the deadline of the first.
   private static func firstTimeout(_ task: Task, _ timeout: InOutPointer<Timespec>) throws(Errno) -> Nanoseconds? {
-    if task.retry.isRetry, !timeout.isNull { return .zero }
+    if task.call.isRetry, !timeout.isNull { return .zero }
     return try self.timeout(task, InPointer(register: timeout.address.rawValue))
   }
 
   private static func returningTimeLeft(
-    _ task: Task, to timeout: InOutPointer<Timespec>, _ body: () throws(Errno) -> Int
-  ) throws(Errno) -> Int {
+    _ task: Task, to timeout: InOutPointer<Timespec>, _ body: () throws(Errno) -> CallOutcome<Int>
+  ) throws(Errno) -> CallOutcome<Int> {
     let write = { (left: Nanoseconds) throws(Errno) in try task.store(Timespec(left), to: timeout)
     }
     return try returningTimeLeft(task, write, body)
@@ -167,18 +166,18 @@ extension Syscalls {
   /// Writes the time left to the deadline, unless there is none, the task was parked, or it wants its timeouts left alone.
   /// What can't be written stays as it is, as in Linux.
   private static func returningTimeLeft(
-    _ task: Task, _ write: (Nanoseconds) throws(Errno) -> Void, _ body: () throws(Errno) -> Int
-  ) throws(Errno) -> Int {
+    _ task: Task, _ write: (Nanoseconds) throws(Errno) -> Void, _ body: () throws(Errno) -> CallOutcome<Int>
+  ) throws(Errno) -> CallOutcome<Int> {
     func report() {
-      guard let deadline = task.retry.deadline, !task.attributes.personality.keepsTimeouts else { return }
+      guard let deadline = task.call.deadline, !task.attributes.personality.keepsTimeouts else { return }
       try? write(deadline - task.kernel.monotonicTime)
     }
     do throws(Errno) {
-      let result = try body()
-      report()
-      return result
+      let outcome = try body()
+      if case .suspended(.parked) = outcome {} else { report() }
+      return outcome
     } catch {
-      if error != .parked { report() }
+      report()
       throw error
     }
   }
@@ -208,7 +207,8 @@ struct DescriptorSetPointer: SyscallArgument {
   }
 }
 
-/// The files that a poll or select waits for.
+/// The files that a poll or select waits for. As in Linux, those of its first run wake it, and each run looks at what the
+/// descriptors are then.
 struct PollWait {
   private var queues: [WaitQueue] = []
   private var files: [(file: OpenFile, events: PollEvents)] = []
@@ -226,16 +226,29 @@ struct PollWait {
   }
 
   /// The timeout (nil: none) has passed.
-  func isOver(_ task: Task, timeout: Nanoseconds?) throws(Errno) -> Bool {
+  func isOver(_ task: Task, timeout: Nanoseconds?) -> Bool {
     guard let timeout else { return false }
-    if timeout == .zero, !task.retry.isRetry { return true }
+    if timeout == .zero, !task.call.isRetry { return true }
     return task.kernel.monotonicTime >= task.deadline(after: timeout)
   }
 
   /// Parks the task until one of the files has news.
-  func park(_ task: Task, interrupted: Errno) -> Errno {
-    let error = task.wait(on: queues, events: events, deadline: task.retry.deadline, interrupted: interrupted)
-    if error == .parked { for (file, events) in files { file.prepareToWait(for: events) } }
-    return error
+  func park(_ task: Task, interrupted restart: RestartKind) -> Suspension {
+    if case .polling(let first) = task.call.kept { return first.wait(task, interrupted: restart) }
+    let suspension = wait(task, interrupted: restart)
+    if suspension == .parked, task.files.sharers > 1, !files.isEmpty {
+      for (file, _) in files { file.retainDescriptor() }
+      task.call.kept = .polling(self)
+    }
+    return suspension
+  }
+
+  /// The call ends.
+  func letGo() { for (file, _) in files { FileTable.letGo(file) } }
+
+  private func wait(_ task: Task, interrupted restart: RestartKind) -> Suspension {
+    let suspension = task.wait(on: queues, events: events, deadline: task.call.deadline, interrupted: restart)
+    if suspension == .parked { for (file, events) in files { file.prepareToWait(for: events) } }
+    return suspension
   }
 }

@@ -19,7 +19,7 @@ extension Syscalls {
   static func clone(
     _ task: Task, _ how: CloneFlagsAndSignal, _ stack: ShownBefore<GuestAddress>,
     _ parentTID: ShownBefore<GuestAddress>, _ childTID: ShownBefore<GuestAddress>, _ tls: ShownBefore<GuestAddress>
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     var arguments = CloneArguments()
     arguments.flags = how.flags.rawValue
     arguments.exitSignal = UInt64(how.signal.rawValue)
@@ -34,7 +34,9 @@ extension Syscalls {
   }
 
   /// clone3(2).
-  static func clone3(_ task: Task, _ request: InPointer<CloneArguments>, _ size: UInt64) throws(Errno) -> Int {
+  static func clone3(
+    _ task: Task, _ request: InPointer<CloneArguments>, _ size: UInt64
+  ) throws(Errno) -> CallOutcome<Int> {
     guard size >= 64 else { throw .invalidArgument }
     guard size <= 4096 else { throw .argListTooLong }
     var bytes = try task.memory.read(request.address, count: Int(size))
@@ -47,28 +49,26 @@ extension Syscalls {
   }
 
   /// fork(2).
-  static func fork(_ task: Task) throws(Errno) -> Int {
+  static func fork(_ task: Task) throws(Errno) -> CallOutcome<Int> {
     var arguments = CloneArguments()
     arguments.exitSignal = UInt64(Signal.chld.rawValue)
     return try start(task, arguments)
   }
 
   /// vfork(2).
-  static func vfork(_ task: Task) throws(Errno) -> Int {
+  static func vfork(_ task: Task) throws(Errno) -> CallOutcome<Int> {
     var arguments = CloneArguments()
     arguments.flags = CloneFlags([.vm, .vfork]).rawValue
     arguments.exitSignal = UInt64(Signal.chld.rawValue)
     return try start(task, arguments)
   }
 
-  private static func start(_ task: Task, _ arguments: CloneArguments) throws(Errno) -> Int {
-    if let child = task.retry.object as? Task {
-      // A vfork parent is run again when its child lets go of the memory.
-      return try awaitVfork(task, child)
-    }
+  private static func start(_ task: Task, _ arguments: CloneArguments) throws(Errno) -> CallOutcome<Int> {
+    // A vfork parent is run again when its child lets go of the memory.
+    if case .vfork(let child) = task.call.kept { return awaitVfork(task, child) }
     let child = try cloneWithDescriptor(task, arguments)
-    guard CloneFlags(rawValue: arguments.flags).contains(.vfork) else { return Int(child.id.rawValue) }
-    return try awaitVfork(task, child)
+    guard CloneFlags(rawValue: arguments.flags).contains(.vfork) else { return .done(Int(child.id.rawValue)) }
+    return awaitVfork(task, child.id)
   }
 
   /// Makes the child, and the process descriptor that `CLONE_PIDFD` asks for.
@@ -95,10 +95,12 @@ extension Syscalls {
   }
 
   /// Parks a vfork(2) parent until the child ends or executes a program; only SIGKILL interrupts it.
-  private static func awaitVfork(_ task: Task, _ child: Task) throws(Errno) -> Int {
-    guard child.vforkParent === task, task.group.exitStatus == nil else { return Int(child.id.rawValue) }
-    task.retry.object = child
-    throw task.waitUninterruptibly()
+  private static func awaitVfork(_ task: Task, _ child: ProcessID) -> CallOutcome<Int> {
+    guard task.kernel.tasks[child]?.vforkParent === task, task.group.exitStatus == nil else {
+      return .done(Int(child.rawValue))
+    }
+    task.call.kept = .vfork(child: child)
+    return .suspended(task.waitUninterruptibly())
   }
 
   /// exit(2): ends the calling thread.
@@ -119,7 +121,7 @@ extension Syscalls {
   static func wait4(
     _ task: Task, _ child: ProcessSelection, _ status: ChildStatusPointer, _ options: WaitOptions,
     _ usage: OutPointer<Rusage>
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     guard options.isSubset(of: [.noHang, .stopped, .continued, .noThread, .all, .clone]) else {
       throw .invalidArgument
     }
@@ -128,35 +130,27 @@ extension Syscalls {
     selector.continued = options.contains(.continued)
     selector.all = options.contains(.all)
     selector.clonesOnly = options.contains(.clone)
-    guard let report = try change(of: task, selector, options) else { return 0 }
+    let change: WaitReport?
+    switch try takeChange(of: task, selector, options) {
+    case .done(let report): change = report
+    case .suspended(let suspension): return .suspended(suspension)
+    }
+    guard let report = change else { return .done(0) }
     if !status.address.isNull { try task.memory.writeValue(status.address, report.status) }
     if !usage.isNull { try task.store(Rusage(report.usage), to: usage) }
-    return Int(report.group.rawValue)
+    return .done(Int(report.group.rawValue))
   }
 
   /// waitid(2).
   static func waitid(
     _ task: Task, _ type: Constant<WaitIDType>, _ id: ProcessID, _ information: GuestAddress, _ options: WaitOptions,
     _ usage: OutPointer<Rusage>
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let changes: WaitOptions = [.exited, .stopped, .continued]
     guard options.isSubset(of: changes.union([.noHang, .noWait, .noThread, .all, .clone])),
       !options.isDisjoint(with: changes)
     else { throw .invalidArgument }
-    let target: WaitSelector.Target
-    var isNonBlocking = false
-    switch type.value {
-    case .all: target = .any
-    case .process where id.isPositive: target = .process(id)
-    case .processGroup where !id.isNegative: target = .processGroup(id == .zero ? task.group.processGroup.id : id)
-    case .processDescriptor:
-      guard let file = try task.files.file(FileDescriptorNumber(rawValue: id.rawValue)) as? ProcessFile else {
-        throw .badFileDescriptor
-      }
-      target = .process(file.process.processID)
-      isNonBlocking = file.flags.contains(.nonBlocking)
-    default: throw .invalidArgument
-    }
+    let (target, isNonBlocking) = try target(type, id, task)
     var selector = WaitSelector(target: target)
     selector.exited = options.contains(.exited)
     selector.stopped = options.contains(.stopped)
@@ -164,15 +158,20 @@ extension Syscalls {
     selector.keeps = options.contains(.noWait)
     selector.all = options.contains(.all)
     selector.clonesOnly = options.contains(.clone)
-    let report = try change(of: task, selector, isNonBlocking ? options.union(.noHang) : options)
+    let report: WaitReport?
+    switch try takeChange(of: task, selector, isNonBlocking ? options.union(.noHang) : options) {
+    case .done(let change): report = change
+    case .suspended(let suspension): return .suspended(suspension)
+    }
     if isNonBlocking, report == nil, !options.contains(.noHang) { throw .resourceTemporarilyUnavailable }
     if !information.isNull { try task.memory.write(information, childInformation(report)) }
     if let report, !usage.isNull { try task.store(Rusage(report.usage), to: usage) }
-    return 0
+    return .done(0)
   }
 
   private static func target(_ child: ProcessSelection, _ task: Task) throws(Errno) -> WaitSelector.Target {
-    switch child {
+    if case .child(let target) = task.call.kept { return target }
+    return switch child {
     case .all: .any
     case .processGroup(let id): .processGroup(id ?? task.group.processGroup.id)
     case .process(let id): .process(id)
@@ -180,13 +179,33 @@ extension Syscalls {
     }
   }
 
+  /// Whom waitid(2) waits for, and whether the descriptor that says so is non-blocking.
+  private static func target(
+    _ type: Constant<WaitIDType>, _ id: ProcessID, _ task: Task
+  ) throws(Errno) -> (target: WaitSelector.Target, isNonBlocking: Bool) {
+    if case .child(let target) = task.call.kept { return (target, false) }
+    switch type.value {
+    case .all: return (.any, false)
+    case .process where id.isPositive: return (.process(id), false)
+    case .processGroup where !id.isNegative:
+      return (.processGroup(id == .zero ? task.group.processGroup.id : id), false)
+    case .processDescriptor:
+      guard let file = try task.files.file(FileDescriptorNumber(rawValue: id.rawValue)) as? ProcessFile else {
+        throw .badFileDescriptor
+      }
+      return (.process(file.process.processID), file.flags.contains(.nonBlocking))
+    default: throw .invalidArgument
+    }
+  }
+
   /// Takes a child's change, or parks the task until there is one; nil with `WNOHANG`.
-  private static func change(
+  private static func takeChange(
     of task: Task, _ selector: WaitSelector, _ options: WaitOptions
-  ) throws(Errno) -> WaitReport? {
-    if let report = try task.kernel.takeChange(of: task.group, selector) { return report }
-    if options.contains(.noHang) { return nil }
-    throw task.wait(on: [task.group.childQueue])
+  ) throws(Errno) -> CallOutcome<WaitReport?> {
+    if let report = try task.kernel.takeChange(of: task.group, selector) { return .done(report) }
+    if options.contains(.noHang) { return .done(nil) }
+    task.call.kept = .child(selector.target)
+    return .suspended(task.wait(on: [task.group.childQueue]))
   }
 
   /// `siginfo_t` as waitid(2) fills it: 128 bytes, all zero where no child has changed.

@@ -23,7 +23,7 @@ extension Syscalls {
   /// read(2).
   static func read(
     _ task: Task, _ file: FileDescriptorNumber, _ target: OutBuffer, _ count: UInt64
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let file = try task.readableFile(file)
     return try task.read(file, try Task.GuestBuffer(target, count: count))
   }
@@ -31,7 +31,7 @@ extension Syscalls {
   /// write(2).
   static func write(
     _ task: Task, _ file: FileDescriptorNumber, _ source: InBuffer, _ count: UInt64
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let file = try task.writableFile(file)
     return try task.write(file, try Task.GuestBuffer(source, count: count))
   }
@@ -39,7 +39,7 @@ extension Syscalls {
   /// readv(2).
   static func readv(
     _ task: Task, _ file: FileDescriptorNumber, _ targets: VectorPointer, _ count: UInt64
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let file = try task.readableFile(file)
     return try task.read(file, try task.readVector(targets, count: count))
   }
@@ -47,7 +47,7 @@ extension Syscalls {
   /// writev(2).
   static func writev(
     _ task: Task, _ file: FileDescriptorNumber, _ sources: VectorPointer, _ count: UInt64
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let file = try task.writableFile(file)
     return try task.write(file, try task.readVector(sources, count: count))
   }
@@ -55,7 +55,7 @@ extension Syscalls {
   /// pread(2).
   static func pread64(
     _ task: Task, _ file: FileDescriptorNumber, _ target: OutBuffer, _ count: UInt64, _ offset: Int64
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let offset = try fileOffset(offset)
     let file = try task.readableFile(file)
     return try task.read(file, try Task.GuestBuffer(target, count: count), at: offset)
@@ -64,7 +64,7 @@ extension Syscalls {
   /// pwrite(2). As in Linux, a file opened with `O_APPEND` is written at its end.
   static func pwrite64(
     _ task: Task, _ file: FileDescriptorNumber, _ source: InBuffer, _ count: UInt64, _ offset: Int64
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let offset = try fileOffset(offset)
     let file = try task.writableFile(file)
     return try task.write(file, try Task.GuestBuffer(source, count: count), at: offset)
@@ -73,7 +73,7 @@ extension Syscalls {
   /// preadv(2); the high half of the offset is unused on 64-bit Linux.
   static func preadv(
     _ task: Task, _ file: FileDescriptorNumber, _ targets: VectorPointer, _ count: UInt64, _ offset: Int64
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let offset = try fileOffset(offset)
     let file = try task.readableFile(file)
     return try task.read(file, try task.readVector(targets, count: count), at: offset)
@@ -82,7 +82,7 @@ extension Syscalls {
   /// pwritev(2).
   static func pwritev(
     _ task: Task, _ file: FileDescriptorNumber, _ sources: VectorPointer, _ count: UInt64, _ offset: Int64
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let offset = try fileOffset(offset)
     let file = try task.writableFile(file)
     return try task.write(file, try task.readVector(sources, count: count), at: offset)
@@ -99,7 +99,7 @@ extension Syscalls {
   static func preadv2(
     _ task: Task, _ file: FileDescriptorNumber, _ targets: VectorPointer, _ count: UInt64, _ offset: Int64,
     _: Int64, _ flags: TransferFlags
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let offset = try fileOffset(offset, flags)
     let file = try task.readableFile(file)
     let target = try task.readVector(targets, count: count)
@@ -110,7 +110,7 @@ extension Syscalls {
   static func pwritev2(
     _ task: Task, _ file: FileDescriptorNumber, _ sources: VectorPointer, _ count: UInt64, _ offset: Int64,
     _: Int64, _ flags: TransferFlags
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     var offset = try fileOffset(offset, flags)
     let file = try task.writableFile(file)
     let source = try task.readVector(sources, count: count)
@@ -127,11 +127,11 @@ extension Syscalls {
       if oldFlags.contains(.append) { file.flags.insert(.append) } else { file.flags.remove(.append) }
       if keepsPosition { file.position = oldPosition }
     }
-    let count = try task.write(file, source, at: offset, noWait: flags.contains(.noWait))
-    if !flags.isDisjoint(with: [.dataSync, .sync]), file.inode != nil {
+    let outcome = try task.write(file, source, at: offset, noWait: flags.contains(.noWait))
+    if case .done = outcome, !flags.isDisjoint(with: [.dataSync, .sync]), file.inode != nil {
       try file.sync(dataOnly: !flags.contains(.sync))
     }
-    return count
+    return outcome
   }
 
   /// lseek(2).

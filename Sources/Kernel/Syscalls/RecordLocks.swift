@@ -5,8 +5,9 @@ import Memory
 /// Record locks (fcntl(2), `F_SETLK` and `F_OFD_SETLK`).
 extension Syscalls {
   static func recordLock(
-    _ task: Task, _ file: OpenFile, _ command: FcntlCommand, _ pointer: InOutPointer<RecordLock>
-  ) throws(Errno) -> Int {
+    _ task: Task, _ descriptor: FileDescriptorNumber, _ file: OpenFile, _ command: FcntlCommand,
+    _ pointer: InOutPointer<RecordLock>
+  ) throws(Errno) -> CallOutcome<Int> {
     var request = try task.load(pointer)
     let isDescription = [.getDescriptionLock, .setDescriptionLock, .setDescriptionLockWait].contains(command)
     if isDescription, request.processID != .zero { throw .invalidArgument }
@@ -29,12 +30,12 @@ extension Syscalls {
         request.type = RecordLock.Kind.unlocked.rawValue
       }
       try task.store(request, to: pointer)
-      return 0
+      return .done(0)
     }
 
     guard let kind else {
       locks.release(owner: owner, range: range)
-      return 0
+      return .done(0)
     }
     guard kind == .read ? file.flags.isReadable : file.flags.isWritable else { throw .badFileDescriptor }
     do throws(Errno) {
@@ -43,10 +44,15 @@ extension Syscalls {
       guard error == .wouldBlock, command == .setLockWait || command == .setDescriptionLockWait else { throw error }
       let wait = RecordLockWait(locks: locks, owner: owner, range: range, kind: kind)
       if !isDescription, task.kernel.wouldDeadlock(wait) { throw .deadlock }
-      task.retry.object = wait
-      throw task.wait(on: [locks.waitQueue])
+      task.call.kept = .recordLock(wait)
+      return .suspended(task.wait(on: [locks.waitQueue]))
     }
-    return 0
+    // A process's locks end with any descriptor of their file: this one came too late.
+    if task.call.isRetry, !isDescription, (try? task.files.file(descriptor)) !== file {
+      locks.release(owner: owner, range: range)
+      throw .badFileDescriptor
+    }
+    return .done(0)
   }
 
   /// The bytes that a request names; up to `Int64.max` means to the end of the file, wherever it is.
@@ -70,19 +76,12 @@ extension Syscalls {
   }
 }
 
-/// What a task in `F_SETLKW` waits for. It is the `retry.object` of its system call.
-private final class RecordLockWait {
+/// What a task in `F_SETLKW` waits for.
+struct RecordLockWait {
   let locks: FileLocks
   let owner: FileLockOwner
   let range: Range<Int64>
   let kind: FileLockKind
-
-  init(locks: FileLocks, owner: FileLockOwner, range: Range<Int64>, kind: FileLockKind) {
-    self.locks = locks
-    self.owner = owner
-    self.range = range
-    self.kind = kind
-  }
 
   /// Who holds a lock in the way.
   var blocker: FileLockOwner? { locks.test(owner: owner, range: range, kind: kind)?.owner }
@@ -94,7 +93,9 @@ extension Kernel {
 
   /// Whether whoever stands in the way of a wait waits, through others, for the one who is about to wait.
   fileprivate func wouldDeadlock(_ wait: RecordLockWait) -> Bool {
-    let waits = tasks.values.compactMap { $0.isInSyscall ? $0.retry.object as? RecordLockWait : nil }
+    let waits = tasks.values.compactMap { (task) -> RecordLockWait? in
+      if case .recordLock(let wait) = task.call.kept { wait } else { nil }
+    }
     var blocker = wait.blocker
     for _ in 0..<Kernel.longestLockChain {
       guard let current = blocker, let next = waits.first(where: { $0.owner == current }) else { return false }

@@ -88,7 +88,7 @@ extension Syscalls {
   static func sigaltstack(
     _ task: Task, _ stack: InPointer<AlternateStack>, _ previous: OutPointer<AlternateStack>
   ) throws(Errno) -> Int {
-    let stackPointer = task.syscallRegisters.rsp
+    let stackPointer = task.call.registers.rsp
     let new = stack.isNull ? nil : try task.load(stack)
     var old = task.signals.alternateStack
     old.flags = old.reportedFlags(at: stackPointer)
@@ -100,37 +100,39 @@ extension Syscalls {
   // MARK: Waiting
 
   /// sigsuspend(2).
-  static func rtSigsuspend(_ task: Task, _ mask: InPointer<SignalSet>, _ size: UInt64) throws(Errno) -> Int {
+  static func rtSigsuspend(
+    _ task: Task, _ mask: InPointer<SignalSet>, _ size: UInt64
+  ) throws(Errno) -> CallOutcome<Int> {
     guard size == SignalSet.size else { throw .invalidArgument }
-    if !task.retry.isRetry { task.setTemporaryMask(try task.load(mask)) }
-    throw task.wait(on: [], interrupted: .restartNoHand)
+    if !task.call.isRetry { task.setTemporaryMask(try task.load(mask)) }
+    return .suspended(task.wait(on: [], interrupted: .restartNoHand))
   }
 
   /// pause(2).
-  static func pause(_ task: Task) throws(Errno) -> Int {
-    throw task.wait(on: [], interrupted: .restartNoHand)
+  static func pause(_ task: Task) throws(Errno) -> CallOutcome<Int> {
+    return .suspended(task.wait(on: [], interrupted: .restartNoHand))
   }
 
   /// sigtimedwait(2) and sigwaitinfo(2).
   static func rtSigtimedwait(
     _ task: Task, _ set: InPointer<SignalSet>, _ result: OutPointer<SignalInformation>,
     _ timeout: InPointer<Timespec>, _ size: UInt64
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     guard size == SignalSet.size else { throw .invalidArgument }
     let set = try task.load(set)
-    if !timeout.isNull, !task.retry.isRetry {
+    if !timeout.isNull, !task.call.isRetry {
       let timeout = try task.load(timeout)
       guard timeout.isValid else { throw .invalidArgument }
-      task.retry.deadline = task.kernel.deadline(timeout, clock: .monotonic, isAbsolute: false)
+      task.call.deadline = task.kernel.deadline(timeout, clock: .monotonic, isAbsolute: false)
     }
     if let info = task.takePending(set) {
       if !result.isNull { try task.store(SignalInformation(info), to: result) }
-      return Int(info.signal.rawValue)
+      return .done(Int(info.signal.rawValue))
     }
-    if let deadline = task.retry.deadline, deadline <= task.kernel.monotonicTime {
+    if let deadline = task.call.deadline, deadline <= task.kernel.monotonicTime {
       throw .resourceTemporarilyUnavailable
     }
-    throw task.wait(on: [task.signalQueue], deadline: task.retry.deadline, interrupted: .interrupted)
+    return .suspended(task.wait(on: [task.signalQueue], deadline: task.call.deadline, interrupted: .never))
   }
 
   // MARK: Sending

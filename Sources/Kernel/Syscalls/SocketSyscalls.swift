@@ -84,7 +84,7 @@ extension Syscalls {
   /// accept(2).
   static func accept(
     _ task: Task, _ listener: FileDescriptorNumber, _ address: GuestAddress, _ size: InOutPointer<Int32>
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     try accept4(task, listener, address, size, [])
   }
 
@@ -92,10 +92,14 @@ extension Syscalls {
   static func accept4(
     _ task: Task, _ listener: FileDescriptorNumber, _ address: GuestAddress, _ size: InOutPointer<Int32>,
     _ flags: SocketFlags
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let flags = try flags.openFlags()
     let listener = try task.socket(listener)
-    let socket = try task.blocking(listener, .readable) { () throws(Errno) in try listener.accept(flags: flags) }
+    let socket: Socket
+    switch try task.blocking(listener, .readable, { () throws(Errno) in try listener.accept(flags: flags) }) {
+    case .done(let accepted): socket = accepted
+    case .suspended(let suspension): return .suspended(suspension)
+    }
     let descriptor: Int32
     do throws(Errno) {
       descriptor = try task.addFile(socket, closeOnExec: flags.contains(.closeOnExec))
@@ -104,20 +108,20 @@ extension Syscalls {
       socket.close()
       throw error
     }
-    guard !address.isNull else { return Int(descriptor) }
+    guard !address.isNull else { return .done(Int(descriptor)) }
     do throws(Errno) {
       try task.store(try? socket.peerAddress(), to: address, size)
     } catch {
       try task.files.close(descriptor)
       throw error
     }
-    return Int(descriptor)
+    return .done(Int(descriptor))
   }
 
   /// connect(2).
   static func connect(
     _ task: Task, _ socket: FileDescriptorNumber, _ address: InBuffer, _ size: Int32
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let socket = try task.socket(socket)
     let address = try task.socketAddress(address.address, size: size)
     do throws(Errno) {
@@ -125,9 +129,9 @@ extension Syscalls {
     } catch {
       let mayWait = error == .nowInProgress || error == .alreadyInProcess || error == .wouldBlock
       guard mayWait, !socket.flags.contains(.nonBlocking) else { throw error }
-      throw task.waitError(socket, .writable)
+      return .suspended(try task.wait(for: socket, .writable))
     }
-    return 0
+    return .done(0)
   }
 
   /// shutdown(2).

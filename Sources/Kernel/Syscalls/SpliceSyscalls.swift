@@ -22,7 +22,7 @@ extension Syscalls {
   static func sendfile(
     _ task: Task, _ output: FileDescriptorNumber, _ input: FileDescriptorNumber, _ position: InOutPointer<Int64>,
     _ count: UInt64
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let output = try task.writableFile(output)
     let input = try task.readableFile(input)
     let count = min(try Task.transferCount(count), sendfileLimit)
@@ -34,15 +34,15 @@ extension Syscalls {
       start = try input.seek(to: 0, whence: .current)
     }
     // What an earlier run moved is counted in `transferred`; the position was moved along with it.
-    var offset = position.isNull ? start : start &+ UInt64(task.retry.transferred)
+    var offset = position.isNull ? start : start &+ UInt64(task.call.transferred)
     var failure: Errno?
     var waitsForInput = false
-    while task.retry.transferred < count {
+    while task.call.transferred < count {
       do throws(Errno) {
         let (moved, isShort) = try move(
-          from: input, at: offset, to: output, limit: min(chunk, count - task.retry.transferred), &waitsForInput)
+          task, from: input, at: offset, to: output, limit: min(chunk, count - task.call.transferred), &waitsForInput)
         if moved == 0 { break }
-        task.retry.transferred += moved
+        task.call.transferred += moved
         offset &+= UInt64(moved)
         if position.isNull { _ = try input.seek(to: Int64(clamping: offset), whence: .start) }
         // An eventfd(2) takes 8 bytes of each chunk.
@@ -53,12 +53,14 @@ extension Syscalls {
       }
     }
     if let failure {
-      let outcome =
-        waitsForInput ? task.waitError(input, .readable) : task.outcome(of: failure, output, .writable)
-      if outcome == .parked || task.retry.transferred == 0 { throw outcome }
+      let outcome = try task.endingTransfer { () throws(Errno) in
+        waitsForInput
+          ? try task.wait(for: input, .readable) : try task.wait(after: failure, of: output, for: .writable)
+      }
+      if case .suspended = outcome { return outcome }
     }
     if !position.isNull { try task.store(Int64(clamping: offset), to: position) }
-    return task.retry.transferred
+    return .done(task.call.transferred)
   }
 
   private static func isWritable(_ output: OpenFile) -> Bool {
@@ -69,7 +71,7 @@ extension Syscalls {
   /// Reads at an offset and writes at the output's position. What the output doesn't take stays unread.
   /// - Parameter waitsForInput: set where it is the input that would block (the host has to read it from disk).
   private static func move(
-    from input: OpenFile, at offset: UInt64, to output: OpenFile, limit: Int, _ waitsForInput: inout Bool
+    _ task: Task, from input: OpenFile, at offset: UInt64, to output: OpenFile, limit: Int, _ waitsForInput: inout Bool
   ) throws(Errno) -> (moved: Int, isShort: Bool) {
     var room = limit
     if let pipe = output.pipe {
@@ -92,20 +94,32 @@ extension Syscalls {
       return (bytes.count, false)
     }
     var source = IOBuffer(bytes: bytes)
-    let written = try output.write(from: &source, at: nil)
+    let written = try write(task, output, &source, at: nil)
     return (written, written < bytes.count)
+  }
+
+  /// Writes as far as RLIMIT_FSIZE allows. Linux then tries the rest: there is the signal, but no error any more.
+  private static func write(
+    _ task: Task, _ output: OpenFile, _ buffer: inout IOBuffer, at offset: UInt64?
+  ) throws(Errno) -> Int {
+    let wanted = buffer.remaining
+    try task.limitSize(of: output, &buffer, at: offset)
+    let isLimited = buffer.remaining < wanted
+    let written = try output.write(from: &buffer, at: offset)
+    if isLimited, buffer.remaining == 0 { task.kernel.raise(Signal.xfsz, on: task) }
+    return written
   }
 
   /// splice(2): at least one side is a pipe. The bytes are copied.
   static func splice(
     _ task: Task, _ input: FileDescriptorNumber, _ inputOffset: InOutPointer<Int64>, _ output: FileDescriptorNumber,
     _ outputOffset: InOutPointer<Int64>, _ count: UInt64, _ flags: SpliceFlags
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     guard flags.isSubset(of: .all) else { throw .invalidArgument }
     let input = try task.readableFile(input)
     let output = try task.writableFile(output)
     let count = try Task.transferCount(count)
-    if count == 0 { return 0 }
+    if count == 0 { return .done(0) }
     if input.pipe != nil, !inputOffset.isNull { throw .illegalSeek }
     if output.pipe != nil, !outputOffset.isNull { throw .illegalSeek }
     let mayWait = !flags.contains(.nonBlocking)
@@ -125,39 +139,46 @@ extension Syscalls {
   private static func splice(
     _ task: Task, _ source: Pipe, _ input: OpenFile, _ target: Pipe, _ output: OpenFile, _ count: Int, mayWait: Bool,
     keeps: Bool
-  ) throws(Errno) -> Int {
-    guard target.hasReaders else { throw task.outcome(of: .brokenPipe, output, .writable) }
+  ) throws(Errno) -> CallOutcome<Int> {
+    guard target.hasReaders else { return .suspended(try task.wait(after: .brokenPipe, of: output, for: .writable)) }
     guard source.count > 0 else {
-      if !source.hasWriters { return 0 }
-      throw mayWait ? task.waitError(input, .readable) : .wouldBlock
+      if !source.hasWriters { return .done(0) }
+      return try wait(task, for: input, .readable, mayWait)
     }
-    guard target.free > 0 else { throw mayWait ? task.waitError(output, .writable) : .wouldBlock }
+    guard target.free > 0 else { return try wait(task, for: output, .writable, mayWait) }
     let bytes = source.peek(min(count, target.free))
     target.append(bytes)
     if !keeps { source.discard(bytes.count) }
-    return bytes.count
+    return .done(bytes.count)
+  }
+
+  private static func wait(
+    _ task: Task, for file: OpenFile, _ events: PollEvents, _ mayWait: Bool
+  ) throws(Errno) -> CallOutcome<Int> {
+    guard mayWait else { throw .wouldBlock }
+    return .suspended(try task.wait(for: file, events))
   }
 
   /// Pipe to file.
   private static func spliceOut(
     _ task: Task, _ source: Pipe, _ input: OpenFile, _ output: OpenFile, _ position: InOutPointer<Int64>, _ count: Int,
     mayWait: Bool
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     if output.flags.contains(.append) { throw .invalidArgument }
     let offset = try fileOffset(task, position)
     guard source.count > 0 else {
-      if !source.hasWriters { return 0 }
-      throw mayWait ? task.waitError(input, .readable) : .wouldBlock
+      if !source.hasWriters { return .done(0) }
+      return try wait(task, for: input, .readable, mayWait)
     }
     var buffer = IOBuffer(bytes: source.peek(count))
     do throws(Errno) {
-      let written = try output.write(from: &buffer, at: offset)
+      let written = try write(task, output, &buffer, at: offset)
       source.discard(written)
       if let offset { try task.store(Int64(clamping: offset &+ UInt64(written)), to: position) }
-      return written
+      return .done(written)
     } catch {
       if error == .wouldBlock, !mayWait { throw error }
-      throw task.outcome(of: error, output, .writable)
+      return .suspended(try task.wait(after: error, of: output, for: .writable))
     }
   }
 
@@ -165,32 +186,32 @@ extension Syscalls {
   private static func spliceIn(
     _ task: Task, _ input: OpenFile, _ position: InOutPointer<Int64>, _ target: Pipe, _ output: OpenFile, _ count: Int,
     mayWait: Bool
-  ) throws(Errno) -> Int {
-    guard target.hasReaders else { throw task.outcome(of: .brokenPipe, output, .writable) }
-    guard target.free > 0 else { throw mayWait ? task.waitError(output, .writable) : .wouldBlock }
+  ) throws(Errno) -> CallOutcome<Int> {
+    guard target.hasReaders else { return .suspended(try task.wait(after: .brokenPipe, of: output, for: .writable)) }
+    guard target.free > 0 else { return try wait(task, for: output, .writable, mayWait) }
     let offset = try fileOffset(task, position)
     var buffer = IOBuffer(collecting: min(count, target.free))
     do throws(Errno) {
       let read = try input.read(into: &buffer, at: offset)
       if read > 0 { target.append(buffer.collected) }
       if let offset { try task.store(Int64(clamping: offset &+ UInt64(read)), to: position) }
-      return read
+      return .done(read)
     } catch {
       guard error == .wouldBlock, mayWait else { throw error }
-      throw task.waitError(input, .readable)
+      return .suspended(try task.wait(for: input, .readable))
     }
   }
 
   /// tee(2).
   static func tee(
     _ task: Task, _ input: FileDescriptorNumber, _ output: FileDescriptorNumber, _ count: UInt64, _ flags: SpliceFlags
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     guard flags.isSubset(of: .all) else { throw .invalidArgument }
     let input = try task.readableFile(input)
     let output = try task.writableFile(output)
     guard let source = input.pipe, let target = output.pipe, source !== target else { throw .invalidArgument }
     let count = try Task.transferCount(count)
-    if count == 0 { return 0 }
+    if count == 0 { return .done(0) }
     return try splice(
       task, source, input, target, output, count, mayWait: !flags.contains(.nonBlocking), keeps: true)
   }
@@ -198,7 +219,7 @@ extension Syscalls {
   /// vmsplice(2): memory to or from a pipe; the bytes are copied. It waits for room, and gives what fits.
   static func vmsplice(
     _ task: Task, _ file: FileDescriptorNumber, _ vectors: VectorPointer, _ count: UInt64, _ flags: SpliceFlags
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     guard flags.isSubset(of: .all) else { throw .invalidArgument }
     let file = try task.openFile(file)
     guard file.pipe != nil else { throw .badFileDescriptor }
@@ -209,7 +230,7 @@ extension Syscalls {
       return try task.write(file, vector, noWait: true)
     } catch {
       guard error == .wouldBlock, !noWait else { throw error }
-      throw task.waitError(file, .writable)
+      return .suspended(try task.wait(for: file, .writable))
     }
   }
 }

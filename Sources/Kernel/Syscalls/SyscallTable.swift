@@ -19,8 +19,8 @@ struct SyscallArguments: Sendable {
 
 /// The system calls: one static function each, in extensions by topic, and tables that bind them to numbers.
 ///
-/// A function decodes its arguments, does its work and returns the result, or throws the errno. A call that must block
-/// throws what `Task.wait` returns and is run again, from its start, when the task is woken; see `SyscallRetry`.
+/// A function does its work and returns the result, or throws the errno. One that may have to wait returns a `CallOutcome`:
+/// it hands on what `Task.wait` returns, and is run again, from its start, when the task is woken; see `CallInProgress`.
 enum Syscalls {
   /// All tables; a number that is in none of them answers `ENOSYS`.
   static let table: [SyscallEntry?] = {
@@ -36,6 +36,13 @@ enum Syscalls {
   @inline(__always)
   static func function(_ number: UInt64) -> SyscallEntry.Function? {
     number < UInt64(functions.count) ? functions[Int(number)] : nil
+  }
+
+  private static let descriptorMasks = table.map { $0?.descriptors ?? 0 }
+
+  /// The parameters of a call that are descriptors, one bit for each.
+  static func descriptors(_ number: UInt64) -> UInt8 {
+    number < UInt64(descriptorMasks.count) ? descriptorMasks[Int(number)] : 0
   }
 
   /// The row of a system call number, nil where Apus has none.

@@ -33,10 +33,10 @@ extension Syscalls {
   /// nanosleep(2).
   static func nanosleep(
     _ task: Task, _ time: InPointer<Timespec>, _ remainder: GuestAddress
-  ) throws(Errno) -> Int {
-    if !task.retry.isRetry {
+  ) throws(Errno) -> CallOutcome<Int> {
+    if !task.call.isRetry {
       let time = try sleepTime(task, time)
-      task.retry.deadline = task.kernel.deadline(time, clock: .monotonic, isAbsolute: false)
+      task.call.deadline = task.kernel.deadline(time, clock: .monotonic, isAbsolute: false)
     }
     return try sleep(task, remainder: remainder)
   }
@@ -44,7 +44,7 @@ extension Syscalls {
   /// clock_nanosleep(2).
   static func clockNanosleep(
     _ task: Task, _ number: ClockNumber, _ flags: TimerFlags, _ time: InPointer<Timespec>, _ remainder: GuestAddress
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let isAbsolute = flags.contains(.absolute)
     let clock = try Clock(number, for: task)
     if case .thread = clock { throw number.rawValue >= 0 ? .notSupportedOnSocket : .invalidArgument }
@@ -52,9 +52,9 @@ extension Syscalls {
       if case .host = clock { throw .notSupportedOnSocket }
       return try sleep(task, on: clock, time, isAbsolute: isAbsolute)
     }
-    if !task.retry.isRetry {
+    if !task.call.isRetry {
       let time = try sleepTime(task, time)
-      task.retry.deadline = task.kernel.deadline(time, clock: timerClock, isAbsolute: isAbsolute)
+      task.call.deadline = task.kernel.deadline(time, clock: timerClock, isAbsolute: isAbsolute)
     }
     return try sleep(task, remainder: isAbsolute ? nil : remainder)
   }
@@ -66,31 +66,35 @@ extension Syscalls {
   }
 
   /// Sleeps until the deadline; `remainder` (nil for absolute times) is where the time left goes when interrupted.
-  private static func sleep(_ task: Task, remainder: GuestAddress?) throws(Errno) -> Int {
-    let deadline = task.retry.deadline ?? .zero
+  private static func sleep(_ task: Task, remainder: GuestAddress?) throws(Errno) -> CallOutcome<Int> {
+    let deadline = task.call.deadline ?? .zero
     let now = task.kernel.monotonicTime
-    if deadline <= now { return 0 }
-    let outcome = task.wait(
+    if deadline <= now { return .done(0) }
+    let suspension = task.wait(
       on: [], deadline: deadline, interrupted: remainder == nil ? .restartNoHand : .restartBlock)
-    if outcome != .parked, let remainder, !remainder.isNull {
+    if suspension != .parked, let remainder, !remainder.isNull {
       try task.memory.writeValue(remainder, Timespec(deadline - now))
     }
-    throw outcome
+    return .suspended(suspension)
   }
 
   /// Sleeps on a processor-time clock: wakes when it could have got there, and looks.
   private static func sleep(
     _ task: Task, on clock: Clock, _ time: InPointer<Timespec>, isAbsolute: Bool
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let now = try clock.now(task.kernel)
-    if !task.retry.isRetry {
+    let target: Nanoseconds
+    if case .processorTime(let kept) = task.call.kept {
+      target = kept
+    } else {
       let time = try sleepTime(task, time).duration
-      task.retry.processorTimeTarget = isAbsolute ? time : now + time
+      target = isAbsolute ? time : now + time
     }
-    let target = task.retry.processorTimeTarget
-    if target <= now { return 0 }
+    if target <= now { return .done(0) }
+    task.call.kept = .processorTime(target)
     let wait = max(target - now, .milliseconds(1))
-    throw task.wait(on: [], deadline: task.kernel.monotonicTime + wait, interrupted: .restartNoHand)
+    return .suspended(
+      task.wait(on: [], deadline: task.kernel.monotonicTime + wait, interrupted: .restartNoHand))
   }
 
   // MARK: Clocks

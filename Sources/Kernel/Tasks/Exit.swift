@@ -21,6 +21,7 @@ extension Kernel {
   func endTask(_ task: Task) {
     guard !task.hasEnded else { return }
     leaveMemory(of: task)
+    task.call.end()?.letGo()
     task.files.release()
     task.state = task.isLeader ? .zombie : .dead
     if servedTask === task { servedTask = nil }

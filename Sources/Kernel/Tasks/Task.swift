@@ -37,19 +37,8 @@ final class Task: Waiter {
   let startTime: MonotonicTime
   var attributes = TaskAttributes()
 
-  // The system call in progress
-  /// True while a parked call waits to be run again.
-  var isInSyscall = false
-  /// The registers at entry; `rax` holds the number.
-  var syscallRegisters = Registers()
-  /// Progress and deadline of a call that was parked; reset when it ends.
-  var retry = SyscallRetry()
-  /// Set by a call that goes on with its deadline after a signal without handler (restart_syscall(2)).
-  var keepsRetry = false
-  /// The call ended interrupted: signal delivery decides between running it again and `EINTR`.
-  var pendingRestart: Errno?
-  /// Set by calls that replace all registers (execve, rt_sigreturn): their result is not stored.
-  var replacedRegisters = false
+  /// The system call in progress, or the last one.
+  var call = CallInProgress()
   private var registrations: [(queue: WaitQueue, registration: WaitQueue.Registration)] = []
   private(set) lazy var deadlineTimer = KernelTimer { [unowned self] in wakeUp() }
 
@@ -90,14 +79,14 @@ final class Task: Waiter {
   // MARK: Waiting
 
   /// Parks this task until one of the queues reports any of `events`, the deadline (CLOCK_MONOTONIC) passes,
-  /// or a signal comes. The system call throws what this returns; its function is run again after the wake-up.
+  /// or a signal comes. The system call returns what this returns; its function is run again after the wake-up.
   ///
-  /// Where a signal is already there to be delivered, returns `interrupted` and parks nothing.
+  /// Where a signal is already there to be delivered, parks nothing and tells that the call is interrupted.
   func wait(
-    on queues: [WaitQueue], events: PollEvents = .all, deadline: MonotonicTime? = nil, interrupted: Errno = .restartSys,
-    exclusive: Bool = false
-  ) -> Errno {
-    if hasDeliverableSignal { return interrupted }
+    on queues: [WaitQueue], events: PollEvents = .all, deadline: MonotonicTime? = nil,
+    interrupted restart: RestartKind = .restartSys, exclusive: Bool = false
+  ) -> Suspension {
+    if hasDeliverableSignal { return .interrupted(restart) }
     for queue in queues { registrations.append((queue, queue.add(self, events: events, exclusive: exclusive))) }
     if let deadline { kernel.arm(deadlineTimer, deadline: deadline) }
     state = .waiting
@@ -105,7 +94,7 @@ final class Task: Waiter {
   }
 
   /// Parks this task until `wakeUp()`; signals wake it too, but do not end the call: it looks again and waits again.
-  func waitUninterruptibly(on queue: WaitQueue? = nil) -> Errno {
+  func waitUninterruptibly(on queue: WaitQueue? = nil) -> Suspension {
     if let queue { registrations.append((queue, queue.add(self))) }
     state = .waiting
     return .parked
@@ -113,15 +102,15 @@ final class Task: Waiter {
 
   /// Runs an operation of a file that may throw `.wouldBlock`; then, unless the file is non-blocking, parks the task until
   /// the file reports any of `events`.
-  func blocking<Result>(
-    _ file: OpenFile, _ events: PollEvents, deadline: MonotonicTime? = nil, interrupted: Errno = .restartSys,
-    _ operation: () throws(Errno) -> Result
-  ) throws(Errno) -> Result {
+  func blocking<Value>(
+    _ file: OpenFile, _ events: PollEvents, interrupted restart: RestartKind = .restartSys,
+    _ operation: () throws(Errno) -> Value
+  ) throws(Errno) -> CallOutcome<Value> {
     do throws(Errno) {
-      return try operation()
+      return .done(try operation())
     } catch {
       guard error == .wouldBlock else { throw error }
-      throw waitError(file, events, deadline: deadline, interrupted: interrupted)
+      return .suspended(try wait(for: file, events, interrupted: restart))
     }
   }
 
@@ -138,20 +127,6 @@ final class Task: Waiter {
     kernel.disarm(deadlineTimer)
     kernel.scheduler.makeRunnable(self)
   }
-}
-
-/// What a system call that was parked remembers between its runs.
-struct SyscallRetry {
-  /// True from the second run on.
-  var isRetry = false
-  /// When the call gives up.
-  var deadline: MonotonicTime?
-  /// Where a sleep on a processor-time clock ends, in that clock's time.
-  var processorTimeTarget = Nanoseconds.zero
-  /// Bytes moved so far.
-  var transferred = 0
-  /// For anything else a call has to keep.
-  var object: AnyObject?
 }
 
 /// Root, working directory and umask (`CLONE_FS` shares them).

@@ -49,15 +49,16 @@ extension WaitStatus {
 extension Kernel {
   /// Finds and takes a state change of a child.
   /// - Returns: nil where there are matching children but none has changed.
-  /// - Throws: `ECHILD` where no child matches.
+  /// - Throws: `ECHILD` where no child matches, or all that do have ended and the ends of children are not asked for.
   func takeChange(of parent: ThreadGroup, _ selector: WaitSelector) throws(Errno) -> WaitReport? {
     var anyMatches = false
     for child in parent.children where selector.matches(child) {
-      anyMatches = true
       if child.isZombie {
+        // It will never stop nor continue.
         guard selector.exited else { continue }
         return takeEnd(of: child, keeps: selector.keeps)
       }
+      anyMatches = true
       if selector.stopped, let signal = child.unreportedStop {
         if !selector.keeps { child.unreportedStop = nil }
         return report(child, .stopped(signal))

@@ -25,13 +25,13 @@ package final class TraceWriter {
     }
   }
 
-  /// A call ended with `result` (a negated errno for errors). Arguments that the call reads are still as they were.
+  /// A call ended. Arguments that the call reads are still as they were.
   func syscallEnded(
-    _ task: Task, _ entry: SyscallEntry?, number: UInt64, _ arguments: SyscallArguments, result: Int
+    _ task: Task, _ entry: SyscallEntry?, number: UInt64, _ arguments: SyscallArguments, _ result: CallResult
   ) {
     let call =
       begun.removeValue(forKey: ObjectIdentifier(task))
-      ?? CallFormatter(task: task, entry: entry, number: number, arguments: arguments, result: result).text
+      ?? CallFormatter(task: task, entry: entry, number: number, arguments: arguments, result: result.register).text
     write(task, padded(task, call) + "= " + TraceWriter.describe(result, number))
   }
 
@@ -64,14 +64,15 @@ package final class TraceWriter {
   }
 
   /// What a call returned.
-  private static func describe(_ result: Int, _ number: UInt64) -> String {
-    if (-4095 ... -1).contains(result) {
-      let error = Errno(rawValue: CInt(-result))
-      if let restart = restarts[error.rawValue] { return "? \(restart)" }
+  private static func describe(_ result: CallResult, _ number: UInt64) -> String {
+    if case .restart(let restart) = result { return "? \(describe(restart))" }
+    let value = result.register
+    if (-4095 ... -1).contains(value) {
+      let error = Errno(rawValue: CInt(-value))
       return "-1 \(ErrnoNames.name(error)) (\(error))"
     }
-    if addressCalls.contains(Int(clamping: number)) { return hex(UInt64(bitPattern: Int64(result))) }
-    return "\(result)"
+    if addressCalls.contains(Int(clamping: number)) { return hex(UInt64(bitPattern: Int64(value))) }
+    return "\(value)"
   }
 
   private static let addressCalls: Set<Int> = [
@@ -79,8 +80,13 @@ package final class TraceWriter {
     SyscallNumber.shmat.rawValue,
   ]
 
-  private static let restarts: [CInt: String] = [
-    512: "ERESTARTSYS (To be restarted if SA_RESTART is set)", 513: "ERESTARTNOINTR (To be restarted)",
-    514: "ERESTARTNOHAND (To be restarted if no handler)", 516: "ERESTART_RESTARTBLOCK (Interrupted by signal)",
-  ]
+  private static func describe(_ restart: RestartKind) -> String {
+    switch restart {
+    case .restartSys: "ERESTARTSYS (To be restarted if SA_RESTART is set)"
+    case .restartNoIntr: "ERESTARTNOINTR (To be restarted)"
+    case .restartNoHand: "ERESTARTNOHAND (To be restarted if no handler)"
+    case .restartBlock: "ERESTART_RESTARTBLOCK (Interrupted by signal)"
+    case .never: "EINTR (Interrupted system call)"
+    }
+  }
 }

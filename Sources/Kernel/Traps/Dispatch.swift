@@ -14,9 +14,7 @@ extension Kernel {
     switch trap {
     case .syscall:
       statistics.traps.syscalls &+= 1
-      task.syscallRegisters = task.thread.registers
-      task.retry = task.keepsRetry ? task.retry : SyscallRetry()
-      task.keepsRetry = false
+      task.call.begin(task.thread.registers)
       runSyscall(task)
     case .foreignSyscall:
       statistics.traps.foreignSyscalls &+= 1
@@ -33,70 +31,72 @@ extension Kernel {
     }
   }
 
-  /// Runs the system call of `task.syscallRegisters`, for the first time or again after it was parked.
+  /// Runs the system call of a task, for the first time or again after it was parked.
   func runSyscall(_ task: Task) {
-    let number = task.syscallRegisters.rax
-    let arguments = SyscallArguments(task.syscallRegisters)
+    let number = task.call.registers.rax
+    let arguments = SyscallArguments(task.call.registers)
     let begin = statistics.collectsTimes ? monotonicTime : .zero
     if servedTask !== task { servedTask = task }
-    let outcome: Result<Int, Errno>
+    let result: CallResult?
     if let function = Syscalls.function(number) {
-      if let tracer, !task.retry.isRetry, let entry = Syscalls.entry(number), entry.isShownAtBegin {
+      if let tracer, !task.call.isRetry, let entry = Syscalls.entry(number), entry.isShownAtBegin {
         tracer.syscallBegan(task, entry, number: number, arguments)
       }
       do throws(Errno) {
-        outcome = .success(try function(task, arguments))
+        switch try function(task, arguments) {
+        case .done(let value): result = .value(value)
+        case .suspended(.parked): result = nil
+        case .suspended(.interrupted(.never)): result = .error(.interrupted)
+        case .suspended(.interrupted(let restart)): result = .restart(restart)
+        }
       } catch {
-        outcome = .failure(error)
+        result = .error(error)
       }
     } else {
       statistics.unknownSyscalls[number, default: 0] += 1
-      outcome = .failure(.noFunction)
+      result = .error(.noFunction)
     }
     if statistics.collectsTimes, number < 512 {
       statistics.syscallTimes[Int(number)] &+= (monotonicTime - begin).rawValue
     }
-    if case .failure(.parked) = outcome {
-      task.isInSyscall = true
-      task.retry.isRetry = true
-      return
+    guard let result else {
+      task.keepFiles(ofCall: number, arguments)
+      return task.call.park()
     }
-    task.isInSyscall = false
     if number < 512 { statistics.syscallCounts[Int(number)] &+= 1 }
-    finishSyscall(task, outcome, number, arguments)
+    finishSyscall(task, result, number, arguments)
+    task.call.end()?.letGo()
   }
 
   private func finishSyscall(
-    _ task: Task, _ outcome: Result<Int, Errno>, _ number: UInt64, _ arguments: SyscallArguments
+    _ task: Task, _ result: CallResult, _ number: UInt64, _ arguments: SyscallArguments
   ) {
     guard task.state == .runnable else { return }
-    switch outcome {
-    case .success(let value):
-      if task.replacedRegisters {
+    switch result {
+    case .value(let value):
+      if task.call.replacedRegisters {
         // execve and rt_sigreturn set all registers themselves.
-        task.replacedRegisters = false
+        task.call.replacedRegisters = false
       } else {
         task.thread.registers.rax = UInt64(bitPattern: Int64(value))
       }
-      if let tracer { trace(task, number, arguments, result: value, with: tracer) }
-    case .failure(let error):
+    case .error(let error):
       if !task.group.hasExecuted, task.group === firstGroup { return firstExecFailed(error) }
-      var shown = error
-      if (512...516).contains(error.rawValue) {
-        task.pendingRestart = error
-        shown = .interrupted
-      }
-      task.thread.registers.rax = Kernel.encode(shown)
-      if let tracer { trace(task, number, arguments, result: -Int(error.rawValue), with: tracer) }
+      task.thread.registers.rax = Kernel.encode(error)
+    case .restart(let restart):
+      if !task.group.hasExecuted, task.group === firstGroup { return firstExecFailed(.interrupted) }
+      task.call.restart = restart
+      task.thread.registers.rax = Kernel.encode(.interrupted)
     }
+    if let tracer { trace(task, number, arguments, result, with: tracer) }
   }
 
   private func trace(
-    _ task: Task, _ number: UInt64, _ arguments: SyscallArguments, result: Int, with tracer: TraceWriter
+    _ task: Task, _ number: UInt64, _ arguments: SyscallArguments, _ result: CallResult, with tracer: TraceWriter
   ) {
     let entry = Syscalls.entry(number)
     if entry?.neverReturns == true { return }
-    tracer.syscallEnded(task, entry, number: number, arguments, result: result)
+    tracer.syscallEnded(task, entry, number: number, arguments, result)
   }
 
   /// The value of `rax` that tells a guest of an error.
@@ -143,7 +143,8 @@ extension Kernel {
         cpu.isIdle = true
         return .sleep
       }
-      if task.state == .runnable, task.isInSyscall, task.group.exitStatus == nil, !task.mustExit, !task.group.isStopped
+      if task.state == .runnable, task.call.isParked, task.group.exitStatus == nil, !task.mustExit,
+        !task.group.isStopped
       {
         runSyscall(task)
       }
@@ -154,7 +155,7 @@ extension Kernel {
         scheduler.release(cpu)
         continue
       }
-      if task.isInSyscall { continue }
+      if task.call.isParked { continue }
       if scheduler.shouldYield(task, on: cpu) {
         cpu.chargeSystemTime(of: task, until: monotonicTime)
         task.usage.involuntarySwitches &+= 1
@@ -205,8 +206,7 @@ extension Kernel {
     registers.rsp &+= 8
     registers.rax = UInt64(number.rawValue)
     task.thread.registers = registers
-    task.syscallRegisters = registers
-    task.retry = SyscallRetry()
+    task.call.begin(registers)
     runSyscall(task)
   }
 }

@@ -3,8 +3,10 @@
 #define _GNU_SOURCE 1
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -146,9 +148,58 @@ static void descriptor_links(void) {
   show("epoll of null", epoll_ctl(epoll_create1(0), EPOLL_CTL_ADD, null, &event));
 }
 
+static volatile sig_atomic_t exceeded;
+static void exceed(int number) {
+  (void)number;
+  exceeded = 1;
+}
+
+static void show_exceeded(void) {
+  printf("SIGXFSZ: %d\n", (int)exceeded);
+  exceeded = 0;
+}
+
+/// RLIMIT_FSIZE bounds all that writes to a file.
+static void size_limit(void) {
+  guest_scratch();
+  int ends[2];
+  const int input = open("input", O_RDWR | O_CREAT, 0600), output = open("output", O_RDWR | O_CREAT, 0600);
+  CHECK(input >= 0 && output >= 0 && pipe(ends) == 0);
+  CHECK(write(input, "0123456789abcdef0123", 20) == 20 && write(ends[1], "0123456789abcdef", 16) == 16);
+  signal(SIGXFSZ, exceed);
+  // What this program prints may be a file, too.
+  fflush(stdout);
+  long results[9];
+  int signals[9], errors[9], done = 0;
+#define RECORD(...)                                                              \
+  (exceeded = 0, errno = 0, results[done] = (__VA_ARGS__), errors[done] = errno, \
+   signals[done++] = exceeded)
+  const struct rlimit small = {10, RLIM_INFINITY}, large = {RLIM_INFINITY, RLIM_INFINITY};
+  CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
+  RECORD(splice(ends[0], NULL, output, NULL, 6, 0));
+  RECORD(splice(ends[0], NULL, output, NULL, 10, 0));
+  RECORD(splice(ends[0], NULL, output, NULL, 10, 0));
+  CHECK(ftruncate(output, 0) == 0 && lseek(output, 0, SEEK_SET) == 0);
+  loff_t position = 0;
+  RECORD(copy_file_range(input, &position, output, NULL, 20, 0));
+  RECORD(copy_file_range(input, &position, output, NULL, 10, 0));
+  CHECK(ftruncate(output, 0) == 0 && lseek(output, 0, SEEK_SET) == 0 && lseek(input, 0, SEEK_SET) == 0);
+  RECORD(sendfile(output, input, NULL, 20));
+  RECORD(sendfile(output, input, NULL, 20));
+  CHECK(setrlimit(RLIMIT_FSIZE, &large) == 0);
+  for (int i = 0; i < done; i++) {
+    errno = errors[i];
+    show("moved", results[i]);
+    exceeded = signals[i];
+    show_exceeded();
+  }
+  show("left in the pipe", read(ends[0], buffer, 64));
+}
+
 int main(int argc, char **argv) {
   static const struct guest_case cases[] = {
       {"splices", splices}, {"controls", controls}, {"fifos", fifos}, {"descriptor links", descriptor_links},
+      {"size limit", size_limit},
       {NULL, NULL},
   };
   return guest_main(argc, argv, cases);

@@ -522,11 +522,32 @@ static void many(void) {
   _exit(0);
 }
 
+/// Whoever waits for stops alone learns when no child is left that could stop.
+static void ended_children(void) {
+  siginfo_t information;
+  int ends[2];
+  CHECK(pipe(ends) == 0);
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    char byte;
+    close(ends[1]);
+    CHECK(read(ends[0], &byte, 1) == 0);
+    _exit(3);
+  }
+  guest_result("no stop yet", waitid(P_ALL, 0, &information, WSTOPPED | WNOHANG));
+  close(ends[1]);
+  guest_result("stop of a dying child", waitid(P_ALL, 0, &information, WSTOPPED));
+  guest_result("at once", waitid(P_PID, (id_t)child, &information, WSTOPPED | WCONTINUED | WNOHANG));
+  guest_result("end", waitid(P_ALL, 0, &information, WEXITED | WSTOPPED));
+  printf("status: %d\n", information.si_status);
+}
+
 int main(int argc, char **argv) {
   static const struct guest_case cases[] = {
       {"exit", exit_statuses}, {"wait", waiting},  {"orphans", orphans}, {"clone", cloning},
       {"exec", executing},     {"groups", groups}, {"busy", busy_programs}, {"many", many},
-      {"descriptors", process_descriptors}, {"options", inherited_options},
+      {"descriptors", process_descriptors}, {"ended children", ended_children}, {"options", inherited_options},
       {"random addresses", random_addresses}, {NULL, NULL},
   };
   if (argc == 3 && strcmp(argv[1], "--inspect") == 0) return inspect(argv[2]);

@@ -2,6 +2,7 @@ import LinuxABI
 import Memory
 
 extension FileDescriptorNumber: SyscallArgument {
+  static var isDescriptor: Bool { true }
   init(register: UInt64) { self.init(rawValue: Int32(truncatingIfNeeded: register)) }
   func describe(in call: CallFormatter) -> String? { "\(rawValue)" }
 }

@@ -6,9 +6,15 @@ import LinuxABI
 /// bits ignores the upper half of its register, as in the x86-64 ABI.
 protocol SyscallArgument: Sendable {
   init(register: UInt64)
+  /// The number of an open file, which a call that waits has to keep (`KeptFiles`).
+  static var isDescriptor: Bool { get }
   /// As strace(1) shows it. Nil where the call has no such argument, as its other arguments say: the mode of an open(2)
   /// that makes no file.
   func describe(in call: CallFormatter) -> String?
+}
+
+extension SyscallArgument {
+  static var isDescriptor: Bool { false }
 }
 
 // MARK: Numbers

@@ -22,6 +22,8 @@ package final class GeneratedInode: Inode {
   package let number: UInt64
   private let permissions: UInt32
   private let owner: Owner?
+  /// Who may not look is told so by open(2).
+  package var checkOpen: (() throws(Errno) -> Void)?
 
   package init(
     _ fileSystem: GeneratedFileSystem, _ content: Content, _ permissions: UInt32, _ number: UInt64, _ owner: Owner?
@@ -114,10 +116,11 @@ package final class GeneratedInode: Inode {
   }
 
   package override func open(_ flags: OpenFlags, at location: PathLocation) throws(Errno) -> OpenFile {
+    try checkOpen?()
     switch content {
-    case .file: GeneratedFile(self, flags: flags, location: location)
-    case .opened(let open): try open(flags, location)
-    case .directory: DirectoryFile(flags: flags, location: location)
+    case .file: return GeneratedFile(self, flags: flags, location: location)
+    case .opened(let open): return try open(flags, location)
+    case .directory: return DirectoryFile(flags: flags, location: location)
     case .link: throw .tooManySymbolicLinkLevels
     }
   }

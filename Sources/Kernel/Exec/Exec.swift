@@ -10,6 +10,14 @@ struct Program {
   let location: PathLocation
   let arguments: [[UInt8]]
   let attributes: Stat
+
+  /// The owner of a set-user-ID program.
+  var setUserID: UInt32? { attributes.mode & FileMode.setUserID != 0 ? attributes.uid : nil }
+  /// The group of a set-group-ID program.
+  var setGroupID: UInt32? {
+    let setsGroup = FileMode.setGroupID | FileMode.groupExecute
+    return attributes.mode & setsGroup == setsGroup ? attributes.gid : nil
+  }
 }
 
 /// A program in memory, ready to run.
@@ -98,15 +106,20 @@ extension Kernel {
     task.call.replacedRegisters = true
   }
 
+  /// Another process can change the directories or the umask of a task: a set-user-ID program gives nothing then, unless
+  /// the caller may change its ids anyway.
+  private func sharesDirectories(_ task: Task) -> Bool {
+    !task.credentials.has(.setuid)
+      && tasks.values.contains { $0.fs === task.fs && $0.group !== task.group && $0.state != .dead }
+  }
+
   /// What a task may do once it runs a program: set-user-ID and set-group-ID programs, and the capabilities of root
   /// (execve(2), capabilities(7)).
   private func credentials(of task: Task, executing program: Program) -> Credentials {
     var credentials = task.credentials
-    let mode = program.attributes.mode
-    let setsGroup = FileMode.setGroupID | FileMode.groupExecute
-    if !credentials.noNewPrivileges {
-      if mode & FileMode.setUserID != 0 { credentials.euid = program.attributes.uid }
-      if mode & setsGroup == setsGroup { credentials.egid = program.attributes.gid }
+    if !credentials.noNewPrivileges, !sharesDirectories(task) {
+      if let uid = program.setUserID { credentials.euid = uid }
+      if let gid = program.setGroupID { credentials.egid = gid }
     }
     credentials.suid = credentials.euid
     credentials.fsuid = credentials.euid
@@ -143,6 +156,14 @@ extension Kernel {
       processTable.add(task)
     }
     return nil
+  }
+
+  /// `AT_SECURE` (getauxval(3)): the program's ids are not its caller's, or would not be if it were given them.
+  private func isSecure(_ program: Program, for task: Task, _ credentials: Credentials) -> Bool {
+    if credentials.isElevated { return true }
+    guard !credentials.noNewPrivileges else { return false }
+    return program.setUserID ?? task.credentials.euid != task.credentials.euid
+      || program.setGroupID ?? task.credentials.egid != task.credentials.egid
   }
 
   // MARK: Finding
@@ -260,7 +281,7 @@ extension Kernel {
       (.euid, UInt64(credentials.euid)),
       (.gid, UInt64(credentials.gid)),
       (.egid, UInt64(credentials.egid)),
-      (.secure, credentials.isElevated ? 1 : 0),
+      (.secure, isSecure(program, for: task, credentials) ? 1 : 0),
       (.hardwareCapabilities2, services.auxiliaryValue(.hardwareCapabilities2)),
       (.minimumSignalStack, minimumSignalStack(of: task.thread)),
     ]

@@ -138,7 +138,18 @@ final class ProcessDirectory: GeneratedDirectory {
     }
   }
 
+  /// Files that only those may open who may look inside the process.
+  private static let inspecting: Set<String> = ["auxv", "environ", "maps", "smaps"]
+
   func child(_ name: String) throws(Errno) -> Inode? {
+    let inode = try inode(named: name)
+    if ProcessDirectory.inspecting.contains(name) {
+      inode?.checkOpen = { [self] () throws(Errno) in _ = try inspectable }
+    }
+    return inode
+  }
+
+  private func inode(named name: String) throws(Errno) -> GeneratedInode? {
     _ = try task
     guard let index = ProcessDirectory.table.firstIndex(where: { $0.name == name }) else { return nil }
     let number = index + 1

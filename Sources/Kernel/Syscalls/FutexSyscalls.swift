@@ -112,11 +112,7 @@ extension Syscalls {
   ) throws(Errno) -> Int {
     let target = id == .zero ? task : task.kernel.tasks[id]
     guard let target else { throw .noSuchProcess }
-    if target.group !== task.group, target.credentials.uid != task.credentials.euid,
-      !task.credentials.has(.sysPtrace)
-    {
-      throw .notPermitted
-    }
+    guard task.mayAccess(target) else { throw .notPermitted }
     try task.store(RobustListHead.size, to: size)
     try task.store(target.robustList.rawValue, to: head)
     return 0

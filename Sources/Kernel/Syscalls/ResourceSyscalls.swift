@@ -146,9 +146,12 @@ extension Syscalls {
 }
 
 extension Task {
-  /// May change another task's scheduling: the same user, or `CAP_SYS_NICE` (sched_setscheduler(2)).
+  /// May change another task's scheduling: the same user with no capability less, or `CAP_SYS_NICE`
+  /// (sched_setscheduler(2), capabilities(7)).
   func maySchedule(_ other: Task) -> Bool {
-    credentials.euid == other.credentials.euid || credentials.euid == other.credentials.uid
-      || credentials.has(.sysNice)
+    if credentials.has(.sysNice) { return true }
+    let theirs = other.credentials
+    return (credentials.euid == theirs.euid || credentials.euid == theirs.uid)
+      && theirs.permitted.isSubset(of: credentials.permitted)
   }
 }

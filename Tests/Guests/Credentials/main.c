@@ -3,6 +3,7 @@
 #include "guest.h"
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/auxv.h>
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
+#include <sys/uio.h>
 #include <sys/utsname.h>
 
 static void show_ids(const char *what) {
@@ -180,10 +182,96 @@ static void system_information(void) {
   guest_result("negative call", syscall(-5));
 }
 
+/// Becomes user 1000, keeping one capability where `keeps` is set.
+static void become_user(bool keeps) {
+  CHECK(prctl(PR_SET_KEEPCAPS, keeps) == 0 && setgroups(0, NULL) == 0);
+  CHECK(setresgid(1000, 1000, 1000) == 0 && setresuid(1000, 1000, 1000) == 0);
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct data[2] = {{0}};
+  if (keeps) data[0].permitted = data[0].effective = 1u << CAP_NET_RAW;
+  CHECK(syscall(SYS_capset, &header, data) == 0);
+  CHECK(prctl(PR_SET_DUMPABLE, 1) == 0);
+}
+
+static void try_file(pid_t target, const char *name, int flags) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/%s", target, name);
+  guest_result(name, open(path, flags) >= 0 ? 0 : -1);
+}
+
+/// What a user may do to a process of their own that has a capability more, or none more.
+static void reach(bool keeps) {
+  int ready[2];
+  CHECK(pipe(ready) == 0);
+  const pid_t target = fork();
+  CHECK(target >= 0);
+  if (target == 0) {
+    become_user(keeps);
+    CHECK(write(ready[1], "r", 1) == 1);
+    for (;;) pause();
+  }
+  char byte;
+  CHECK(read(ready[0], &byte, 1) == 1);
+  printf("%s\n", keeps ? "one capability more" : "no capability more");
+  CHECK(IN_CHILD({
+          become_user(false);
+          cpu_set_t set;
+          CHECK(sched_getaffinity(0, sizeof set, &set) == 0);
+          const struct sched_param parameters = {0};
+          struct iovec mine = {&byte, 1}, theirs = {&byte, 1};
+          void *head;
+          size_t length;
+          guest_result("kill", kill(target, 0));
+          guest_result("setpriority", setpriority(PRIO_PROCESS, (id_t)target, 3));
+          guest_result("sched_setaffinity", sched_setaffinity(target, sizeof set, &set));
+          guest_result("sched_setscheduler", sched_setscheduler(target, SCHED_BATCH, &parameters));
+          guest_result("ioprio_set", syscall(SYS_ioprio_set, 1, target, 3 << 13));
+          guest_result("get_robust_list", syscall(SYS_get_robust_list, target, &head, &length));
+          guest_result("process_vm_readv", process_vm_readv(target, &mine, 1, &theirs, 1, 0));
+          try_file(target, "maps", O_RDONLY);
+          try_file(target, "smaps", O_RDONLY);
+          try_file(target, "environ", O_RDONLY);
+          try_file(target, "mem", O_RDWR);
+          try_file(target, "stat", O_RDONLY);
+        }) == 0);
+  CHECK(kill(target, SIGKILL) == 0 && guest_wait(target) == 1009);
+}
+
+/// A set-user-ID program whose working directory another process can change gives no more than its caller has.
+static void shared_directory(void) {
+  guest_scratch();
+  CHECK(chmod(".", 0755) == 0);
+  char command[64];
+  snprintf(command, sizeof command, "cp /proc/%d/exe program", getpid());
+  CHECK(system(command) == 0 && chmod("program", 04755) == 0);
+  for (int shared = 0; shared < 2; shared++) {
+    fflush(stdout);
+    const pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD | (shared ? CLONE_FS : 0), NULL, NULL, NULL, NULL);
+    CHECK(child >= 0);
+    if (child == 0) {
+      become_user(false);
+      execl("./program", "program", "--ids", NULL);
+      _exit(1);
+    }
+    CHECK(guest_wait(child) == 0);
+  }
+}
+
+static void between_users(void) {
+  if (getuid() != 0) return;
+  reach(false);
+  reach(true);
+  shared_directory();
+}
+
 int main(int argc, char **argv) {
+  if (argc == 2 && strcmp(argv[1], "--ids") == 0) {
+    printf("user %u effective %u secure %lu\n", getuid(), geteuid(), getauxval(AT_SECURE));
+    return 0;
+  }
   static const struct guest_case cases[] = {
       {"identities", identities}, {"permissions", permissions}, {"limits", limits}, {"prctl", process_control},
-      {"system", system_information}, {NULL, NULL},
+      {"system", system_information}, {"between users", between_users}, {NULL, NULL},
   };
   return guest_main(argc, argv, cases);
 }

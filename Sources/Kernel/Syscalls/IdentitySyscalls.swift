@@ -40,150 +40,111 @@ extension Syscalls {
   static func getgid(_ task: Task) throws(Errno) -> Int { Int(task.credentials.gid) }
   static func getegid(_ task: Task) throws(Errno) -> Int { Int(task.credentials.egid) }
 
-  // MARK: Users
+  // MARK: Users and groups
 
-  /// setuid(2).
-  static func setuid(_ task: Task, _ id: IDChange) throws(Errno) -> Int {
-    guard let uid = id.value else { throw .invalidArgument }
-    var new = task.credentials
-    if new.has(.setuid) {
-      new.uid = uid
-      new.suid = uid
-    } else if uid != new.uid && uid != new.suid {
-      throw .notPermitted
-    }
-    new.euid = uid
-    new.fsuid = uid
-    task.adopt(new)
-    return 0
-  }
+  // setuid(2), setreuid(2), setresuid(2), getresuid(2), setfsuid(2), and the same of groups.
 
-  /// setreuid(2).
+  static func setuid(_ task: Task, _ id: IDChange) throws(Errno) -> Int { try setID(task, .users, id) }
+  static func setgid(_ task: Task, _ id: IDChange) throws(Errno) -> Int { try setID(task, .groups, id) }
+
   static func setreuid(_ task: Task, _ real: IDChange, _ effective: IDChange) throws(Errno) -> Int {
-    let (real, effective) = (real.value, effective.value)
-    let old = task.credentials
-    var new = old
-    if !old.has(.setuid) {
-      if let real, real != old.uid, real != old.euid { throw .notPermitted }
-      if let effective, ![old.uid, old.euid, old.suid].contains(effective) { throw .notPermitted }
-    }
-    if let real { new.uid = real }
-    if let effective { new.euid = effective }
-    if real != nil || effective != nil && effective != old.uid { new.suid = new.euid }
-    new.fsuid = new.euid
-    task.adopt(new)
-    return 0
+    try setREID(task, .users, real.value, effective.value)
+  }
+  static func setregid(_ task: Task, _ real: IDChange, _ effective: IDChange) throws(Errno) -> Int {
+    try setREID(task, .groups, real.value, effective.value)
   }
 
-  /// setresuid(2).
-  static func setresuid(
-    _ task: Task, _ real: IDChange, _ effective: IDChange, _ saved: IDChange
-  ) throws(Errno) -> Int {
-    let old = task.credentials
-    var new = old
-    for id in [real.value, effective.value, saved.value] where !old.has(.setuid) {
-      if let id, ![old.uid, old.euid, old.suid].contains(id) { throw .notPermitted }
-    }
-    if let real = real.value { new.uid = real }
-    if let effective = effective.value { new.euid = effective }
-    if let saved = saved.value { new.suid = saved }
-    new.fsuid = new.euid
-    task.adopt(new)
-    return 0
+  static func setresuid(_ task: Task, _ real: IDChange, _ effective: IDChange, _ saved: IDChange) throws(Errno) -> Int {
+    try setRESID(task, .users, real.value, effective.value, saved.value)
+  }
+  static func setresgid(_ task: Task, _ real: IDChange, _ effective: IDChange, _ saved: IDChange) throws(Errno) -> Int {
+    try setRESID(task, .groups, real.value, effective.value, saved.value)
   }
 
-  /// getresuid(2).
   static func getresuid(
     _ task: Task, _ real: OutPointer<IDResult>, _ effective: OutPointer<IDResult>, _ saved: OutPointer<IDResult>
-  ) throws(Errno) -> Int {
-    try task.store(IDResult(id: task.credentials.uid), to: real)
-    try task.store(IDResult(id: task.credentials.euid), to: effective)
-    try task.store(IDResult(id: task.credentials.suid), to: saved)
-    return 0
-  }
-
-  /// setfsuid(2): returns the old id whether it changed or not.
-  static func setfsuid(_ task: Task, _ id: IDChange) throws(Errno) -> Int {
-    let old = task.credentials
-    if let uid = id.value, old.has(.setuid) || [old.uid, old.euid, old.suid, old.fsuid].contains(uid) {
-      var new = old
-      new.fsuid = uid
-      task.adopt(new)
-    }
-    return Int(old.fsuid)
-  }
-
-  // MARK: Groups
-
-  /// setgid(2).
-  static func setgid(_ task: Task, _ id: IDChange) throws(Errno) -> Int {
-    guard let gid = id.value else { throw .invalidArgument }
-    var new = task.credentials
-    if new.has(.setgid) {
-      new.gid = gid
-      new.sgid = gid
-    } else if gid != new.gid && gid != new.sgid {
-      throw .notPermitted
-    }
-    new.egid = gid
-    new.fsgid = gid
-    task.adopt(new)
-    return 0
-  }
-
-  /// setregid(2).
-  static func setregid(_ task: Task, _ real: IDChange, _ effective: IDChange) throws(Errno) -> Int {
-    let (real, effective) = (real.value, effective.value)
-    let old = task.credentials
-    var new = old
-    if !old.has(.setgid) {
-      if let real, real != old.gid, real != old.egid { throw .notPermitted }
-      if let effective, ![old.gid, old.egid, old.sgid].contains(effective) { throw .notPermitted }
-    }
-    if let real { new.gid = real }
-    if let effective { new.egid = effective }
-    if real != nil || effective != nil && effective != old.gid { new.sgid = new.egid }
-    new.fsgid = new.egid
-    task.adopt(new)
-    return 0
-  }
-
-  /// setresgid(2).
-  static func setresgid(
-    _ task: Task, _ real: IDChange, _ effective: IDChange, _ saved: IDChange
-  ) throws(Errno) -> Int {
-    let old = task.credentials
-    var new = old
-    for id in [real.value, effective.value, saved.value] where !old.has(.setgid) {
-      if let id, ![old.gid, old.egid, old.sgid].contains(id) { throw .notPermitted }
-    }
-    if let real = real.value { new.gid = real }
-    if let effective = effective.value { new.egid = effective }
-    if let saved = saved.value { new.sgid = saved }
-    new.fsgid = new.egid
-    task.adopt(new)
-    return 0
-  }
-
-  /// getresgid(2).
+  ) throws(Errno) -> Int { try getRESID(task, .users, real, effective, saved) }
   static func getresgid(
     _ task: Task, _ real: OutPointer<IDResult>, _ effective: OutPointer<IDResult>, _ saved: OutPointer<IDResult>
-  ) throws(Errno) -> Int {
-    try task.store(IDResult(id: task.credentials.gid), to: real)
-    try task.store(IDResult(id: task.credentials.egid), to: effective)
-    try task.store(IDResult(id: task.credentials.sgid), to: saved)
+  ) throws(Errno) -> Int { try getRESID(task, .groups, real, effective, saved) }
+
+  static func setfsuid(_ task: Task, _ id: IDChange) throws(Errno) -> Int { setFileSystemID(task, .users, id) }
+  static func setfsgid(_ task: Task, _ id: IDChange) throws(Errno) -> Int { setFileSystemID(task, .groups, id) }
+
+  private static func setID(_ task: Task, _ family: IdentityFamily, _ id: IDChange) throws(Errno) -> Int {
+    guard let id = id.value else { throw .invalidArgument }
+    var new = task.credentials
+    if new.has(family.capability) {
+      new[family].real = id
+      new[family].saved = id
+    } else if id != new[family].real && id != new[family].saved {
+      throw .notPermitted
+    }
+    new[family].effective = id
+    new[family].fileSystem = id
+    task.adopt(new)
     return 0
   }
 
-  /// setfsgid(2): returns the old id whether it changed or not.
-  static func setfsgid(_ task: Task, _ id: IDChange) throws(Errno) -> Int {
-    let old = task.credentials
-    if let gid = id.value, old.has(.setgid) || [old.gid, old.egid, old.sgid, old.fsgid].contains(gid) {
-      var new = old
-      new.fsgid = gid
+  private static func setREID(
+    _ task: Task, _ family: IdentityFamily, _ real: UInt32?, _ effective: UInt32?
+  ) throws(Errno) -> Int {
+    var new = task.credentials
+    let old = new[family]
+    if !new.has(family.capability) {
+      if let real, real != old.real, real != old.effective { throw .notPermitted }
+      if let effective, ![old.real, old.effective, old.saved].contains(effective) { throw .notPermitted }
+    }
+    var ids = old
+    if let real { ids.real = real }
+    if let effective { ids.effective = effective }
+    if real != nil || effective != nil && effective != old.real { ids.saved = ids.effective }
+    ids.fileSystem = ids.effective
+    new[family] = ids
+    task.adopt(new)
+    return 0
+  }
+
+  private static func setRESID(
+    _ task: Task, _ family: IdentityFamily, _ real: UInt32?, _ effective: UInt32?, _ saved: UInt32?
+  ) throws(Errno) -> Int {
+    var new = task.credentials
+    let old = new[family]
+    for id in [real, effective, saved] where !new.has(family.capability) {
+      if let id, ![old.real, old.effective, old.saved].contains(id) { throw .notPermitted }
+    }
+    var ids = old
+    if let real { ids.real = real }
+    if let effective { ids.effective = effective }
+    if let saved { ids.saved = saved }
+    ids.fileSystem = ids.effective
+    new[family] = ids
+    task.adopt(new)
+    return 0
+  }
+
+  private static func getRESID(
+    _ task: Task, _ family: IdentityFamily, _ real: OutPointer<IDResult>, _ effective: OutPointer<IDResult>,
+    _ saved: OutPointer<IDResult>
+  ) throws(Errno) -> Int {
+    let ids = task.credentials[family]
+    try task.store(IDResult(id: ids.real), to: real)
+    try task.store(IDResult(id: ids.effective), to: effective)
+    try task.store(IDResult(id: ids.saved), to: saved)
+    return 0
+  }
+
+  /// The old id is returned whether it changed or not.
+  private static func setFileSystemID(_ task: Task, _ family: IdentityFamily, _ id: IDChange) -> Int {
+    var new = task.credentials
+    let old = new[family]
+    if let id = id.value,
+      new.has(family.capability) || [old.real, old.effective, old.saved, old.fileSystem].contains(id)
+    {
+      new[family].fileSystem = id
       task.adopt(new)
     }
-    return Int(old.fsgid)
+    return Int(old.fileSystem)
   }
 
   private static let maximumGroups = 65536
@@ -262,4 +223,34 @@ extension Syscalls {
 struct IDResult: GuestValue {
   let id: UInt32
   var traced: String? { "[\(id)]" }
+}
+
+/// Users and groups: the calls that change the ids of one and of the other are alike.
+private enum IdentityFamily {
+  case users, groups
+
+  /// Allows to take on any id.
+  var capability: Capability {
+    switch self {
+    case .users: .setuid
+    case .groups: .setgid
+    }
+  }
+}
+
+extension Credentials {
+  fileprivate subscript(_ family: IdentityFamily) -> IdentityIDs {
+    get {
+      switch family {
+      case .users: userIDs
+      case .groups: groupIDs
+      }
+    }
+    set {
+      switch family {
+      case .users: userIDs = newValue
+      case .groups: groupIDs = newValue
+      }
+    }
+  }
 }

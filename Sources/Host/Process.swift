@@ -207,6 +207,7 @@ extension Host {
 extension PollDescriptor {
   /// Asks whether a descriptor can be read.
   fileprivate init(readable descriptor: FileDescriptor) {
-    self.init(descriptor: descriptor.rawValue, events: UInt16(PollEvents.input.rawValue))
+    self.init(
+      descriptor: FileDescriptorNumber(rawValue: descriptor.rawValue), events: UInt16(PollEvents.input.rawValue))
   }
 }

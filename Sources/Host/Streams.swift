@@ -48,7 +48,8 @@ extension Host {
     /// What is ready now (poll(2) with a timeout of zero).
     package static func poll(_ descriptor: FileDescriptor, events: PollEvents) -> PollEvents {
       var entry = PollDescriptor(
-        descriptor: descriptor.rawValue, events: UInt16(truncatingIfNeeded: events.rawValue))
+        descriptor: FileDescriptorNumber(rawValue: descriptor.rawValue),
+        events: UInt16(truncatingIfNeeded: events.rawValue))
       let count = unsafe withUnsafeMutablePointer(to: &entry) { pointer in
         (try? call(.poll, Int(bitPattern: pointer), 1, 0)) ?? 0
       }

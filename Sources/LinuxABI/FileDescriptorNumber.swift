@@ -3,4 +3,6 @@
 public struct FileDescriptorNumber: RawRepresentable, Hashable, BitwiseCopyable, Sendable {
   public var rawValue: Int32
   @inlinable @inline(__always) public init(rawValue: Int32) { self.rawValue = rawValue }
+  /// 0: the lowest there is.
+  @inlinable public static var lowest: FileDescriptorNumber { FileDescriptorNumber(rawValue: 0) }
 }

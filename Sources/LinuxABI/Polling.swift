@@ -29,10 +29,13 @@ public struct PollEvents: NamedFlags, Sendable, BitwiseCopyable {
 
 /// `struct pollfd` of poll(2).
 package struct PollDescriptor: BitwiseCopyable, Sendable, Equatable {
-  package var descriptor: Int32
+  /// Negative where the entry is to be left out.
+  package var descriptor: FileDescriptorNumber
   package var events: UInt16
   package var returned: UInt16
-  package init(descriptor: Int32 = -1, events: UInt16 = 0, returned: UInt16 = 0) {
+  package init(
+    descriptor: FileDescriptorNumber = FileDescriptorNumber(rawValue: -1), events: UInt16 = 0, returned: UInt16 = 0
+  ) {
     self.descriptor = descriptor
     self.events = events
     self.returned = returned

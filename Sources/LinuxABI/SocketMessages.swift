@@ -46,7 +46,7 @@ public struct MessageFlags: NamedFlags, Sendable, BitwiseCopyable {
 /// What comes with the bytes of a message: an entry of its control buffer (cmsg(3)).
 package enum ControlMessage: Equatable, Sendable {
   /// `SCM_RIGHTS` of unix(7): descriptors.
-  case rights([Int32])
+  case rights([FileDescriptorNumber])
   /// `SCM_CREDENTIALS` of unix(7).
   case credentials(SocketCredentials)
   /// Anything else: its protocol decides.
@@ -79,7 +79,10 @@ package enum ControlMessage: Equatable, Sendable {
   private init(_ level: SocketLevel, _ type: Int32, _ data: [UInt8]) throws(Errno) {
     switch (level, type) {
     case (.socket, ControlMessage.rightsType):
-      self = .rights((0..<data.count / 4).compactMap { Int32(littleEndian: data, at: $0 * 4) })
+      self = .rights(
+        (0..<data.count / 4).compactMap {
+          Int32(littleEndian: data, at: $0 * 4).map(FileDescriptorNumber.init(rawValue:))
+        })
     case (.socket, ControlMessage.credentialsType):
       guard data.count == 12, let process = Int32(littleEndian: data, at: 0),
         let uid = UInt32(littleEndian: data, at: 4), let gid = UInt32(littleEndian: data, at: 8)
@@ -92,7 +95,7 @@ package enum ControlMessage: Equatable, Sendable {
   fileprivate var encoded: (level: SocketLevel, type: Int32, data: [UInt8]) {
     switch self {
     case .rights(let descriptors):
-      (.socket, ControlMessage.rightsType, descriptors.flatMap(\.littleEndianBytes))
+      (.socket, ControlMessage.rightsType, descriptors.flatMap(\.rawValue.littleEndianBytes))
     case .credentials(let credentials): (.socket, ControlMessage.credentialsType, credentials.bytes)
     case .other(let level, let type, let data): (level, type, data)
     }

@@ -11,7 +11,7 @@ import Testing
   var writer: PipeEnd { ends.writer }
   static let input: UInt32 = 1
 
-  func add(_ file: OpenFile, _ events: UInt32, data: UInt64 = 7, descriptor: Int32 = 3) throws(Errno) {
+  func add(_ file: OpenFile, _ events: UInt32, data: UInt64 = 7, descriptor: FileDescriptorNumber = 3) throws(Errno) {
     try epoll.add(descriptor, file, EpollEvent(events: events, data: data))
   }
 
@@ -107,7 +107,9 @@ import Testing
   @Test func limitsAndFairness() throws {
     let pipes = (0..<3).map { _ in Pipe.make(flags: [], owner: Credentials(uid: 0, gid: 0), time: .zero) }
     for (index, pipe) in pipes.enumerated() {
-      try add(pipe.reader, EpollTests.input, data: UInt64(index), descriptor: Int32(10 + index))
+      try add(
+        pipe.reader, EpollTests.input, data: UInt64(index),
+        descriptor: FileDescriptorNumber(rawValue: Int32(10 + index)))
       _ = try pipe.writer.write([1])
     }
     #expect(epoll.collect(limit: 2).map(\.data) == [0, 1])
@@ -162,7 +164,7 @@ import Testing
     func connect(_ upper: [Epoll], _ lower: [Epoll]) throws(Errno) {
       for watcher in upper {
         for (index, watched) in lower.enumerated() {
-          try watcher.add(Int32(index), watched, EpollEvent(events: 1, data: 1))
+          try watcher.add(FileDescriptorNumber(rawValue: Int32(index)), watched, EpollEvent(events: 1, data: 1))
         }
       }
     }

@@ -101,7 +101,7 @@ import Testing
 
   @Test func processDescriptorTellsOfTheEnd() throws {
     let descriptor = try #require(try machine.call(parent, .pidfd_open, UInt64(child.id), 0))
-    let file = try parent.files.file(Int32(descriptor))
+    let file = try parent.files.file(FileDescriptorNumber(rawValue: Int32(descriptor)))
     #expect(file.readiness() == [])
     #expect(try machine.call(parent, .pidfd_send_signal, UInt64(descriptor), UInt64(Signal.kill), 0, 0) == 0)
     machine.enter(child)

@@ -31,7 +31,8 @@ import Testing
 
   @Test func controlMessagesGoThereAndBack() throws {
     let messages: [ControlMessage] = [
-      .credentials(owner), .rights([3, 4, 5]), .other(level: .ip, type: 8, data: [1, 2]),
+      .credentials(owner), .rights([3, 4, 5].map(FileDescriptorNumber.init(rawValue:))),
+      .other(level: .ip, type: 8, data: [1, 2]),
     ]
     var buffer = ControlBuffer(capacity: 200)
     for message in messages { buffer.append(message) }

@@ -8,7 +8,7 @@ import Memory
 /// it is ready for. A level-triggered item that is ready goes back to the end of the list, one that is not leaves it.
 package final class Epoll: AnonymousFile {
   private struct Key: Hashable {
-    let descriptor: Int32
+    let descriptor: FileDescriptorNumber
     let file: ObjectIdentifier
   }
   private var items: [Key: EpollItem] = [:]
@@ -23,7 +23,7 @@ package final class Epoll: AnonymousFile {
 
   /// Watches a file by one of its descriptors (`EPOLL_CTL_ADD` of epoll_ctl(2)).
   /// - Throws: `EPERM`, `EEXIST`, `ELOOP` for instances that watch each other in a circle or too deep, `EINVAL`.
-  package func add(_ descriptor: Int32, _ file: OpenFile, _ event: EpollEvent) throws(Errno) {
+  package func add(_ descriptor: FileDescriptorNumber, _ file: OpenFile, _ event: EpollEvent) throws(Errno) {
     guard file.isPollable, let fileQueue = file.waitQueue else { throw .notPermitted }
     guard file !== self else { throw .invalidArgument }
     if event.flags.contains(.exclusive) {
@@ -53,7 +53,7 @@ package final class Epoll: AnonymousFile {
   }
 
   /// Changes what a watched file is watched for (`EPOLL_CTL_MOD`), and arms it again. - Throws: `ENOENT`, `EINVAL`.
-  package func modify(_ descriptor: Int32, _ file: OpenFile, _ event: EpollEvent) throws(Errno) {
+  package func modify(_ descriptor: FileDescriptorNumber, _ file: OpenFile, _ event: EpollEvent) throws(Errno) {
     guard !event.flags.contains(.exclusive) else { throw .invalidArgument }
     let item = try item(descriptor, file)
     guard !item.flags.contains(.exclusive) else { throw .invalidArgument }
@@ -62,9 +62,11 @@ package final class Epoll: AnonymousFile {
   }
 
   /// Watches a file no longer (`EPOLL_CTL_DEL`). - Throws: `ENOENT`, `EINVAL`.
-  package func delete(_ descriptor: Int32, _ file: OpenFile) throws(Errno) { forget(try item(descriptor, file)) }
+  package func delete(_ descriptor: FileDescriptorNumber, _ file: OpenFile) throws(Errno) {
+    forget(try item(descriptor, file))
+  }
 
-  private func item(_ descriptor: Int32, _ file: OpenFile) throws(Errno) -> EpollItem {
+  private func item(_ descriptor: FileDescriptorNumber, _ file: OpenFile) throws(Errno) -> EpollItem {
     guard file !== self else { throw .invalidArgument }
     guard let item = items[Key(descriptor: descriptor, file: ObjectIdentifier(file))] else {
       throw .noSuchFileOrDirectory
@@ -186,10 +188,10 @@ package final class Epoll: AnonymousFile {
   }
 
   package override var information: String {
-    items.values.sorted { $0.descriptor < $1.descriptor }
+    items.values.sorted { $0.descriptor.rawValue < $1.descriptor.rawValue }
       .map { item in
         let events = Text.hex(UInt64(item.events.rawValue | item.flags.rawValue), 8, padding: " ")
-        return "tfd: \(item.descriptor) events: \(events) data: \(Text.hex(item.data, 16, padding: " "))\n"
+        return "tfd: \(item.descriptor.rawValue) events: \(events) data: \(Text.hex(item.data, 16, padding: " "))\n"
       }
       .joined()
   }
@@ -198,7 +200,7 @@ package final class Epoll: AnonymousFile {
 /// One descriptor that an epoll instance watches.
 final class EpollItem: Waiter {
   private(set) weak var epoll: Epoll?
-  let descriptor: Int32
+  let descriptor: FileDescriptorNumber
   let file: OpenFile
   /// The queue of the file that this item waits on.
   private let queue: WaitQueue
@@ -211,7 +213,7 @@ final class EpollItem: Waiter {
   /// On the ready list.
   var isQueued = false
 
-  init(epoll: Epoll, descriptor: Int32, file: OpenFile, queue: WaitQueue) {
+  init(epoll: Epoll, descriptor: FileDescriptorNumber, file: OpenFile, queue: WaitQueue) {
     self.epoll = epoll
     self.descriptor = descriptor
     self.file = file

@@ -22,27 +22,25 @@ package final class FileTable {
 
   /// The description behind a descriptor. - Throws: `EBADF`.
   package func file(_ descriptor: FileDescriptorNumber) throws(Errno) -> OpenFile { try slot(descriptor).file }
-  package func file(_ descriptor: Int32) throws(Errno) -> OpenFile { try slot(descriptor).file }
 
   package func slot(_ descriptor: FileDescriptorNumber) throws(Errno) -> Slot {
     let index = Int(descriptor.rawValue)
     guard index >= 0, index < slots.count, let slot = slots[index] else { throw .badFileDescriptor }
     return slot
   }
-  package func slot(_ descriptor: Int32) throws(Errno) -> Slot {
-    try slot(FileDescriptorNumber(rawValue: descriptor))
-  }
 
   /// Gives the file the lowest free descriptor that is at least `minimum`. - Throws: `EMFILE`.
-  package func add(_ file: OpenFile, closeOnExec: Bool, minimum: Int32 = 0, limit: UInt64) throws(Errno) -> Int32 {
-    var index = max(Int(minimum), lowestFree)
+  package func add(
+    _ file: OpenFile, closeOnExec: Bool, minimum: FileDescriptorNumber = .lowest, limit: UInt64
+  ) throws(Errno) -> FileDescriptorNumber {
+    var index = max(Int(minimum.rawValue), lowestFree)
     while index < slots.count, slots[index] != nil { index += 1 }
     guard UInt64(index) < limit else { throw .tooManyOpenFiles }
     while slots.count <= index { slots.append(nil) }
     slots[index] = Slot(file: file, closeOnExec: closeOnExec)
     file.retainDescriptor()
-    if Int(minimum) <= lowestFree { lowestFree = index + 1 }
-    return Int32(index)
+    if Int(minimum.rawValue) <= lowestFree { lowestFree = index + 1 }
+    return FileDescriptorNumber(rawValue: Int32(index))
   }
 
   /// Makes `descriptor` refer to the file, closing what it referred to (dup2(2)).
@@ -73,10 +71,6 @@ package final class FileTable {
     release(slot.file)
     return slot.file
   }
-  @discardableResult
-  package func close(_ descriptor: Int32) throws(Errno) -> OpenFile {
-    try close(FileDescriptorNumber(rawValue: descriptor))
-  }
 
   /// A copy for a child without `CLONE_FILES` (fork(2)).
   package func copy() -> FileTable {
@@ -89,18 +83,22 @@ package final class FileTable {
 
   /// Closes what execve(2) closes.
   package func closeOnExec() {
-    for index in slots.indices where slots[index]?.closeOnExec == true { _ = try? close(Int32(index)) }
+    for index in slots.indices where slots[index]?.closeOnExec == true { close(at: index) }
   }
+
+  private func close(at index: Int) { _ = try? close(FileDescriptorNumber(rawValue: Int32(index))) }
 
   /// Closes everything (exit).
   package func closeAll() {
-    for index in slots.indices where slots[index] != nil { _ = try? close(Int32(index)) }
+    for index in slots.indices where slots[index] != nil { close(at: index) }
     slots = []
     lowestFree = 0
   }
 
   /// Open descriptors in ascending order.
-  package var descriptors: [Int32] { slots.indices.filter { slots[$0] != nil }.map { Int32($0) } }
+  package var descriptors: [FileDescriptorNumber] {
+    slots.indices.filter { slots[$0] != nil }.map { FileDescriptorNumber(rawValue: Int32($0)) }
+  }
   package var count: Int { slots.count }
 
   /// A descriptor is gone. Record locks of this table end with *any* descriptor of their file (fcntl(2)); flock(2) and

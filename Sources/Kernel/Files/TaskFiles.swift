@@ -13,18 +13,12 @@ extension Task {
     guard !file.flags.contains(.path) else { throw .badFileDescriptor }
     return file
   }
-  func openFile(_ descriptor: Int32) throws(Errno) -> OpenFile {
-    try openFile(FileDescriptorNumber(rawValue: descriptor))
-  }
 
   /// The same, open for reading.
   func readableFile(_ descriptor: FileDescriptorNumber) throws(Errno) -> OpenFile {
     let file = try file(descriptor)
     guard file.flags.isReadable else { throw .badFileDescriptor }
     return file
-  }
-  func readableFile(_ descriptor: Int32) throws(Errno) -> OpenFile {
-    try readableFile(FileDescriptorNumber(rawValue: descriptor))
   }
 
   /// The same, open for writing.
@@ -33,15 +27,14 @@ extension Task {
     guard file.flags.isWritable else { throw .badFileDescriptor }
     return file
   }
-  func writableFile(_ descriptor: Int32) throws(Errno) -> OpenFile {
-    try writableFile(FileDescriptorNumber(rawValue: descriptor))
-  }
 
   /// Descriptors this task may have (`RLIMIT_NOFILE`).
   var descriptorLimit: UInt64 { min(group.limits[.openFiles].current, 1 << 20) }
 
   /// Gives a file the lowest free descriptor. - Throws: `EMFILE`.
-  func addFile(_ file: OpenFile, closeOnExec: Bool, minimum: Int32 = 0) throws(Errno) -> Int32 {
+  func addFile(
+    _ file: OpenFile, closeOnExec: Bool, minimum: FileDescriptorNumber = .lowest
+  ) throws(Errno) -> FileDescriptorNumber {
     try files.add(file, closeOnExec: closeOnExec, minimum: minimum, limit: descriptorLimit)
   }
 
@@ -54,7 +47,7 @@ extension Task {
       let two = try addFile(second, closeOnExec: closeOnExec)
       do throws(Errno) {
         try store(
-          DescriptorPair(FileDescriptorNumber(rawValue: one), FileDescriptorNumber(rawValue: two)), to: result)
+          DescriptorPair(one, two), to: result)
       } catch {
         try files.close(two)
         throw error

@@ -8,7 +8,6 @@ extension Task {
   func path(_ path: GuestPath) throws(Errno) -> String {
     FileName.string(try memory.readCString(path.address, limit: FileName.maximumPathLength))
   }
-  func path(_ address: GuestAddress) throws(Errno) -> String { try path(GuestPath(register: address.rawValue)) }
 
   /// Where paths start, relative ones in the working directory.
   var paths: PathContext {
@@ -22,10 +21,6 @@ extension Task {
     return PathContext(root: fs.root, base: location, credentials: credentials, umask: fs.umask)
   }
 
-  func paths(at descriptor: Int32, for path: String) throws(Errno) -> PathContext {
-    try paths(at: DirectoryDescriptor(FileDescriptorNumber(rawValue: descriptor)), for: path)
-  }
-
   /// What a path names, below a directory descriptor.
   func resolve(
     at directory: DirectoryDescriptor, _ path: GuestPath, _ options: ResolveOptions = []
@@ -33,19 +28,10 @@ extension Task {
     let path = try self.path(path)
     return try kernel.vfs.resolve(path, try paths(at: directory, for: path), options)
   }
-  func resolve(
-    at descriptor: Int32, _ address: GuestAddress, _ options: ResolveOptions = []
-  ) throws(Errno) -> PathLocation {
-    let directory = DirectoryDescriptor(FileDescriptorNumber(rawValue: descriptor))
-    return try resolve(at: directory, GuestPath(register: address.rawValue), options)
-  }
 
   /// What a path names, below the working directory.
   func resolve(_ path: GuestPath, _ options: ResolveOptions = []) throws(Errno) -> PathLocation {
     try kernel.vfs.resolve(try self.path(path), paths, options)
-  }
-  func resolve(_ address: GuestAddress, _ options: ResolveOptions = []) throws(Errno) -> PathLocation {
-    try resolve(GuestPath(register: address.rawValue), options)
   }
 
   /// What a call with `AT_EMPTY_PATH` works on: a descriptor's own file, or what a path names.
@@ -89,9 +75,5 @@ extension Task {
     var options: ResolveOptions = flags.contains(.symbolicLinkNoFollow) ? .noFollow : []
     if isEmptyAllowed { options.insert(.emptyPath) }
     return .location(try kernel.vfs.resolve(path, try paths(at: directory, for: path), options))
-  }
-  func target(at descriptor: Int32, _ address: GuestAddress, _ flags: AtFlags) throws(Errno) -> PathTarget {
-    let directory = DirectoryDescriptor(FileDescriptorNumber(rawValue: descriptor))
-    return try target(at: directory, GuestPath(register: address.rawValue), flags)
   }
 }

@@ -27,22 +27,19 @@ extension Task {
 
   /// Reads an iovec and bounds its total. - Throws: `EINVAL` (readv(2)).
   func readVector(_ vectors: VectorPointer, count: UInt64) throws(Errno) -> GuestBuffer {
-    try readVector(vectors.address, count: count)
-  }
-  func readVector(_ address: GuestAddress, count: UInt64) throws(Errno) -> GuestBuffer {
     guard count <= 1024 else { throw .invalidArgument }
-    let entries = try memory.readArray(address, count: Int(count), as: IOVector.self)
-    var vectors: [(address: GuestAddress, count: UInt64)] = []
-    vectors.reserveCapacity(entries.count)
+    let entries = try memory.readArray(vectors.address, count: Int(count), as: IOVector.self)
+    var parts: [(address: GuestAddress, count: UInt64)] = []
+    parts.reserveCapacity(entries.count)
     var total: UInt64 = 0
     for entry in entries {
       let (sum, overflow) = total.addingReportingOverflow(entry.count)
       guard !overflow, sum <= UInt64(Int64.max) else { throw .invalidArgument }
       let part = min(entry.count, UInt64(Layout.maximumTransfer) - min(total, UInt64(Layout.maximumTransfer)))
-      if part > 0 { vectors.append((GuestAddress(entry.base), part)) }
+      if part > 0 { parts.append((GuestAddress(entry.base), part)) }
       total = sum
     }
-    return .vector(vectors)
+    return .vector(parts)
   }
 
   func resolve(_ buffer: GuestBuffer, for access: MemoryAccess) throws(Errno) -> IOBuffer {

@@ -232,23 +232,24 @@ final class DescriptorDirectory: GeneratedDirectory {
 
   var isVolatile: Bool { true }
   func isCurrent(_ name: String, _ inode: Inode) -> Bool {
-    guard let number = Int32(name) else { return false }
-    return (try? owner.inspectable.files.file(number)) != nil
+    guard let descriptor = FileDescriptorNumber(entry: name) else { return false }
+    return (try? owner.inspectable.files.file(descriptor)) != nil
   }
 
   func entries() throws(Errno) -> [DirectoryEntry] {
     try owner.inspectable.files.descriptors.map { descriptor in
       DirectoryEntry(
-        inode: number(descriptor), next: 0, kind: showsInformation ? .regular : .symbolicLink, name: "\(descriptor)")
+        inode: number(descriptor), next: 0, kind: showsInformation ? .regular : .symbolicLink,
+        name: "\(descriptor.rawValue)")
     }
   }
 
-  private func number(_ descriptor: Int32) -> UInt64 {
-    ProcessDirectory.number(owner.id, (showsInformation ? 1 << 22 : 1 << 21) + Int(descriptor & 0xf_ffff))
+  private func number(_ descriptor: FileDescriptorNumber) -> UInt64 {
+    ProcessDirectory.number(owner.id, (showsInformation ? 1 << 22 : 1 << 21) + Int(descriptor.rawValue & 0xf_ffff))
   }
 
   func child(_ name: String) throws(Errno) -> Inode? {
-    guard let descriptor = Int32(name), name == "\(descriptor)" else { return nil }
+    guard let descriptor = FileDescriptorNumber(entry: name) else { return nil }
     guard let file = try? owner.inspectable.files.file(descriptor) else { return nil }
     let index = Int(number(descriptor) & 0x7f_ffff)
     if showsInformation {
@@ -270,17 +271,25 @@ final class DescriptorDirectory: GeneratedDirectory {
     return owner.inode(content, mode, index)
   }
 
-  private func current(_ descriptor: Int32) throws(Errno) -> OpenFile {
+  private func current(_ descriptor: FileDescriptorNumber) throws(Errno) -> OpenFile {
     guard let file = try? owner.inspectable.files.file(descriptor) else { throw .noSuchFileOrDirectory }
     return file
   }
 
-  private func information(_ descriptor: Int32) throws(Errno) -> String {
+  private func information(_ descriptor: FileDescriptorNumber) throws(Errno) -> String {
     guard let slot = try? owner.inspectable.files.slot(descriptor) else { throw .noSuchFileOrDirectory }
     var flags = slot.file.flags
     if slot.closeOnExec { flags.insert(.closeOnExec) } else { flags.remove(.closeOnExec) }
     let mount = slot.file.location?.mount.number ?? 0
     return "pos:\t\(slot.file.position)\nflags:\t0\(String(flags.rawValue, radix: 8))\nmnt_id:\t\(mount)\n"
       + "ino:\t\((try? slot.file.attributes().inode) ?? 0)\n" + slot.file.information
+  }
+}
+
+extension FileDescriptorNumber {
+  /// The descriptor that an entry of `/proc/PID/fd` names: decimal, without leading zeros.
+  fileprivate init?(entry name: String) {
+    guard let number = Int32(name), name == "\(number)" else { return nil }
+    self.init(rawValue: number)
   }
 }

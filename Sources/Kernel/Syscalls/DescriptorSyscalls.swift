@@ -30,9 +30,9 @@ extension Syscalls {
   ) throws(Errno) -> Int {
     guard first <= last, flags.isSubset(of: [.unshare, .closeOnExec]) else { throw .invalidArgument }
     if flags.contains(.unshare) { task.unshareFiles() }
-    for number in task.files.descriptors {
-      guard UInt32(number) >= first, UInt32(number) <= last else { continue }
-      let descriptor = FileDescriptorNumber(rawValue: number)
+    for descriptor in task.files.descriptors {
+      let number = UInt32(bitPattern: descriptor.rawValue)
+      guard number >= first, number <= last else { continue }
       if flags.contains(.closeOnExec) {
         try task.files.setCloseOnExec(descriptor, true)
       } else {
@@ -44,7 +44,7 @@ extension Syscalls {
 
   /// dup(2).
   static func dup(_ task: Task, _ descriptor: FileDescriptorNumber) throws(Errno) -> Int {
-    Int(try task.addFile(try task.files.file(descriptor), closeOnExec: false))
+    Int(try task.addFile(try task.files.file(descriptor), closeOnExec: false).rawValue)
   }
 
   /// dup2(2).
@@ -82,10 +82,10 @@ extension Syscalls {
     }
     switch command {
     case .duplicate, .duplicateCloseOnExec:
-      let minimum = argument.as(Int32.self)
-      guard minimum >= 0, UInt64(minimum) < task.descriptorLimit else { throw .invalidArgument }
+      let minimum = argument.as(FileDescriptorNumber.self)
+      guard minimum.rawValue >= 0, UInt64(minimum.rawValue) < task.descriptorLimit else { throw .invalidArgument }
       let closeOnExec = command == .duplicateCloseOnExec
-      return .done(Int(try task.addFile(file, closeOnExec: closeOnExec, minimum: minimum)))
+      return .done(Int(try task.addFile(file, closeOnExec: closeOnExec, minimum: minimum).rawValue))
     case .duplicateQuery:
       return .done(try task.files.file(argument.as(FileDescriptorNumber.self)) === file ? 1 : 0)
     case .getDescriptorFlags:

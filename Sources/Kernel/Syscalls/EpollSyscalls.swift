@@ -22,7 +22,7 @@ extension Syscalls {
   /// epoll_create1(2).
   static func epollCreate1(_ task: Task, _ flags: EpollCreateFlags) throws(Errno) -> Int {
     guard flags.isSubset(of: .closeOnExec) else { throw .invalidArgument }
-    return Int(try task.addFile(Epoll(), closeOnExec: flags.contains(.closeOnExec)))
+    return Int(try task.addFile(Epoll(), closeOnExec: flags.contains(.closeOnExec)).rawValue)
   }
 
   /// epoll_ctl(2).
@@ -36,9 +36,9 @@ extension Syscalls {
     guard file.isPollable else { throw .notPermitted }
     guard let epoll = instance as? Epoll, let operation = operation.value else { throw .invalidArgument }
     switch operation {
-    case .add: try epoll.add(descriptor.rawValue, file, event)
-    case .modify: try epoll.modify(descriptor.rawValue, file, event)
-    case .delete: try epoll.delete(descriptor.rawValue, file)
+    case .add: try epoll.add(descriptor, file, event)
+    case .modify: try epoll.modify(descriptor, file, event)
+    case .delete: try epoll.delete(descriptor, file)
     }
     return 0
   }

@@ -15,6 +15,6 @@ extension Syscalls {
   static func eventfd2(_ task: Task, _ initial: UInt32, _ flags: EventFlags) throws(Errno) -> Int {
     let openFlags = try flags.subtracting(.semaphore).openFlags()
     let file = EventFile(initial: initial, isSemaphore: flags.contains(.semaphore), flags: openFlags)
-    return Int(try task.addFile(file, closeOnExec: flags.contains(.closeOnExec)))
+    return Int(try task.addFile(file, closeOnExec: flags.contains(.closeOnExec)).rawValue)
   }
 }

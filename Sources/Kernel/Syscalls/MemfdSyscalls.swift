@@ -19,7 +19,7 @@ extension Syscalls {
       FileName.string(bytes), isSealable: !flags.isDisjoint(with: [.allowSealing, .noExecuteSeal]),
       isExecutable: !flags.contains(.noExecuteSeal), owner: task.credentials)
     do throws(Errno) {
-      return Int(try task.addFile(file, closeOnExec: flags.contains(.closeOnExec)))
+      return Int(try task.addFile(file, closeOnExec: flags.contains(.closeOnExec)).rawValue)
     } catch {
       file.close()
       throw error

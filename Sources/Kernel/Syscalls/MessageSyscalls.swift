@@ -36,7 +36,7 @@ extension Syscalls {
     let socket = try task.socket(socket)
     let header = try task.load(header)
     let message = try message(task, header, flags)
-    let vector = try task.readVector(header.vectors, count: header.vectorCount)
+    let vector = try task.readVector(VectorPointer(header.vectors), count: header.vectorCount)
     let outcome = try send(task, socket, vector, message)
     if case .suspended(.parked) = outcome, task.call.kept.isNothing {
       for file in message.files { file.retainDescriptor() }
@@ -111,7 +111,7 @@ extension Syscalls {
   ) throws(Errno) -> CallOutcome<Int> {
     let socket = try task.socket(socket)
     var header = try task.load(message)
-    let target = try task.readVector(header.vectors, count: header.vectorCount)
+    let target = try task.readVector(VectorPointer(header.vectors), count: header.vectorCount)
     let received: ReceivedMessage
     switch try receive(task, socket, target, flags) {
     case .done(let message): received = message
@@ -192,7 +192,7 @@ extension Task {
     var buffer = ControlBuffer(capacity: capacity)
     if let credentials = received.credentials { buffer.append(.credentials(credentials)) }
     for entry in received.control { buffer.append(entry) }
-    var descriptors: [Int32] = []
+    var descriptors: [FileDescriptorNumber] = []
     for file in received.files.prefix(buffer.descriptorRoom) {
       guard let descriptor = try? addFile(file, closeOnExec: closeOnExec) else { break }
       descriptors.append(descriptor)

@@ -99,7 +99,7 @@ extension Syscalls {
       return .suspended(suspension)
     }
     do throws(Errno) {
-      return .done(Int(try task.addFile(file, closeOnExec: flags.contains(.closeOnExec))))
+      return .done(Int(try task.addFile(file, closeOnExec: flags.contains(.closeOnExec)).rawValue))
     } catch {
       file.close()
       throw error

@@ -17,7 +17,7 @@ extension Syscalls {
       throw task.kernel.tasks[id] == nil ? .noSuchProcess : .invalidArgument
     }
     let file = ProcessFile(process: group, flags: flags.contains(.nonBlocking) ? .nonBlocking : [])
-    return Int(try task.files.add(file, closeOnExec: true, limit: task.group.limits[.openFiles].current))
+    return Int(try task.files.add(file, closeOnExec: true, limit: task.group.limits[.openFiles].current).rawValue)
   }
 
   /// pidfd_getfd(2).
@@ -30,7 +30,8 @@ extension Syscalls {
     }
     guard let owner = group.tasks.first, group.exitStatus == nil else { throw .noSuchProcess }
     guard task.mayAccess(owner) else { throw .notPermitted }
-    return Int(try task.addFile(try owner.files.file(descriptor), closeOnExec: true))
+    let file = try owner.files.file(FileDescriptorNumber(rawValue: descriptor))
+    return Int(try task.addFile(file, closeOnExec: true).rawValue)
   }
 
   /// The process of a descriptor: of pidfd_open(2), or of an open `/proc/PID`.

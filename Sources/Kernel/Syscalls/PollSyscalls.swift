@@ -40,7 +40,7 @@ extension Syscalls {
     for index in entries.indices {
       let entry = entries[index]
       entries[index].returned = 0
-      guard entry.descriptor >= 0 else { continue }
+      guard entry.descriptor.rawValue >= 0 else { continue }
       guard let file = try? task.openFile(entry.descriptor) else {
         entries[index].returned = UInt16(PollEvents.invalid.rawValue)
         ready += 1
@@ -119,7 +119,7 @@ extension Syscalls {
         wanted.formUnion(asked[index])
       }
       guard !wanted.isEmpty else { continue }
-      let file = try task.openFile(Int32(descriptor))
+      let file = try task.openFile(FileDescriptorNumber(rawValue: Int32(descriptor)))
       let events = wait.check(file, wanted.union([.error, .hangUp]))
       for index in 0..<3 where !sets[index].isEmpty && sets[index][word] & bit != 0 {
         guard !events.isDisjoint(with: shown[index]) else { continue }

@@ -85,7 +85,7 @@ extension Syscalls {
       let child = try task.kernel.clone(task, arguments)
       if child.files !== task.files { try child.files.close(descriptor) }
       try task.files.set(
-        FileDescriptorNumber(rawValue: descriptor), to: ProcessFile(process: child.group, flags: []),
+        descriptor, to: ProcessFile(process: child.group, flags: []),
         closeOnExec: true, limit: .max)
       return child
     } catch {

@@ -30,6 +30,6 @@ extension Syscalls {
     }
     let kernel = task.kernel
     let file = SignalFile(mask: mask, flags: flags) { [unowned kernel] in kernel.servedTask }
-    return Int(try task.addFile(file, closeOnExec: flags.contains(.closeOnExec)))
+    return Int(try task.addFile(file, closeOnExec: flags.contains(.closeOnExec)).rawValue)
   }
 }

@@ -30,7 +30,7 @@ extension Syscalls {
     let flags = try type.flags.openFlags()
     let socket = try task.kernel.network.makeSocket(
       family, type: type.type, protocolNumber: protocolNumber, flags: flags, owner: task.socketCredentials)
-    return Int(try task.addFile(socket, closeOnExec: flags.contains(.closeOnExec)))
+    return Int(try task.addFile(socket, closeOnExec: flags.contains(.closeOnExec)).rawValue)
   }
 
   /// socketpair(2).
@@ -100,7 +100,7 @@ extension Syscalls {
     case .done(let accepted): socket = accepted
     case .suspended(let suspension): return .suspended(suspension)
     }
-    let descriptor: Int32
+    let descriptor: FileDescriptorNumber
     do throws(Errno) {
       descriptor = try task.addFile(socket, closeOnExec: flags.contains(.closeOnExec))
     } catch {
@@ -108,14 +108,14 @@ extension Syscalls {
       socket.close()
       throw error
     }
-    guard !address.isNull else { return .done(Int(descriptor)) }
+    guard !address.isNull else { return .done(Int(descriptor.rawValue)) }
     do throws(Errno) {
       try task.store(try? socket.peerAddress(), to: address, size)
     } catch {
       try task.files.close(descriptor)
       throw error
     }
-    return .done(Int(descriptor))
+    return .done(Int(descriptor.rawValue))
   }
 
   /// connect(2).

@@ -16,7 +16,7 @@ extension Syscalls {
     let isAlarm = clock == .realTimeAlarm || clock == .bootTimeAlarm
     if isAlarm, !task.credentials.has(.wakeAlarm) { throw .notPermitted }
     let file = TimerFile(clock: clock, flags: flags, services: task.services)
-    return Int(try task.addFile(file, closeOnExec: flags.contains(.closeOnExec)))
+    return Int(try task.addFile(file, closeOnExec: flags.contains(.closeOnExec)).rawValue)
   }
 
   /// timerfd_settime(2). `TFD_TIMER_CANCEL_ON_SET` has no effect: the clock is not set.

@@ -133,7 +133,7 @@ extension PollDescriptor: GuestValue {
   var traced: String? {
     func names(_ events: UInt16) -> String { ConstantName.join(UInt64(events), PollEvents.names) }
     let found = returned != 0 ? ", revents=\(names(returned))" : ""
-    return "{fd=\(descriptor), events=\(names(events))\(found)}"
+    return "{fd=\(descriptor.rawValue), events=\(names(events))\(found)}"
   }
 }
 

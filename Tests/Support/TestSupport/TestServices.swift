@@ -114,3 +114,7 @@ extension Nanoseconds: ExpressibleByIntegerLiteral {
 extension MonotonicTime: ExpressibleByIntegerLiteral {
   public init(integerLiteral value: UInt64) { self.init(nanoseconds: value) }
 }
+
+extension FileDescriptorNumber: ExpressibleByIntegerLiteral {
+  public init(integerLiteral value: Int32) { self.init(rawValue: value) }
+}

@@ -39,6 +39,7 @@ struct OutBuffer: SyscallArgument {
 struct VectorPointer: SyscallArgument {
   let address: GuestAddress
   init(register: UInt64) { address = GuestAddress(register) }
+  init(_ address: GuestAddress) { self.address = address }
   func describe(in call: CallFormatter) -> String? { call.vectors(address.rawValue, count: call.next) }
 }
 

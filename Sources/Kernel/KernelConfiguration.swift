@@ -23,6 +23,17 @@ package final class KernelStatistics {
   package internal(set) var syscallTimes = [UInt64](repeating: 0, count: 512)
   package var collectsTimes = false
   package internal(set) var unknownSyscalls: [UInt64: UInt64] = [:]
+  /// Numbers of unknown calls that are counted each for itself.
+  private static let mostUnknown = 256
+
+  /// Counts a call that Apus does not know; a guest can think of any number of them, so those beyond a limit are not kept.
+  func countUnknown(_ number: UInt64) {
+    if let count = unknownSyscalls[number] {
+      unknownSyscalls[number] = count &+ 1
+    } else if unknownSyscalls.count < KernelStatistics.mostUnknown {
+      unknownSyscalls[number] = 1
+    }
+  }
 
   package struct TrapCounts {
     package internal(set) var syscalls: UInt64 = 0

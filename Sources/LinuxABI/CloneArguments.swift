@@ -30,8 +30,12 @@ public struct CloneFlags: NamedFlags, Sendable, BitwiseCopyable {
   public static let intoCgroup = CloneFlags(rawValue: 0x2_0000_0000)
   /// `CSIGNAL`: what of the legacy call's flags is the exit signal.
   public static let signalMask: UInt64 = 0xff
+  /// What clone3(2) knows: all flags but the exit signal, which has a field of its own there, and the one that was given up.
+  public static let ofClone3 = CloneFlags(
+    rawValue: (0xffff_ffff & ~signalMask | newTime.rawValue | 0x3_0000_0000) & ~detached.rawValue)
+  public static let newTime = CloneFlags(rawValue: 0x80)
   public static let namespaces: CloneFlags = [
-    .newNamespace, .newCgroup, .newUTS, .newIPC, .newUser, .newPID, .newNetwork,
+    .newNamespace, .newCgroup, .newUTS, .newIPC, .newUser, .newPID, .newNetwork, .newTime,
   ]
 
   public static let names: [ConstantName] = [
@@ -43,7 +47,8 @@ public struct CloneFlags: NamedFlags, Sendable, BitwiseCopyable {
     .init("CLONE_DETACHED", detached), .init("CLONE_UNTRACED", untraced), .init("CLONE_CHILD_SETTID", childSetTID),
     .init("CLONE_NEWCGROUP", newCgroup), .init("CLONE_NEWUTS", newUTS), .init("CLONE_NEWIPC", newIPC),
     .init("CLONE_NEWUSER", newUser), .init("CLONE_NEWPID", newPID), .init("CLONE_NEWNET", newNetwork),
-    .init("CLONE_IO", io), .init("CLONE_CLEAR_SIGHAND", clearSignalHandlers), .init("CLONE_INTO_CGROUP", intoCgroup),
+    .init("CLONE_NEWTIME", newTime), .init("CLONE_IO", io), .init("CLONE_CLEAR_SIGHAND", clearSignalHandlers),
+    .init("CLONE_INTO_CGROUP", intoCgroup),
   ]
 }
 

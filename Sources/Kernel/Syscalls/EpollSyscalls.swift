@@ -71,15 +71,12 @@ extension Syscalls {
     }
   }
 
-  /// More events than this are not handed out at once.
-  private static let maximumEvents = 4096
-
   private static func waitForEvents(
     _ task: Task, _ epoll: FileDescriptorNumber, _ result: EpollEventList, _ limit: Int32, timeout: Nanoseconds?
   ) throws(Errno) -> CallOutcome<Int> {
     guard limit > 0, limit <= Int(Int32.max) / MemoryLayout<EpollEvent>.size else { throw .invalidArgument }
     guard let epoll = try task.openFile(epoll) as? Epoll else { throw .invalidArgument }
-    let events = epoll.collect(limit: min(Int(limit), maximumEvents))
+    let events = epoll.collect(limit: Int(limit))
     if !events.isEmpty {
       try task.memory.writeArray(result.address, events)
       return .done(events.count)

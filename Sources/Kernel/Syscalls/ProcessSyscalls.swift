@@ -45,6 +45,9 @@ extension Syscalls {
     bytes += [UInt8](repeating: 0, count: max(0, known - bytes.count))
     guard let arguments = bytes.value(as: CloneArguments.self) else { throw .invalidArgument }
     if (arguments.stack == 0) != (arguments.stackSize == 0) { throw .invalidArgument }
+    let flags = CloneFlags(rawValue: arguments.flags)
+    guard flags.isSubset(of: .ofClone3) else { throw .invalidArgument }
+    if arguments.exitSignal != 0, !flags.isDisjoint(with: [.thread, .parent]) { throw .invalidArgument }
     return try start(task, arguments)
   }
 

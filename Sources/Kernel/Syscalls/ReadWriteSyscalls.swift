@@ -57,7 +57,7 @@ extension Syscalls {
     _ task: Task, _ file: FileDescriptorNumber, _ target: OutBuffer, _ count: UInt64, _ offset: Int64
   ) throws(Errno) -> CallOutcome<Int> {
     let offset = try fileOffset(offset)
-    let file = try task.readableFile(file)
+    let file = try positioned(task, file, task.readableFile)
     return try task.read(file, try Task.GuestBuffer(target, count: count), at: offset)
   }
 
@@ -66,7 +66,7 @@ extension Syscalls {
     _ task: Task, _ file: FileDescriptorNumber, _ source: InBuffer, _ count: UInt64, _ offset: Int64
   ) throws(Errno) -> CallOutcome<Int> {
     let offset = try fileOffset(offset)
-    let file = try task.writableFile(file)
+    let file = try positioned(task, file, task.writableFile)
     return try task.write(file, try Task.GuestBuffer(source, count: count), at: offset)
   }
 
@@ -75,7 +75,7 @@ extension Syscalls {
     _ task: Task, _ file: FileDescriptorNumber, _ targets: VectorPointer, _ count: UInt64, _ offset: Int64
   ) throws(Errno) -> CallOutcome<Int> {
     let offset = try fileOffset(offset)
-    let file = try task.readableFile(file)
+    let file = try positioned(task, file, task.readableFile)
     return try task.read(file, try task.readVector(targets, count: count), at: offset)
   }
 
@@ -84,8 +84,20 @@ extension Syscalls {
     _ task: Task, _ file: FileDescriptorNumber, _ sources: VectorPointer, _ count: UInt64, _ offset: Int64
   ) throws(Errno) -> CallOutcome<Int> {
     let offset = try fileOffset(offset)
-    let file = try task.writableFile(file)
+    let file = try positioned(task, file, task.writableFile)
     return try task.write(file, try task.readVector(sources, count: count), at: offset)
+  }
+
+  /// The file of a call with an offset: a pipe has none, whichever end it is.
+  private static func positioned(
+    _ task: Task, _ descriptor: FileDescriptorNumber, _ open: (FileDescriptorNumber) throws(Errno) -> OpenFile
+  ) throws(Errno) -> OpenFile {
+    do throws(Errno) {
+      return try open(descriptor)
+    } catch {
+      if (try? task.openFile(descriptor))?.pipe != nil { throw .illegalSeek }
+      throw error
+    }
   }
 
   /// The offset of preadv2(2), where -1 is the file's own. - Throws: `EOPNOTSUPP` for unknown flags, `EINVAL`.

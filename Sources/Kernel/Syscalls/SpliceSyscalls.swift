@@ -27,6 +27,7 @@ extension Syscalls {
     let input = try task.readableFile(input)
     let count = min(try Task.transferCount(count), sendfileLimit)
     guard !output.flags.contains(.append), !input.isPollable else { throw .invalidArgument }
+    try VFS.removePrivileges(of: output, task.credentials)
     let start: UInt64
     if let given = try fileOffset(task, position) {
       start = given
@@ -170,6 +171,7 @@ extension Syscalls {
       if !source.hasWriters { return .done(0) }
       return try wait(task, for: input, .readable, mayWait)
     }
+    try VFS.removePrivileges(of: output, task.credentials)
     var buffer = IOBuffer(bytes: source.peek(count))
     do throws(Errno) {
       let written = try write(task, output, &buffer, at: offset)

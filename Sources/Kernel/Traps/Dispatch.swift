@@ -53,7 +53,7 @@ extension Kernel {
         result = .error(error)
       }
     } else {
-      statistics.unknownSyscalls[number, default: 0] += 1
+      statistics.countUnknown(number)
       result = .error(.noFunction)
     }
     if statistics.collectsTimes, number < 512 {

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
@@ -239,8 +240,6 @@ static void reach(bool keeps) {
 
 /// A set-user-ID program whose working directory another process can change gives no more than its caller has.
 static void shared_directory(void) {
-  guest_scratch();
-  CHECK(chmod(".", 0755) == 0);
   char command[64];
   snprintf(command, sizeof command, "cp /proc/%d/exe program", getpid());
   CHECK(system(command) == 0 && chmod("program", 04755) == 0);
@@ -257,8 +256,35 @@ static void shared_directory(void) {
   }
 }
 
+/// Whoever writes a set-user-ID program takes that away, however they write.
+static void written_programs(void) {
+  CHECK(IN_CHILD({
+          become_user(false);
+          int ends[2];
+          CHECK(pipe(ends) == 0 && write(ends[1], "abc", 3) == 3);
+          for (int way = 0; way < 3; way++) {
+            const int program = open("program", O_CREAT | O_RDWR, 0700);
+            const int source = open("source", O_CREAT | O_RDWR, 0600);
+            CHECK(program >= 0 && source >= 0 && write(source, "abc", 3) == 3 && fchmod(program, 06755) == 0);
+            off_t offset = 0;
+            switch (way) {
+            case 0: CHECK(write(program, "x", 1) == 1); break;
+            case 1: CHECK(splice(ends[0], NULL, program, NULL, 3, 0) == 3); break;
+            case 2: CHECK(sendfile(program, source, &offset, 3) == 3); break;
+            }
+            struct stat status;
+            CHECK(fstat(program, &status) == 0);
+            printf("mode after writing: %o\n", status.st_mode);
+            CHECK(close(program) == 0 && close(source) == 0 && unlink("program") == 0);
+          }
+        }) == 0);
+}
+
 static void between_users(void) {
   if (getuid() != 0) return;
+  guest_scratch();
+  CHECK(chmod(".", 0777) == 0);
+  written_programs();
   reach(false);
   reach(true);
   shared_directory();

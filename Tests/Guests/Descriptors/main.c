@@ -83,6 +83,8 @@ static void controls(void) {
   printf("FIONREAD: %d\n", on);
   show("terminal request", ioctl(ends[0], 0x5401, buffer));
   show("pread of a pipe", pread(ends[0], buffer, 1, 0));
+  show("pread of the other end", pread(ends[1], buffer, 1, 0));
+  show("pwrite of the other end", pwrite(ends[0], buffer, 1, 0));
   show("lseek of a pipe", lseek(ends[0], 0, SEEK_SET));
   struct iovec vectors[2] = {{"ab", 2}, {"cd", 2}};
   show("no vectors", readv(ends[0], vectors, 0));

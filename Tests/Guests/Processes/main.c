@@ -202,6 +202,13 @@ static void cloning(void) {
   arguments.flags = CLONE_THREAD;
   guest_result("THREAD without SIGHAND", syscall(SYS_clone3, &arguments, sizeof arguments));
   guest_result("clone3 short", syscall(SYS_clone3, &arguments, 8));
+  struct clone_args other = {.flags = 1ull << 34, .exit_signal = SIGCHLD};
+  guest_result("unknown flag", syscall(SYS_clone3, &other, sizeof other));
+  other.flags = CLONE_PARENT;
+  guest_result("PARENT with a signal", syscall(SYS_clone3, &other, sizeof other));
+  other.flags = SIGCHLD;
+  other.exit_signal = 0;
+  guest_result("signal among flags", syscall(SYS_clone3, &other, sizeof other));
   guest_result("FS and NEWNS", syscall(SYS_clone, CLONE_FS | CLONE_NEWNS | SIGCHLD, NULL, NULL, NULL, NULL));
   // vfork suspends the parent until the child is done.
   volatile int order = 0;

@@ -117,7 +117,8 @@ extension Kernel {
   /// (execve(2), capabilities(7)).
   private func credentials(of task: Task, executing program: Program) -> Credentials {
     var credentials = task.credentials
-    if !credentials.noNewPrivileges, !sharesDirectories(task) {
+    let setsIDs = program.setUserID != nil || program.setGroupID != nil
+    if setsIDs, !credentials.noNewPrivileges, !sharesDirectories(task) {
       if let uid = program.setUserID { credentials.euid = uid }
       if let gid = program.setGroupID { credentials.egid = gid }
     }

@@ -23,7 +23,9 @@ extension GuestAddress {
 
 extension AddressSpace {
   /// Resolves up to `count` bytes at an address as far as they follow each other.
-  private func span(_ address: GuestAddress, _ count: Int, _ access: MemoryAccess) throws(Errno) -> Span {
+  private func span(
+    _ address: GuestAddress, _ count: Int, _ access: MemoryAccess, isForced: Bool = false
+  ) throws(Errno) -> Span {
     guard address < Layout.stubBase else { return try vdsoSpan(address, count, access) }
     let page = PageNumber(holding: address)
     let inPage = Int(address.offsetInPage)
@@ -36,7 +38,7 @@ extension AddressSpace {
     }
     let wanted = (inPage + count).bytesToPagesUp
     if access != .write, let untouched = try untouchedSpan(page, inPage, count) { return untouched }
-    let outcome = resolve(page, access, wanted: max(wanted, 1))
+    let outcome = resolve(page, access, wanted: max(wanted, 1), isForced: isForced)
     guard outcome == .resolved else { throw outcome.errno }
     if let index = extents.index(of: page) { return span(of: extents[index], page, inPage, count) }
     // A resolved page without a frame is one of a host file.
@@ -113,11 +115,13 @@ extension AddressSpace {
   }
 
   /// Copies to the guest (copy_to_user).
-  private func copyOut(_ address: GuestAddress, _ source: UnsafeRawPointer, _ count: Int) throws(Errno) {
+  private func copyOut(
+    _ address: GuestAddress, _ source: UnsafeRawPointer, _ count: Int, isForced: Bool = false
+  ) throws(Errno) {
     guard address.canHold(count, below: Layout.stubBase) else { throw .badAddress }
     var done = 0
     while done < count {
-      switch try span(address &+ done, count - done, .write) {
+      switch try span(address &+ done, count - done, .write, isForced: isForced) {
       case .memory(let target, let bytes):
         unsafe target.copyMemory(from: source + done, byteCount: bytes)
         done += bytes
@@ -199,34 +203,7 @@ extension AddressSpace {
   /// Writes bytes also where the guest may only read, if the mapping is private: as a debugger sets breakpoints.
   /// - Throws: `EFAULT` where a byte can't be written; those before it may have been.
   package func forceWrite(_ address: GuestAddress, _ bytes: [UInt8]) throws(Errno) {
-    guard address.canHold(bytes.count, below: Layout.stubBase) else { throw .badAddress }
-    guard !bytes.isEmpty else { return }
-    let pages = PageNumber(holding: address)..<PageNumber(holding: address &+ (bytes.count - 1)) + 1
-    for part in areas.parts(in: pages) where !part.isShared && !part.protection.contains(.write) {
-      for page in part.start.rawValue..<part.end.rawValue {
-        let outcome = resolve(PageNumber(page), .write, wanted: 1, isForced: true)
-        guard outcome == .resolved else { throw outcome.errno }
-      }
-    }
-    var done = 0
-    while done < bytes.count {
-      let at = address &+ done
-      let page = PageNumber(holding: at)
-      if let index = extents.index(of: page), !extents[index].isCopyOnWrite,
-        case .memory(let target, let count) = span(of: extents[index], page, Int(at.offsetInPage), bytes.count - done),
-        areas.index(of: page).map({ !areas[$0].isShared || areas[$0].protection.contains(.write) }) == true
-      {
-        unsafe bytes.withUnsafeBytes { source in
-          guard let base = source.baseAddress else { return }
-          unsafe target.copyMemory(from: base + done, byteCount: count)
-        }
-        done += count
-      } else {
-        let count = min(bytes.count - done, Int(Layout.pageSize - at.offsetInPage))
-        try write(at, Array(bytes[done..<done + count]))
-        done += count
-      }
-    }
+    try writeArray(address, bytes, isForced: true)
   }
 
   /// Writes a value in the guest's layout.
@@ -246,10 +223,16 @@ extension AddressSpace {
 
   /// Writes an array in the guest's layout.
   package func writeArray<T: BitwiseCopyable>(_ address: GuestAddress, _ values: [T]) throws(Errno) {
+    try writeArray(address, values, isForced: false)
+  }
+
+  private func writeArray<T: BitwiseCopyable>(
+    _ address: GuestAddress, _ values: [T], isForced: Bool
+  ) throws(Errno) {
     var failure: Errno?
     unsafe values.withUnsafeBytes { source in
       guard let base = source.baseAddress, source.count > 0 else { return }
-      do throws(Errno) { unsafe try copyOut(address, base, source.count) } catch { failure = error }
+      do throws(Errno) { unsafe try copyOut(address, base, source.count, isForced: isForced) } catch { failure = error }
     }
     if let failure { throw failure }
   }

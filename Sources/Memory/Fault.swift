@@ -29,7 +29,9 @@ extension AddressSpace {
     guard page < AddressSpace.endPage, let index = areas.index(of: page) ?? growStack(to: page) else {
       return FaultSignal.unmapped
     }
-    guard isForced || areas[index].protection.allows(access) else { return FaultSignal.forbidden }
+    guard areas[index].protection.allows(access) || isForced && !areas[index].isShared else {
+      return FaultSignal.forbidden
+    }
     if let extent = extents.index(of: page) {
       guard access == .write, extents[extent].isCopyOnWrite else { return .resolved }
       return copyOnWrite(page, extent, index, wanted: wanted)

@@ -38,7 +38,7 @@ struct MountTree {
       switch configuration.overlay {
       case .memory:
         let overlay = OverlayFileSystem(lower: lower, context: context)
-        try vfs.mount(overlay, root: overlay.makeRoot(permissions: 0o755, uid: 0, gid: 0), at: vfs.root)
+        try vfs.mount(overlay, root: try overlay.makeRoot(permissions: 0o755, uid: 0, gid: 0), at: vfs.root)
       case .none:
         guard let inode = lower.root else { throw .notDirectory }
         try vfs.mount(lower, root: inode, at: vfs.root, isReadOnly: true)
@@ -50,11 +50,11 @@ struct MountTree {
     guard let point = try directory("/dev") else { return }
     try attempt("/dev") { () throws(Errno) in
       let devices = TmpFileSystem(source: "dev", context: context)
-      let inode = devices.makeRoot(permissions: 0o755)
+      let inode = try devices.makeRoot(permissions: 0o755)
       try context.devices.populate(inode)
       try vfs.mount(devices, root: inode, at: point)
       let shared = TmpFileSystem(source: "shm", context: context)
-      try vfs.mount(shared, root: shared.makeRoot(), at: try vfs.resolve("/dev/shm", paths))
+      try vfs.mount(shared, root: try shared.makeRoot(), at: try vfs.resolve("/dev/shm", paths))
     }
   }
 

@@ -4,11 +4,12 @@ import LinuxABI
 
 /// The descriptors 0, 1 and 2 of the first process.
 struct StandardStreams {
-  let table = FileTable()
+  let table: FileTable
   /// The caller's terminal, where one of the streams is one.
   let terminal: Terminal?
 
   init(_ streams: [FileDescriptor?], services: any KernelServices) throws(SandboxError) {
+    table = try attempt("standard streams") { () throws(Errno) in try FileTable(memory: services.kernelMemory) }
     terminal = StandardStreams.terminal(streams.compactMap(\.self))
     for (number, stream) in streams.enumerated() {
       guard let stream else { continue }

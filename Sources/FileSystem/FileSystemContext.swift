@@ -29,7 +29,7 @@ package final class FileSystemContext {
       inode.attachment = fifo
       let attributes = try inode.permissionAttributes()
       let owner = Credentials(uid: attributes.uid, gid: attributes.gid)
-      return try fifo.open(flags, at: location, owner: owner, time: services.realTime)
+      return try fifo.open(flags, at: location, owner: owner, time: services.realTime, memory: services.kernelMemory)
     case .characterDevice, .blockDevice:
       return try devices.open(device, kind: inode.kind, flags: flags, at: location, services: services)
     default: throw .noSuchAddressOrDevice

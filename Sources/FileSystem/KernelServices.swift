@@ -30,6 +30,11 @@ package protocol KernelServices: AnyObject {
   func readAhead(_ descriptor: FileDescriptor, offset: UInt64, count: Int, waking queue: WaitQueue)
 }
 
+extension KernelServices {
+  /// Counts what files, and all else that Apus keeps for guests, take.
+  package var kernelMemory: KernelMemory { physicalMemory.kernelMemory }
+}
+
 /// A timer of the kernel. See `KernelServices.arm`.
 package class KernelTimer {
   /// Position in the timer heap; nil while not armed. Belongs to the kernel.

@@ -36,7 +36,8 @@ package final class Kernel {
   var servedTask: Task?
 
   let futexes = FutexTable()
-  let network = NetworkStack()
+  let network: NetworkStack
+  let openFiles: OpenFileCount
 
   // Processes
   let processTable: ProcessTable
@@ -58,11 +59,15 @@ package final class Kernel {
     startTime = services.monotonicTime
     processTable = ProcessTable(maximumTasks: configuration.maximumTasks)
     outOfMemory = OutOfMemory(memory: services.physicalMemory)
+    network = NetworkStack(memory: services.kernelMemory)
+    openFiles = OpenFileCount(memory: services.physicalMemory)
     scheduler = Scheduler(
       services: services, cpus: configuration.cpus.enumerated().map { CPU(index: $0.offset, hostCPU: $0.element) })
   }
 
   package var physicalMemory: PhysicalMemory { services.physicalMemory }
+  /// Counts what the kernel keeps for guests.
+  var kernelMemory: KernelMemory { physicalMemory.kernelMemory }
   package var platform: any Platform { services.platform }
   var monotonicTime: MonotonicTime { services.monotonicTime }
   var realTime: Nanoseconds { services.realTime }

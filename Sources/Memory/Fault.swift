@@ -199,7 +199,9 @@ extension AddressSpace {
       install(run, at: place(run.count, in: range, around: page), area)
       return .resolved
     }
-    guard let found = store.frames(around: index, in: indexes) else { return .outOfMemory }
+    guard let found = store.frames(around: index, in: indexes) else {
+      return store.isOverQuota ? FaultSignal.pastEnd : .outOfMemory
+    }
     let extent = Extent(
       start: page - (index - found.start), end: page + (found.end - index), frame: found.frame,
       protection: areas[area].hostProtection, isCopyOnWrite: isPrivate)

@@ -1,11 +1,24 @@
 import LinuxABI
 
+/// How many frames the objects of a file system may hold together (tmpfs(5), `size`).
+package final class FrameQuota {
+  /// In pages.
+  package let limit: UInt64
+  package fileprivate(set) var used: UInt64 = 0
+
+  /// - Parameter size: in bytes; the last page of a size that is no multiple counts whole.
+  package init(size: UInt64) { limit = size.bytesToPagesUp }
+
+  var left: UInt64 { limit > used ? limit - used : 0 }
+}
+
 /// The pages of a shared object (tmpfs file, memfd, System V segment, shared anonymous memory), by page index.
 ///
 /// The store holds one reference to each frame; every mapping that shows a frame holds another. Frames past the end
 /// of the object may be there, given ahead of a growing file; they are zero.
 package final class FrameStore {
   package let physical: PhysicalMemory
+  private let quota: FrameQuota?
   private var extents = ExtentMap()
   private var bytes: UInt64 = 0
   /// Address spaces that map the store. They drop frames before the store does.
@@ -15,10 +28,14 @@ package final class FrameStore {
     weak var space: AddressSpace?
   }
 
-  package init(physical: PhysicalMemory) { self.physical = physical }
+  package init(physical: PhysicalMemory, quota: FrameQuota? = nil) {
+    self.physical = physical
+    self.quota = quota
+  }
 
   deinit {
     for extent in extents.elements { physical.release(extent.frame, extent.count) }
+    quota?.used -= extents.pages
   }
 
   /// Largest size in bytes.
@@ -42,10 +59,23 @@ package final class FrameStore {
 
   /// Bytes of frames held.
   package var allocatedBytes: UInt64 {
-    var pages = 0
-    extents.forEach(in: PageNumber.zero..<pageCount) { pages += $0.count }
-    return UInt64(pages).pagesToBytes
+    var pages = extents.pages
+    var index = extents.count
+    while index > 0, extents[index - 1].end > pageCount {
+      index -= 1
+      pages -= extents[index].end - max(extents[index].start, pageCount)
+    }
+    return pages.pagesToBytes
   }
+
+  /// Gives up frames past the size that were taken ahead: nobody is going to write there soon.
+  package func trim() {
+    guard extents.count > 0, extents[extents.count - 1].end > pageCount else { return }
+    drop(pageCount..<PageNumber.max, evenCopies: false)
+  }
+
+  /// No frames are left for the file system that this belongs to: its own limit, not memory, is used up.
+  var isOverQuota: Bool { quota?.left == 0 }
 
   /// Pages up to the size.
   var pageCount: PageNumber { .zero + bytes.bytesToPagesUp }
@@ -178,6 +208,7 @@ package final class FrameStore {
     let gone = extents.parts(in: range)
     extents.remove(range)
     for extent in gone { physical.release(extent.frame, extent.count) }
+    quota?.used -= gone.reduce(0) { $0 + UInt64($1.count) }
   }
 
   /// The frames of a range, as extents of page indexes.
@@ -202,14 +233,17 @@ package final class FrameStore {
     var wanted = hole.count
     if growing, page > .zero, extents.count > 0, extents[extents.count - 1].end == page {
       // A file that grows at its end gets frames ahead, so that it is made of few extents.
-      wanted = max(wanted, Int(min(extents.pages / 4, 256)))
+      let ahead = min(extents.pages / 4, 256)
+      if quota.map({ $0.left > 16 * ahead }) ?? true { wanted = max(wanted, Int(ahead)) }
     }
+    if let quota { wanted = Int(min(UInt64(wanted), quota.left)) }
     guard let run = physical.allocate(min(wanted, 1024), zeroed: true) else { return nil }
     let count = UInt64(run.count)
     var start = hole.lowerBound
     if page >= start + count { start = page + 1 - count }
     let extent = Extent(start: start, end: start + count, frame: run.start, protection: [], isCopyOnWrite: false)
     extents.insert(extent)
+    quota?.used += count
     return extent.clipped(to: range)
   }
 

@@ -2,6 +2,7 @@ import Host
 import LinuxABI
 
 /// The frames of one sandbox: a sparse memory file whose pages are handed out as extents and counted by frame.
+/// What Apus keeps for guests beside them (`kernelMemory`) counts under the same limit.
 ///
 /// The file's offset space is much larger than the limit, so extents are easy to find and an extent costs nothing
 /// before its pages are touched. What is held under the limit is the memory that the file really has. Guests touch
@@ -14,6 +15,8 @@ import LinuxABI
   package let limit: UInt64
   /// Size of the memory file's offset space.
   package let span: UInt64
+  /// What Apus keeps for guests outside of their pages.
+  package let kernelMemory: KernelMemory
 
   /// The frames are memory of this process alone, without a file.
   private let isPrivate: Bool
@@ -34,15 +37,17 @@ import LinuxABI
   /// Pages that the file had when it was last looked at.
   private var measuredPages = 0
   private var handedSinceMeasure = 0
+  /// What Apus kept when the pages were last counted for its sake.
+  private var keptAtMeasure = 0
   private var peakPages = 0
   private var allocations = 0
   /// Queues that hold frames, of address spaces that live and of those that are gone.
   private var queues: [ReleaseQueue] = []
 
-  /// Bytes in use.
+  /// Bytes in use: pages, and what Apus keeps.
   package var usedBytes: UInt64 {
     measure()
-    return UInt64(measuredPages).pagesToBytes
+    return UInt64(measuredPages + kernelMemory.countedPages).pagesToBytes
   }
   /// The most bytes that have been seen in use.
   package var peakBytes: UInt64 { UInt64(max(peakPages, measuredPages)).pagesToBytes }
@@ -58,6 +63,7 @@ import LinuxABI
     let span = min(max(limit * 16, 64 << 30), 16 << 40)
     self.limit = limit
     self.span = span
+    kernelMemory = KernelMemory(beside: limit)
     let file = isPrivate ? FileDescriptor(rawValue: -1) : try MemoryFile.create(name: "apus-memory")
     self.isPrivate = isPrivate
     do throws(Errno) {
@@ -75,6 +81,7 @@ import LinuxABI
     limitPages = Int(limit.bytesToPages)
     dirtyLimit = min(limitPages / 8, 64 << 8)
     pool = FramePool(frames: Frame(frameCount), step: limitPages * 2)
+    kernelMemory.pages = self
   }
 
   deinit {
@@ -86,7 +93,21 @@ import LinuxABI
   }
 
   /// Less than half of the limit was in use when that was last looked at.
-  var isPlentiful: Bool { measuredPages + handedSinceMeasure < limitPages / 2 }
+  var isPlentiful: Bool { measuredPages + handedSinceMeasure + kernelMemory.countedPages < limitPages / 2 }
+
+  /// Pages that guests may hold beside what Apus keeps.
+  private var roomPages: Int { limitPages - kernelMemory.countedPages }
+
+  /// Whether Apus may keep as much as `kept` pages hold, beside the pages in use.
+  func hasRoom(keeping kept: Int) -> Bool {
+    // Guests touch pages that they were given before without a trap.
+    if abs(kept - keptAtMeasure) > 256 || measuredPages + handedSinceMeasure + kept > limitPages {
+      measure()
+      keptAtMeasure = kept
+    }
+    if measuredPages + kept > limitPages { reclaim(waits: false) }
+    return measuredPages + kept <= limitPages
+  }
 
   // MARK: access
 
@@ -137,14 +158,15 @@ import LinuxABI
   private func allocateClean(_ count: Int) -> FrameRun? {
     var count = count
     let promised = handedPages + pool.dirtyPages
-    if promised + count > limitPages {
-      if handedSinceMeasure + count > 256 || measuredPages + handedSinceMeasure + count > limitPages / 8 * 7 {
+    let room = roomPages
+    if promised + count > room {
+      if handedSinceMeasure + count > 256 || measuredPages + handedSinceMeasure + count > room / 8 * 7 {
         measure()
       }
-      if measuredPages + count > limitPages {
+      if measuredPages + count > room {
         reclaim()
-        guard measuredPages < limitPages else { return nil }
-        count = min(count, limitPages - measuredPages)
+        guard measuredPages < room else { return nil }
+        count = min(count, room - measuredPages)
       }
       let untouched = promised - measuredPages
       if untouched > limitPages / 2 {
@@ -169,14 +191,14 @@ import LinuxABI
     handedSinceMeasure = 0
   }
 
-  /// Gives all free memory back to the host; waits a moment for guest processes to confirm what they gave up.
-  private func reclaim() {
+  /// Gives all free memory back to the host; with `waits`, waits a moment for guest processes to confirm what they gave up.
+  private func reclaim(waits: Bool = true) {
     for queue in queues { queue.hurry() }
     drainConfirmed()
     punch(pool.drainDirty())
     measure()
     var rounds = 0
-    while measuredPages >= limitPages, rounds < 20, queues.contains(where: \.hasBatches) {
+    while waits, measuredPages >= roomPages, rounds < 20, queues.contains(where: \.hasBatches) {
       Host.sleep(nanoseconds: 100_000)
       drainConfirmed()
       punch(pool.drainDirty())

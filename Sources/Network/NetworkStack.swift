@@ -7,12 +7,16 @@
 
 import FileSystem
 import LinuxABI
+import Memory
 
 /// What the sockets of one sandbox share, and where they are made.
 package final class NetworkStack {
   private let passedFiles = PassedFiles()
 
-  package init() {}
+  /// Counts what sockets and their queues keep.
+  let memory: KernelMemory
+
+  package init(memory: KernelMemory) { self.memory = memory }
 
   /// Makes a socket (socket(2)): no address family is supported yet. - Throws: `EAFNOSUPPORT`.
   package func makeSocket(

@@ -5,7 +5,7 @@ import Testing
 @testable import FileSystem
 
 @Suite struct EpollTests {
-  let epoll = Epoll()
+  let epoll = Epoll.make()
   let ends = Pipe.make(flags: [], owner: Credentials(uid: 0, gid: 0), time: .zero)
   var reader: PipeEnd { ends.reader }
   var writer: PipeEnd { ends.writer }
@@ -64,7 +64,7 @@ import Testing
   }
 
   @Test func closingTheLastDescriptorForgetsTheItem() throws {
-    let table = FileTable()
+    let table = FileTable.make()
     let descriptor = try table.add(reader, closeOnExec: false, limit: 10)
     let copy = try table.add(reader, closeOnExec: false, limit: 10)
     try add(reader, EpollTests.input, descriptor: descriptor)
@@ -89,7 +89,7 @@ import Testing
   }
 
   @Test func waitingDropsWhatIsNoLongerReady() throws {
-    let outer = Epoll()
+    let outer = Epoll.make()
     try outer.add(5, epoll, EpollEvent(events: EpollTests.input))
     try add(reader, EpollTests.input)
     _ = try writer.write([1])
@@ -137,7 +137,7 @@ import Testing
   }
 
   @Test func nestedInstancesReportAndLoopsAreRefused() throws {
-    let outer = Epoll()
+    let outer = Epoll.make()
     try outer.add(5, epoll, EpollEvent(events: 1, data: 1))
     try add(reader, EpollTests.input)
     #expect(outer.collect(limit: 1).isEmpty)
@@ -149,18 +149,18 @@ import Testing
     #expect(throws: Errno.tooManySymbolicLinkLevels) { try add(outer, EpollTests.input, descriptor: 9) }
     var top = outer
     for _ in 0..<3 {
-      let next = Epoll()
+      let next = Epoll.make()
       try next.add(5, top, EpollEvent(events: 1))
       top = next
     }
     #expect(throws: Errno.tooManySymbolicLinkLevels) {
-      try Epoll().add(5, top, EpollEvent(events: 1))
+      try Epoll.make().add(5, top, EpollEvent(events: 1))
     }
   }
 
   /// Layers of instances that all watch all of the next: an event would run through exponentially many chains.
   @Test func chainsOfInstancesAreBounded() throws {
-    let layers = (0..<4).map { _ in (0..<20).map { _ in Epoll() } }
+    let layers = (0..<4).map { _ in (0..<20).map { _ in Epoll.make() } }
     func connect(_ upper: [Epoll], _ lower: [Epoll]) throws(Errno) {
       for watcher in upper {
         for (index, watched) in lower.enumerated() {
@@ -175,7 +175,7 @@ import Testing
     try connect(layers[1], layers[0])
     #expect(throws: Errno.invalidArgument) { try connect(layers[2], layers[1]) }
     // Without a file below there are no events.
-    let others = (0..<3).map { _ in (0..<20).map { _ in Epoll() } }
+    let others = (0..<3).map { _ in (0..<20).map { _ in Epoll.make() } }
     try connect(others[0], others[1])
     try connect(others[1], others[2])
     #expect(throws: Errno.invalidArgument) {
@@ -190,7 +190,7 @@ import Testing
   }
 
   @Test func exclusiveItemsAreWokenOneAtATime() throws {
-    let other = Epoll()
+    let other = Epoll.make()
     let event = EpollEvent(events: 1 | EpollFlags.exclusive.rawValue)
     try epoll.add(3, reader, event)
     try other.add(3, reader, event)

@@ -57,7 +57,7 @@ import Testing
     try locks.lockWhole(first, .write)
     #expect(throws: Errno.wouldBlock) { try locks.lockWhole(second, .read) }
     // The last descriptor takes the lock along.
-    let table = FileTable()
+    let table = FileTable.make()
     let descriptor = try table.add(first, closeOnExec: false, limit: 10)
     let copy = try table.add(first, closeOnExec: false, limit: 10)
     try table.close(descriptor)
@@ -69,7 +69,7 @@ import Testing
   @Test func recordLocksEndWithAnyDescriptorOfTheProcess() throws {
     let tree = try TestTree(.memory)
     try tree.vfs.makeNode("/f", tree.paths, mode: FileMode(.regular, permissions: 0o644))
-    let table = FileTable()
+    let table = FileTable.make()
     let first = try tree.open("/f")
     _ = try table.add(first, closeOnExec: false, limit: 10)
     let second = try table.add(try tree.open("/f"), closeOnExec: false, limit: 10)

@@ -64,7 +64,7 @@ import Testing
     let tree = try TestTree(.memory)
     let small = TmpFileSystem(size: 1 << 16, nodeLimit: 4, context: tree.context)
     try tree.makeDirectory("/small")
-    try tree.vfs.mount(small, root: small.makeRoot(), at: try tree.resolve("/small"))
+    try tree.vfs.mount(small, root: try small.makeRoot(), at: try tree.resolve("/small"))
     let file = try tree.open("/small/f", [.create, .readWrite])
     var written = 0
     #expect(throws: Errno.noSpace) {
@@ -78,6 +78,31 @@ import Testing
     #expect(throws: Errno.noSpace) { try tree.write("/small/i", "") }
     try tree.unlink("/small/g")
     try tree.write("/small/i", "")
+  }
+
+  /// What makes the kernel keep something is refused where there is no memory for it, and gives it back when it goes.
+  @Test func whatIsKeptCounts() throws {
+    let tree = try TestTree(.memory)
+    let memory = tree.context.services.kernelMemory
+    let before = memory.bytes
+    try tree.write("/f", "")
+    try tree.vfs.makeSymbolicLink("/l", tree.paths, target: String(repeating: "t", count: 4000))
+    var inode: FileSystem.Inode? = try tree.resolve("/f").dentry.inode
+    try inode?.setExtendedAttribute("user.a", [UInt8](repeating: 0, count: 60000), flags: [])
+    #expect(memory.bytes - before > 64000)
+    try inode?.setExtendedAttribute("user.a", [1], flags: [])
+    #expect(memory.bytes - before < 10000)
+    try tree.rename("/f", "/g")
+    try tree.rename("/g", "/l")
+    let names = memory.bytes
+    let full = try memory.charge(Int(tree.context.services.physicalMemory.limit / 2) - names)
+    #expect(throws: Errno.noSpace) { try tree.write("/h", "") }
+    #expect(throws: Errno.noSpace) { try inode?.setExtendedAttribute("user.b", [], flags: []) }
+    inode = nil
+    try tree.unlink("/l")
+    try tree.write("/i", "")
+    try tree.unlink("/i")
+    _ = consume full
   }
 
   @Test func sealsHold() throws {

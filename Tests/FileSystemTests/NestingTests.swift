@@ -13,7 +13,7 @@ import Testing
     let tree = try TestTree(.memory)
     var fileSystem: TmpFileSystem? = TmpFileSystem(context: tree.context)
     let usage = try #require(fileSystem?.usage)
-    var root: FileSystem.Inode? = fileSystem?.makeRoot()
+    var root: FileSystem.Inode? = try fileSystem?.makeRoot()
     var deepest = root
     for _ in 0..<NestingTests.depth {
       deepest = try deepest?.makeDirectory("d", permissions: 0o755, owner: owner)
@@ -46,7 +46,7 @@ import Testing
       var point = first
       for _ in 0..<5000 {
         let fileSystem = TmpFileSystem(context: context)
-        let root = fileSystem.makeRoot()
+        let root = try fileSystem.makeRoot()
         let mount = try tree.vfs.mount(fileSystem, root: root, at: point)
         let inode = try root.makeDirectory("d", permissions: 0o755, owner: owner)
         point = PathLocation(mount: mount, dentry: Dentry(name: "d", parent: mount.root, inode: inode))

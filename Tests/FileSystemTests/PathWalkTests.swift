@@ -103,7 +103,7 @@ import Testing
     try tree.makeDirectory("/mnt/below")
     let point = try tree.resolve("/mnt")
     let other = TmpFileSystem(context: tree.context)
-    let mount = try tree.vfs.mount(other, root: other.makeRoot(), at: point, isReadOnly: true)
+    let mount = try tree.vfs.mount(other, root: try other.makeRoot(), at: point, isReadOnly: true)
     #expect(!tree.exists("/mnt/below"))
     #expect(try tree.resolve("/mnt/..") == tree.vfs.root)
     #expect(throws: Errno.readOnlyFileSystem) { try tree.makeDirectory("/mnt/new") }

@@ -57,6 +57,28 @@ import Testing
     #expect(try writer.write(from: &buffer, at: nil) == 100)
   }
 
+  /// Where memory is short, pipes hold less; what is left of them works.
+  @Test func pipesTakeNoMoreThanThereIs() throws {
+    let memory = KernelMemory(limit: 24 << 10)
+    let owner = Credentials(uid: 0, gid: 0)
+    let (reader, writer) = try Pipe.make(flags: [], owner: owner, time: .zero, memory: memory)
+    #expect(try writer.write([UInt8](repeating: 1, count: 40000)) == 4096)
+    #expect(throws: Errno.wouldBlock) { try writer.write([1]) }
+    #expect(writer.readiness() == [])
+    #expect(writer.pipe?.capacity == 4096)
+    #expect(try reader.read(4096).count == 4096)
+    #expect(writer.readiness() == .writable)
+    #expect(try writer.write([2]) == 1)
+    for _ in 0..<3 { _ = try Pipe.make(flags: [], owner: owner, time: .zero, memory: memory).reader.pipe }
+    let others = try (0..<3).map { _ in try Pipe.make(flags: [], owner: owner, time: .zero, memory: memory) }
+    #expect(throws: Errno.tooManyOpenFilesInSystem) {
+      _ = try Pipe.make(flags: [], owner: owner, time: .zero, memory: memory).reader.pipe
+    }
+    _ = others
+    reader.close()
+    writer.close()
+  }
+
   @Test func capacityIsAPowerOfTwoAndNotLessThanTheContents() throws {
     let pipe = try #require(writer.pipe)
     #expect(try pipe.setCapacity(100_000) == 131072)

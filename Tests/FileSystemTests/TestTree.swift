@@ -27,7 +27,7 @@ final class TestTree {
     case .overlay:
       let lower = try HostFileSystem(path: host.path, isReadOnly: true, isVolatile: false, context: context)
       let overlay = OverlayFileSystem(lower: lower, context: context)
-      try vfs.mount(overlay, root: overlay.makeRoot(), at: vfs.root)
+      try vfs.mount(overlay, root: try overlay.makeRoot(), at: vfs.root)
     case .readOnly, .volume:
       let isVolume = kind == .volume
       let lower = try HostFileSystem(path: host.path, isReadOnly: !isVolume, isVolatile: isVolume, context: context)
@@ -35,7 +35,7 @@ final class TestTree {
       try vfs.mount(lower, root: root, at: vfs.root, isReadOnly: !isVolume)
     case .memory:
       let memory = TmpFileSystem(context: context)
-      try vfs.mount(memory, root: memory.makeRoot(permissions: 0o755), at: vfs.root)
+      try vfs.mount(memory, root: try memory.makeRoot(permissions: 0o755), at: vfs.root)
     }
   }
 

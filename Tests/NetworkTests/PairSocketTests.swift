@@ -111,7 +111,7 @@ import Testing
   @Test func theyStayOpenUntilReceived() throws {
     let (a, b) = makePair(.stream)
     let (reader, writer) = makePipe()
-    let table = FileTable()
+    let table = FileTable.make()
     let descriptor = try table.add(writer, closeOnExec: false, limit: 8)
     _ = try a.send([9], files: [writer])
     try table.close(descriptor)
@@ -130,7 +130,7 @@ import Testing
     #expect(passed.count == 1012)
     let (c, d) = makePair(.stream, passed: passed)
     #expect(throws: Errno.tooManyReferences) { try c.send([1], files: batch) }
-    let table = FileTable()
+    let table = FileTable.make()
     let descriptor = try table.add(b, closeOnExec: false, limit: 8)
     try table.close(descriptor)
     #expect(passed.count == 0)

@@ -41,7 +41,7 @@ import Testing
   }
 
   @Test func whichPairsThereAre() throws {
-    let stack = NetworkStack()
+    let stack = NetworkStack(memory: KernelMemory())
     func pair(_ family: AddressFamily, _ type: Int32, _ number: Int32 = 0) throws(Errno) -> Socket {
       try stack.makePair(family, type: type, protocolNumber: number, flags: [], owner: maker).0
     }

@@ -7,6 +7,16 @@ struct ByteRing {
   private var bytes: [UInt8] = []
   private var head = 0
   private(set) var count = 0
+  /// Bytes that it has storage for.
+  var storage: Int { bytes.count }
+  /// The storage of a ring that was ever used is at least so large.
+  static let smallestStorage = 4096
+  /// How large its storage gets for `count` bytes.
+  static func storage(for count: Int) -> Int {
+    var size = smallestStorage
+    while size < count { size *= 2 }
+    return size
+  }
 
   /// Takes up to `limit` bytes out of the buffer (from the guest); returns how many.
   mutating func append(from buffer: inout IOBuffer, limit: Int) -> Int {
@@ -63,8 +73,7 @@ struct ByteRing {
 
   private mutating func reserve(_ wanted: Int) {
     guard wanted > bytes.count else { return }
-    var size = max(bytes.count, 4096)
-    while size < wanted { size *= 2 }
+    let size = ByteRing.storage(for: wanted)
     var larger = peek(count)
     larger.append(contentsOf: repeatElement(0, count: size - larger.count))
     bytes = larger

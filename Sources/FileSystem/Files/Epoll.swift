@@ -14,15 +14,23 @@ package final class Epoll: AnonymousFile {
   private var items: [Key: EpollItem] = [:]
   private var ready = Deque<EpollItem>()
   private let queue = WaitQueue()
+  /// For the items.
+  private var charge: MemoryCharge
+  /// What one takes, with its places in the lists of its file.
+  private static let itemPrice = 512
   /// The longest chain of epoll instances that watch each other.
   private static let maximumNesting = 5
 
-  package init() { super.init(kindName: "[eventpoll]", flags: .readWrite) }
+  /// - Throws: `ENOMEM`.
+  package init(memory: KernelMemory) throws(Errno) {
+    charge = try memory.charge(0)
+    super.init(kindName: "[eventpoll]", flags: .readWrite)
+  }
 
   package override var waitQueue: WaitQueue? { queue }
 
   /// Watches a file by one of its descriptors (`EPOLL_CTL_ADD` of epoll_ctl(2)).
-  /// - Throws: `EPERM`, `EEXIST`, `ELOOP` for instances that watch each other in a circle or too deep, `EINVAL`.
+  /// - Throws: `EPERM`, `EEXIST`, `ELOOP` for instances that watch each other in a circle or too deep, `EINVAL`, `ENOMEM`.
   package func add(_ descriptor: FileDescriptorNumber, _ file: OpenFile, _ event: EpollEvent) throws(Errno) {
     guard file.isPollable, let fileQueue = file.waitQueue else { throw .notPermitted }
     guard file !== self else { throw .invalidArgument }
@@ -42,6 +50,7 @@ package final class Epoll: AnonymousFile {
       guard !isLoop, above.height + below.height <= Epoll.maximumNesting else { throw .tooManySymbolicLinkLevels }
       sources = below.instances.values.flatMap { $0.items.values.map(\.file).filter { !($0 is Epoll) } }
     }
+    try charge.resize(to: (items.count + 1) * Epoll.itemPrice)
     let item = EpollItem(epoll: self, descriptor: descriptor, file: file, queue: fileQueue)
     items[key] = item
     file.epollItems.append(item)
@@ -90,6 +99,7 @@ package final class Epoll: AnonymousFile {
   /// Removes an item, because the program asked for it or because its file was closed.
   func forget(_ item: EpollItem) {
     items[Key(descriptor: item.descriptor, file: ObjectIdentifier(item.file))] = nil
+    charge.shrink(to: items.count * Epoll.itemPrice)
     item.detach()
   }
 
@@ -145,6 +155,7 @@ package final class Epoll: AnonymousFile {
     for item in items.values { item.detach() }
     items = [:]
     ready = []
+    charge.shrink(to: 0)
   }
 
   // MARK: Nesting

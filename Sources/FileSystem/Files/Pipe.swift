@@ -7,7 +7,9 @@ package final class Pipe {
   package let waitQueue = WaitQueue()
   /// Bytes that fit; `F_SETPIPE_SZ` changes it.
   package private(set) var capacity = Pipe.defaultCapacity
-  var ring = ByteRing()
+  private var ring = ByteRing()
+  /// For the pipe and the storage of its bytes.
+  private var charge: MemoryCharge
   /// Ends that can read, that can write.
   private(set) var readers = 0
   private(set) var writers = 0
@@ -26,17 +28,22 @@ package final class Pipe {
   /// `PIPE_BUF`: writes up to this size are not mixed with others.
   package static let atomicSize = 4096
 
-  package init(owner: Credentials, time: Nanoseconds) {
+  /// What an empty pipe takes, with room for an atomic write.
+  private static let price = 1024 + ByteRing.smallestStorage
+
+  /// - Throws: `error` where there is no memory for it.
+  init(owner: Credentials, time: Nanoseconds, memory: KernelMemory, otherwise error: Errno) throws(Errno) {
+    charge = try memory.charge(Pipe.price, otherwise: error)
     uid = owner.fsuid
     gid = owner.fsgid
     created = Timespec(time)
   }
 
-  /// Makes a pipe with its two ends (pipe2(2)). `flags`: `O_NONBLOCK`.
+  /// Makes a pipe with its two ends (pipe2(2)). `flags`: `O_NONBLOCK`. - Throws: `ENFILE`.
   package static func make(
-    flags: OpenFlags, owner: Credentials, time: Nanoseconds
-  ) -> (reader: PipeEnd, writer: PipeEnd) {
-    let pipe = Pipe(owner: owner, time: time)
+    flags: OpenFlags, owner: Credentials, time: Nanoseconds, memory: KernelMemory
+  ) throws(Errno) -> (reader: PipeEnd, writer: PipeEnd) {
+    let pipe = try Pipe(owner: owner, time: time, memory: memory, otherwise: .tooManyOpenFilesInSystem)
     let status = flags.intersection(.nonBlocking)
     return (
       PipeEnd(pipe, flags: status, location: nil), PipeEnd(pipe, flags: status.union(.writeOnly), location: nil)
@@ -67,7 +74,29 @@ package final class Pipe {
     if flags.isReadable { readers -= 1 }
     if flags.isWritable { writers -= 1 }
     if readers == 0 || writers == 0 { waitQueue.wake() }
-    if readers == 0, writers == 0 { ring = ByteRing() }
+    if readers == 0, writers == 0 { dropStorage() }
+  }
+
+  /// Room for at most `wanted` more bytes: storage is made for them. Where there is no memory, the pipe's capacity
+  /// becomes what it has storage for.
+  package func room(for wanted: Int) -> Int {
+    let wanted = min(wanted, free)
+    let storage = ByteRing.storage(for: ring.count + wanted)
+    if storage > ring.storage {
+      do throws(Errno) {
+        try charge.resize(to: Pipe.price - ByteRing.smallestStorage + storage)
+      } catch {
+        capacity = max(ring.storage, ByteRing.smallestStorage)
+        return min(wanted, free)
+      }
+    }
+    return wanted
+  }
+
+  /// Gives up the storage of a pipe that is empty, or that nobody will read.
+  private func dropStorage() {
+    ring = ByteRing()
+    charge.shrink(to: Pipe.price)
   }
 
   /// Moves bytes out. - Throws: `EAGAIN` where it is empty and can still be written.
@@ -79,6 +108,7 @@ package final class Pipe {
     }
     let wasWritable = isWritable
     let count = ring.take(into: &buffer)
+    if ring.count == 0, ring.storage > Pipe.defaultCapacity { dropStorage() }
     if !wasWritable, isWritable, !waitQueue.isEmpty { waitQueue.wakeOne(.writable) }
     return count
   }
@@ -91,7 +121,7 @@ package final class Pipe {
     let wanted = buffer.remaining
     guard wanted > 0 else { return 0 }
     guard readers > 0 else { throw .brokenPipe }
-    let room = free
+    let room = room(for: wanted)
     let isAtomic = wanted + buffer.transferred <= Pipe.atomicSize
     guard room > 0, !isAtomic || room >= wanted else { throw .wouldBlock }
     let count = ring.append(from: &buffer, limit: room)
@@ -109,7 +139,7 @@ package final class Pipe {
     if !wasWritable, isWritable { waitQueue.wakeOne(.writable) }
   }
 
-  /// Appends what `free` has room for.
+  /// Appends what there is `room` for.
   package func append(_ bytes: [UInt8]) {
     ring.append(bytes)
     waitQueue.wakeOne(.readable)
@@ -221,11 +251,16 @@ package final class FIFO {
   package init() {}
 
   /// Opens the FIFO; the result is `isOpenPending` where it has no peer yet, so nothing has to wait here.
-  /// - Throws: `ENXIO` for `O_WRONLY | O_NONBLOCK` without a reader.
+  /// - Throws: `ENXIO` for `O_WRONLY | O_NONBLOCK` without a reader, `ENOMEM`.
   package func open(
-    _ flags: OpenFlags, at location: PathLocation, owner: Credentials, time: Nanoseconds
+    _ flags: OpenFlags, at location: PathLocation, owner: Credentials, time: Nanoseconds, memory: KernelMemory
   ) throws(Errno) -> OpenFile {
-    let pipe = self.pipe ?? Pipe(owner: owner, time: time)
+    let pipe: Pipe
+    if let open = self.pipe {
+      pipe = open
+    } else {
+      pipe = try Pipe(owner: owner, time: time, memory: memory, otherwise: .noMemory)
+    }
     let isBoth = flags.isReadable && flags.isWritable
     var waits = false
     if !isBoth {

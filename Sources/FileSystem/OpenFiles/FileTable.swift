@@ -1,4 +1,5 @@
 import LinuxABI
+import Memory
 
 /// The descriptors of one or more tasks (`CLONE_FILES` shares a table).
 package final class FileTable {
@@ -9,10 +10,19 @@ package final class FileTable {
   }
   private var slots: [Slot?] = []
   private var lowestFree = 0
+  private let memory: KernelMemory
+  /// For the slots.
+  private var charge: MemoryCharge
+  /// What a slot takes while the table grows.
+  private static let slotPrice = 32
   /// Tasks that share this table.
   package var sharers = 1
 
-  package init() {}
+  /// An empty table; `memory` counts what it grows to.
+  package init(memory: KernelMemory) throws(Errno) {
+    self.memory = memory
+    charge = try memory.charge(0)
+  }
 
   /// A task lets go of the table; the last one closes everything.
   package func release() {
@@ -29,14 +39,21 @@ package final class FileTable {
     return slot
   }
 
-  /// Gives the file the lowest free descriptor that is at least `minimum`. - Throws: `EMFILE`.
+  /// Makes slots up to `index`. - Throws: `ENOMEM`.
+  private func grow(toHold index: Int) throws(Errno) {
+    guard slots.count <= index else { return }
+    try charge.resize(to: (index + 1) * FileTable.slotPrice)
+    while slots.count <= index { slots.append(nil) }
+  }
+
+  /// Gives the file the lowest free descriptor that is at least `minimum`. - Throws: `EMFILE`, `ENOMEM`.
   package func add(
     _ file: OpenFile, closeOnExec: Bool, minimum: FileDescriptorNumber = .lowest, limit: UInt64
   ) throws(Errno) -> FileDescriptorNumber {
     var index = max(Int(minimum.rawValue), lowestFree)
     while index < slots.count, slots[index] != nil { index += 1 }
     guard UInt64(index) < limit else { throw .tooManyOpenFiles }
-    while slots.count <= index { slots.append(nil) }
+    try grow(toHold: index)
     slots[index] = Slot(file: file, closeOnExec: closeOnExec)
     file.retainDescriptor()
     if Int(minimum.rawValue) <= lowestFree { lowestFree = index + 1 }
@@ -49,7 +66,7 @@ package final class FileTable {
   ) throws(Errno) {
     let index = Int(descriptor.rawValue)
     guard index >= 0, UInt64(index) < limit else { throw .badFileDescriptor }
-    while slots.count <= index { slots.append(nil) }
+    try grow(toHold: index)
     let old = slots[index]
     slots[index] = Slot(file: file, closeOnExec: closeOnExec)
     file.retainDescriptor()
@@ -72,11 +89,14 @@ package final class FileTable {
     return slot.file
   }
 
-  /// A copy for a child without `CLONE_FILES` (fork(2)).
-  package func copy() -> FileTable {
-    let table = FileTable()
-    table.slots = slots
-    table.lowestFree = lowestFree
+  /// A copy for a child without `CLONE_FILES` (fork(2)). - Throws: `ENOMEM`.
+  package func copy() throws(Errno) -> FileTable {
+    let table = try FileTable(memory: memory)
+    // As in Linux, of a table that was larger once only what is in use.
+    let used = (slots.lastIndex { $0 != nil } ?? -1) + 1
+    try table.charge.resize(to: used * FileTable.slotPrice)
+    table.slots = Array(slots[..<used])
+    table.lowestFree = min(lowestFree, used)
     for slot in slots { slot?.file.retainDescriptor() }
     return table
   }
@@ -93,6 +113,7 @@ package final class FileTable {
     for index in slots.indices where slots[index] != nil { close(at: index) }
     slots = []
     lowestFree = 0
+    charge.shrink(to: 0)
   }
 
   /// Open descriptors in ascending order.

@@ -26,6 +26,8 @@ open class OpenFile {
   package final let location: PathLocation?
   /// Descriptors that refer to this description, kept by `FileTable`.
   private(set) final var descriptorCount = 0
+  /// Its place among the open files of the sandbox, from its first descriptor on.
+  final var admission: OpenFileCount.Admission?
   /// Epoll instances that watch this description (epoll(7)); they forget it when it is closed.
   final var epollItems: [EpollItem] = []
   /// Owner for SIGIO, `F_SETOWN`.

@@ -6,14 +6,14 @@ final class OverlayDirectory: TmpDirectory {
   /// Names of the host directory that were removed here (whiteouts).
   private var hidden: Set<NameKey> = []
 
-  init(_ fileSystem: OverlayFileSystem, _ origin: OverlayOrigin, _ stat: Stat) {
+  init(_ fileSystem: OverlayFileSystem, _ origin: OverlayOrigin, _ stat: Stat) throws(Errno) {
     self.origin = origin
-    super.init(fileSystem, uncounted: stat)
+    try super.init(fileSystem, uncounted: stat)
   }
 
   deinit { origin.drop() }
 
-  override func willChange() { origin.keep(self) }
+  override func willChange() throws(Errno) { try origin.keep(self) }
   override func lostLastName() { origin.forget() }
 
   override func attributes() throws(Errno) -> Stat { stat }
@@ -42,7 +42,11 @@ final class OverlayDirectory: TmpDirectory {
   override func hideBelow(_ name: String) throws(Errno) {
     do throws(Errno) {
       _ = try origin.inode.find(name)
-      hidden.insert(NameKey(name))
+      let key = NameKey(name)
+      guard !hidden.contains(key) else { return }
+      try reserve(TmpDirectory.price(of: name))
+      hidden.insert(key)
+      note(TmpDirectory.price(of: name))
     } catch .noSuchFileOrDirectory {}
   }
 }

@@ -10,14 +10,14 @@ final class OverlayFile: TmpFile {
   /// How far the data has been copied.
   private var copied: UInt64 = 0
 
-  init(_ fileSystem: OverlayFileSystem, _ origin: OverlayOrigin, _ stat: Stat) {
+  init(_ fileSystem: OverlayFileSystem, _ origin: OverlayOrigin, _ stat: Stat) throws(Errno) {
     self.origin = origin
-    super.init(fileSystem, uncounted: stat)
+    try super.init(fileSystem, uncounted: stat)
   }
 
   deinit { origin.drop() }
 
-  override func willChange() { origin.keep(self) }
+  override func willChange() throws(Errno) { try origin.keep(self) }
   override func lostLastName() { origin.forget() }
 
   override func attributes() throws(Errno) -> Stat { isCopied ? try super.attributes() : stat }
@@ -48,8 +48,8 @@ final class OverlayFile: TmpFile {
       }
       throw error
     }
+    try willChange()
     isCopied = true
-    willChange()
   }
 
   private func openLower() throws(Errno) -> HostReader {
@@ -108,5 +108,8 @@ private final class OverlayOpenFile: TmpOpenFile {
     return file.isCopied ? try super.mappable() : try file.lowerMapping(lower, name: description)
   }
 
-  override func close() { lower.close() }
+  override func close() {
+    if file.isCopied { super.close() }
+    lower.close()
+  }
 }

@@ -13,16 +13,16 @@ package final class OverlayFileSystem: TmpFileSystem {
 
   /// - Parameters:
   ///   - lower: what is shown where nothing was changed; made with `isReadOnly` and not volatile.
-  ///   - size: bytes that changed and new files may hold; nil for all memory.
+  ///   - size: bytes that changed and new files may hold; nil for half of the memory.
   package init(lower: HostFileSystem, size: UInt64? = nil, context: FileSystemContext) {
     self.lower = lower
     // New files get numbers that hosts do not use.
     super.init(source: "overlay", size: size, nodeLimit: .max, firstNumber: 1 << 56, context: context)
   }
 
-  package override func makeRoot(permissions: UInt32 = 0o755, uid: UInt32 = 0, gid: UInt32 = 0) -> Inode {
-    if let root = lower.root, let inode = try? inode(for: root) { return inode }
-    return super.makeRoot(permissions: permissions, uid: uid, gid: gid)
+  package override func makeRoot(permissions: UInt32 = 0o755, uid: UInt32 = 0, gid: UInt32 = 0) throws(Errno) -> Inode {
+    if let root = lower.root { return try inode(for: root) }
+    return try super.makeRoot(permissions: permissions, uid: uid, gid: gid)
   }
 
   /// The inode that stands for a file below.
@@ -32,9 +32,9 @@ package final class OverlayFileSystem: TmpFileSystem {
     let place = OverlayOrigin(inode: origin, table: table)
     let inode: TmpInode =
       switch origin.kind {
-      case .directory: OverlayDirectory(self, place, stat)
-      case .regular: OverlayFile(self, place, stat)
-      default: OverlayNode(self, place, stat)
+      case .directory: try OverlayDirectory(self, place, stat)
+      case .regular: try OverlayFile(self, place, stat)
+      default: try OverlayNode(self, place, stat)
       }
     table.entries[origin.key] = OverlayTable.Entry(inode: inode)
     return inode

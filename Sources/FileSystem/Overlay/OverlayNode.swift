@@ -4,14 +4,14 @@ import LinuxABI
 final class OverlayNode: TmpInode {
   private let origin: OverlayOrigin
 
-  init(_ fileSystem: OverlayFileSystem, _ origin: OverlayOrigin, _ stat: Stat) {
+  init(_ fileSystem: OverlayFileSystem, _ origin: OverlayOrigin, _ stat: Stat) throws(Errno) {
     self.origin = origin
-    super.init(fileSystem, uncounted: stat)
+    try super.init(fileSystem, uncounted: stat)
   }
 
   deinit { origin.drop() }
 
-  override func willChange() { origin.keep(self) }
+  override func willChange() throws(Errno) { try origin.keep(self) }
   override func lostLastName() { origin.forget() }
   override func readLink() throws(Errno) -> String {
     guard kind == .symbolicLink else { throw .invalidArgument }

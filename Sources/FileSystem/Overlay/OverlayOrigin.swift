@@ -23,9 +23,10 @@ struct OverlayOrigin {
     self.table = table
   }
 
-  /// The inode is about to differ from the host file.
-  func keep(_ inode: TmpInode) {
+  /// The inode is about to differ from the host file. - Throws: `ENOSPC`.
+  func keep(_ inode: TmpInode) throws(Errno) {
     guard inode.stat.links > 0 else { return }
+    try inode.becomeOwn()
     table?.entries[self.inode.key] = OverlayTable.Entry(inode: inode, kept: inode)
   }
 

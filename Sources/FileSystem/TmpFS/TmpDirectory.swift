@@ -11,12 +11,14 @@ package class TmpDirectory: TmpInode {
   /// Removed with rmdir(2): nothing can be made in it.
   final var isRemoved = false
 
-  init(_ fileSystem: TmpFileSystem, permissions: UInt32, owner: Credentials) {
-    super.init(fileSystem, mode: FileMode(.directory, permissions: permissions), owner: owner)
+  init(_ fileSystem: TmpFileSystem, permissions: UInt32, owner: Credentials) throws(Errno) {
+    try super.init(fileSystem, mode: FileMode(.directory, permissions: permissions), owner: owner)
     stat.links = 2
   }
 
-  override init(_ fileSystem: TmpFileSystem, uncounted stat: Stat) { super.init(fileSystem, uncounted: stat) }
+  override init(_ fileSystem: TmpFileSystem, uncounted stat: Stat) throws(Errno) {
+    try super.init(fileSystem, uncounted: stat)
+  }
 
   /// Releases what is below level by level, not by recursion: guests nest directories deeper than stacks reach.
   deinit {
@@ -82,34 +84,46 @@ package class TmpDirectory: TmpInode {
   private final func checkMayAdd(_ name: String) throws(Errno) {
     if isRemoved { throw .noSuchFileOrDirectory }
     if try findIfThere(name) != nil { throw .fileExists }
-    if usage.nodes >= usage.nodeLimit { throw .noSpace }
+  }
+
+  static func price(of name: String) -> Int { entryPrice + name.utf8.count }
+
+  /// Makes sure that names can be added, and hidden: nothing fails half-way. - Throws: `ENOSPC`.
+  private final func prepare(_ names: String...) throws(Errno) {
+    try willChange()
+    try reserve(names.reduce(0) { $0 + 2 * TmpDirectory.price(of: $1) })
   }
 
   private final func touch() {
-    willChange()
     let now = fileSystem.context.now
     stat.modificationTime = now
     stat.changeTime = now
   }
 
+  /// Adds a name that was prepared.
   private final func put(_ inode: TmpInode, _ name: String) {
     entries[NameKey(name)] = Entry(inode: inode, order: fileSystem.makeOrder())
+    note(TmpDirectory.price(of: name))
     touch()
     if inode.kind == .directory { stat.links += 1 }
   }
 
   /// Adds a new inode under a new name.
-  private final func add(_ inode: @autoclosure () -> TmpInode, _ name: String) throws(Errno) -> Inode {
+  private final func add(
+    _ name: String, _ make: () throws(Errno) -> TmpInode
+  ) throws(Errno) -> Inode {
     try checkMayAdd(name)
-    let inode = inode()
+    let inode = try make()
+    try prepare(name)
     put(inode, name)
+    settle()
     return inode
   }
 
   /// Removes a name.
   private final func take(_ name: String, _ inode: TmpInode) throws(Errno) {
     try hideBelow(name)
-    entries[NameKey(name)] = nil
+    if entries.removeValue(forKey: NameKey(name)) != nil { note(-TmpDirectory.price(of: name)) }
     touch()
     if inode.kind == .directory && stat.links > 0 { stat.links -= 1 }
   }
@@ -117,27 +131,27 @@ package class TmpDirectory: TmpInode {
   package final override func create(
     _ name: String, mode: FileMode, device: UInt64, owner: Credentials
   ) throws(Errno) -> Inode {
-    try add(
+    try add(name) { () throws(Errno) in
       mode.kind == .regular
-        ? TmpFile(fileSystem, permissions: mode.permissions, owner: owner)
-        : TmpInode(fileSystem, mode: mode, device: device, owner: owner), name)
+        ? try TmpFile(fileSystem, permissions: mode.permissions, owner: owner)
+        : try TmpInode(fileSystem, mode: mode, device: device, owner: owner)
+    }
   }
 
   package final override func makeDirectory(
     _ name: String, permissions: UInt32, owner: Credentials
   ) throws(Errno) -> Inode {
-    try add(TmpDirectory(fileSystem, permissions: permissions, owner: owner), name)
+    try add(name) { () throws(Errno) in try TmpDirectory(fileSystem, permissions: permissions, owner: owner) }
   }
 
   package final override func makeSymbolicLink(
     _ name: String, target: String, owner: Credentials
   ) throws(Errno) -> Inode {
-    try add(TmpLink(fileSystem, target: target, owner: owner), name)
+    try add(name) { () throws(Errno) in try TmpLink(fileSystem, target: target, owner: owner) }
   }
 
   package final override func createTemporary(permissions: UInt32, owner: Credentials) throws(Errno) -> Inode {
-    if usage.nodes >= usage.nodeLimit { throw .noSpace }
-    let inode = TmpFile(fileSystem, permissions: permissions, owner: owner)
+    let inode = try TmpFile(fileSystem, permissions: permissions, owner: owner)
     inode.stat.links = 0
     inode.isTemporary = true
     return inode
@@ -149,8 +163,10 @@ package class TmpDirectory: TmpInode {
     if try findIfThere(name) != nil { throw .fileExists }
     if inode.stat.links == 0, (inode as? TmpFile)?.isTemporary != true { throw .noSuchFileOrDirectory }
     if inode.stat.links >= 65000 { throw .tooManyLinks }
-    inode.addLink()
+    try prepare(name)
+    try inode.addLink()
     put(inode, name)
+    settle()
   }
 
   // MARK: removing and moving names
@@ -158,14 +174,18 @@ package class TmpDirectory: TmpInode {
   package final override func unlink(_ name: String, inode: Inode) throws(Errno) {
     let found = try find(name)
     if found.kind == .directory { throw .isDirectory }
+    try willChange()
     try take(name, found)
+    settle()
     found.dropLink()
   }
 
   package final override func removeDirectory(_ name: String, inode: Inode) throws(Errno) {
     guard let found = try find(name) as? TmpDirectory else { throw .notDirectory }
     try found.checkEmpty()
+    try willChange()
     try take(name, found)
+    settle()
     found.wasRemoved()
   }
 
@@ -184,17 +204,23 @@ package class TmpDirectory: TmpInode {
     let replaced = try target.findIfThere(newName)
     if flags.contains(.exchange) {
       guard let replaced else { throw .noSuchFileOrDirectory }
+      try prepare(name, newName)
+      try target.prepare(name, newName)
       try take(name, source)
       try target.take(newName, replaced)
       put(replaced, name)
       target.put(source, newName)
-      replaced.touchChangeTime()
-      source.touchChangeTime()
+      settle()
+      target.settle()
+      try? replaced.touchChangeTime()
+      try? source.touchChangeTime()
       return
     }
+    if flags.contains(.noReplace), replaced != nil { throw .fileExists }
+    if replaced === source { return }
+    try prepare(name, newName)
+    try target.prepare(name, newName)
     if let replaced {
-      if flags.contains(.noReplace) { throw .fileExists }
-      if replaced === source { return }
       if let directory = replaced as? TmpDirectory {
         guard source.kind == .directory else { throw .isDirectory }
         try directory.checkEmpty()
@@ -208,6 +234,8 @@ package class TmpDirectory: TmpInode {
     }
     try take(name, source)
     target.put(source, newName)
-    source.touchChangeTime()
+    settle()
+    target.settle()
+    try? source.touchChangeTime()
   }
 }

@@ -3,23 +3,22 @@ import Memory
 
 /// A regular file in memory.
 package class TmpFile: TmpInode, MappableObject {
-  final private(set) lazy var store = FrameStore(physical: fileSystem.context.services.physicalMemory)
+  final private(set) lazy var store = FrameStore(
+    physical: fileSystem.context.services.physicalMemory, quota: usage.frames)
   /// Made without a name, and may get one (`O_TMPFILE`).
   final var isTemporary = false
-  /// Bytes of frames counted in `usage`.
-  private final var accounted: UInt64 = 0
   /// `F_SEAL_*` of memfd_create(2); nil for files that can't be sealed.
   final var seals: FileSeals?
   /// What it was last mapped as, for `/proc/PID/maps`.
   package final var mappingName = ""
 
-  init(_ fileSystem: TmpFileSystem, permissions: UInt32, owner: Credentials) {
-    super.init(fileSystem, mode: FileMode(.regular, permissions: permissions), owner: owner)
+  init(_ fileSystem: TmpFileSystem, permissions: UInt32, owner: Credentials) throws(Errno) {
+    try super.init(fileSystem, mode: FileMode(.regular, permissions: permissions), owner: owner)
   }
 
-  override init(_ fileSystem: TmpFileSystem, uncounted stat: Stat) { super.init(fileSystem, uncounted: stat) }
-
-  deinit { usage.bytes -= min(accounted, usage.bytes) }
+  override init(_ fileSystem: TmpFileSystem, uncounted stat: Stat) throws(Errno) {
+    try super.init(fileSystem, uncounted: stat)
+  }
 
   /// Called before the data changes: from then on it is in `store`. With `discarding` the file becomes empty.
   func willChangeData(discarding: Bool) throws(Errno) {}
@@ -34,17 +33,6 @@ package class TmpFile: TmpInode, MappableObject {
   /// Size in bytes.
   var size: UInt64 { store.size }
 
-  private final func account() {
-    let now = store.allocatedBytes
-    usage.bytes = usage.bytes &+ now &- accounted
-    accounted = now
-  }
-
-  private final func checkRoom() throws(Errno) {
-    account()
-    if usage.bytes >= usage.byteLimit { throw .noSpace }
-  }
-
   /// The largest file: what a page index of Linux's page cache reaches (`MAX_LFS_FILESIZE`).
   private static let sizeLimit = UInt64(Int64.max)
 
@@ -55,11 +43,13 @@ package class TmpFile: TmpInode, MappableObject {
       if size > store.size && seals.contains(.grow) { throw .notPermitted }
     }
     try willChangeData(discarding: size == 0)
-    willChange()
+    try willChange()
     store.size = size
-    account()
     stat.modificationTime = fileSystem.context.now
   }
+
+  /// Whoever wrote the file is done with it.
+  fileprivate func trim() { store.trim() }
 
   final func read(into buffer: inout IOBuffer, at offset: UInt64) throws(Errno) -> Int {
     try store.read(into: &buffer, at: offset)
@@ -71,11 +61,9 @@ package class TmpFile: TmpInode, MappableObject {
     if offset >= TmpFile.sizeLimit { throw .fileTooLarge }
     if overflow || end > TmpFile.sizeLimit { buffer.truncate(to: Int(TmpFile.sizeLimit - offset)) }
     try checkWrite(upTo: end)
-    try checkRoom()
     try willChangeData(discarding: false)
+    try willChange()
     let count = try store.write(from: &buffer, at: offset)
-    account()
-    willChange()
     let now = fileSystem.context.now
     stat.modificationTime = now
     stat.changeTime = now
@@ -96,9 +84,7 @@ package class TmpFile: TmpInode, MappableObject {
     let keepsSize = mode.contains(.keepSize)
     switch mode.subtracting(.keepSize) {
     case []:
-      try checkRoom()
       if let seals, seals.contains(.grow), !keepsSize, end > store.size { throw .notPermitted }
-      if length > usage.byteLimit - min(usage.bytes, usage.byteLimit) { throw .noSpace }
       try willChangeData(discarding: false)
       try store.allocate(offset: offset, length: length)
       if !keepsSize && end > store.size { store.size = end }
@@ -110,8 +96,7 @@ package class TmpFile: TmpInode, MappableObject {
       if mode.contains(.zeroRange) && !keepsSize && end > store.size { store.size = end }
     default: throw .notSupported
     }
-    account()
-    willChange()
+    try willChange()
     let now = fileSystem.context.now
     stat.modificationTime = now
     stat.changeTime = now
@@ -169,6 +154,8 @@ package class TmpOpenFile: OpenFile {
     return count
   }
 
+  package override func close() { if flags.isWritable { file.trim() } }
+
   package override func seek(to offset: Int64, whence: Whence) throws(Errno) -> UInt64 {
     if whence == .data || whence == .hole {
       guard offset >= 0, UInt64(offset) < file.size else { throw .noSuchAddressOrDevice }
@@ -221,8 +208,7 @@ extension TmpFileSystem {
   package func makeMemoryFile(
     _ name: String, isSealable: Bool, isExecutable: Bool = true, owner: Credentials
   ) throws(Errno) -> OpenFile {
-    if usage.nodes >= usage.nodeLimit { throw .noSpace }
-    let file = TmpFile(self, permissions: isExecutable ? 0o777 : 0o666, owner: owner)
+    let file = try TmpFile(self, permissions: isExecutable ? 0o777 : 0o666, owner: owner)
     file.stat.links = 0
     file.seals = isSealable ? [] : .seal
     if !isExecutable { file.seals?.insert(.execute) }

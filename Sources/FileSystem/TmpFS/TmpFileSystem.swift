@@ -12,24 +12,24 @@ package class TmpFileSystem: MountedFileSystem {
   private final var nextOrder: UInt64 = 0
 
   /// - Parameters:
-  ///   - size: bytes that its files may hold; nil for all memory.
-  ///   - nodeLimit: files and directories it may hold.
+  ///   - size: bytes that its files may hold; nil for half of the memory.
+  ///   - nodeLimit: files and directories it may hold; nil for one for each two pages of memory, at least 65,536.
   package init(
-    source: String = "tmpfs", size: UInt64? = nil, nodeLimit: UInt64 = 1 << 20, firstNumber: UInt64 = 1,
+    source: String = "tmpfs", size: UInt64? = nil, nodeLimit: UInt64? = nil, firstNumber: UInt64 = 1,
     context: FileSystemContext
   ) {
     self.source = source
     self.context = context
     deviceNumber = context.makeDeviceNumber()
-    // Inodes lie in the memory of Apus. Linux allows one for two pages of memory.
-    let mostNodes = max(1 << 16, context.services.physicalMemory.limit / 4096)
-    usage = TmpUsage(byteLimit: size ?? .max, nodeLimit: min(nodeLimit, mostNodes))
+    let memory = context.services.physicalMemory
+    usage = TmpUsage(
+      frames: FrameQuota(size: size ?? memory.limit / 2), nodeLimit: nodeLimit ?? max(1 << 16, memory.limit / 8192))
     nextNumber = firstNumber
   }
 
   /// Makes a root directory.
-  package func makeRoot(permissions: UInt32 = 0o1777, uid: UInt32 = 0, gid: UInt32 = 0) -> Inode {
-    TmpDirectory(self, permissions: permissions, owner: Credentials(uid: uid, gid: gid))
+  package func makeRoot(permissions: UInt32 = 0o1777, uid: UInt32 = 0, gid: UInt32 = 0) throws(Errno) -> Inode {
+    try TmpDirectory(self, permissions: permissions, owner: Credentials(uid: uid, gid: gid))
   }
 
   final func makeNumber() -> UInt64 {
@@ -46,13 +46,13 @@ package class TmpFileSystem: MountedFileSystem {
   package func statistics() throws(Errno) -> StatFS {
     let memory = context.services.physicalMemory
     let left = memory.limit - min(memory.usedBytes, memory.limit)
-    let total = min(usage.byteLimit, memory.limit)
-    let free = min(total - min(usage.bytes, total), left)
+    let total = usage.frames.limit
+    let free = min(total - min(usage.frames.used, total), left / 4096)
     var result = StatFS()
     result.type = FileSystemMagic.tmpfs.rawValue
-    result.blocks = total / 4096
-    result.freeBlocks = free / 4096
-    result.availableBlocks = free / 4096
+    result.blocks = total
+    result.freeBlocks = free
+    result.availableBlocks = free
     result.files = usage.nodeLimit
     result.freeFiles = usage.nodeLimit - min(usage.nodes, usage.nodeLimit)
     return result
@@ -61,12 +61,11 @@ package class TmpFileSystem: MountedFileSystem {
 
 /// What all inodes of one file system hold together.
 final class TmpUsage {
-  let byteLimit: UInt64
+  let frames: FrameQuota
   let nodeLimit: UInt64
-  var bytes: UInt64 = 0
   var nodes: UInt64 = 0
-  init(byteLimit: UInt64, nodeLimit: UInt64) {
-    self.byteLimit = byteLimit
+  init(frames: FrameQuota, nodeLimit: UInt64) {
+    self.frames = frames
     self.nodeLimit = nodeLimit
   }
 }

@@ -1,4 +1,5 @@
 import LinuxABI
+import Memory
 
 /// An inode in memory.
 ///
@@ -11,9 +12,24 @@ package class TmpInode: Inode {
   /// It is one of those that the file system may hold.
   private final let isCounted: Bool
   private final var extended: [String: [UInt8]] = [:]
+  private final var charge: MemoryCharge
+  /// What the inode itself is charged for: nothing while it only stands for a host file, which the names that are known
+  /// pay for.
+  private final var ownPrice: Int
+  /// What names, attributes and the like take that it has besides.
+  private final var contentPrice = 0
+  /// An inode with its names and its first frames.
+  private static let price = 1024
+  /// An entry of a table, besides the bytes of its name.
+  static let entryPrice = 128
 
-  /// A new inode.
-  init(_ fileSystem: TmpFileSystem, mode: FileMode, device: UInt64 = 0, owner: Credentials) {
+  /// A new inode. - Throws: `ENOSPC`.
+  init(
+    _ fileSystem: TmpFileSystem, mode: FileMode, device: UInt64 = 0, owner: Credentials, targetLength: Int = 0
+  ) throws(Errno) {
+    guard fileSystem.usage.nodes < fileSystem.usage.nodeLimit else { throw .noSpace }
+    ownPrice = TmpInode.price + targetLength
+    charge = try fileSystem.context.services.kernelMemory.charge(ownPrice, otherwise: .noSpace)
     self.fileSystem = fileSystem
     usage = fileSystem.usage
     isCounted = true
@@ -32,7 +48,9 @@ package class TmpInode: Inode {
   }
 
   /// An inode that has attributes already, and does not count among those that the file system may hold.
-  init(_ fileSystem: TmpFileSystem, uncounted stat: Stat) {
+  init(_ fileSystem: TmpFileSystem, uncounted stat: Stat) throws(Errno) {
+    ownPrice = 0
+    charge = try fileSystem.context.services.kernelMemory.charge(0)
     self.fileSystem = fileSystem
     usage = fileSystem.usage
     isCounted = false
@@ -41,6 +59,22 @@ package class TmpInode: Inode {
   }
 
   deinit { if isCounted { usage.nodes -= 1 } }
+
+  /// Makes sure that there is memory for something more that belongs to the inode. Then `note` says what came and went, and
+  /// `settle` that this is all. - Throws: `ENOSPC`.
+  final func reserve(_ price: Int) throws(Errno) {
+    try charge.resize(to: max(charge.bytes, ownPrice + contentPrice + price), otherwise: .noSpace)
+  }
+
+  final func note(_ price: Int) { contentPrice += price }
+  final func settle() { charge.shrink(to: ownPrice + contentPrice) }
+
+  /// The inode is going to be kept though it stood for a host file. - Throws: `ENOSPC`.
+  final func becomeOwn() throws(Errno) {
+    guard ownPrice == 0 else { return }
+    try reserve(TmpInode.price)
+    ownPrice = TmpInode.price
+  }
 
   package final override var kind: FileMode.Kind { FileMode(rawValue: stat.mode).kind ?? .regular }
 
@@ -52,7 +86,7 @@ package class TmpInode: Inode {
 
   package override func setAttributes(_ change: AttributeChange) throws(Errno) {
     if let size = change.size { try setSize(size) }
-    willChange()
+    try willChange()
     if let permissions = change.permissions {
       stat.mode = stat.mode & ~FileMode.permissionMask | permissions & FileMode.permissionMask
     }
@@ -74,25 +108,25 @@ package class TmpInode: Inode {
 
   func setSize(_ size: UInt64) throws(Errno) { throw .invalidArgument }
 
-  /// Called before a change of the attributes, the names or the data.
-  func willChange() {}
+  /// Called before a change of the attributes, the names or the data. - Throws: `ENOSPC`.
+  func willChange() throws(Errno) {}
   /// Called when the last name is gone.
   func lostLastName() {}
 
-  final func touchChangeTime() {
-    willChange()
+  final func touchChangeTime() throws(Errno) {
+    try willChange()
     stat.changeTime = fileSystem.context.now
   }
 
-  /// A name of this inode was made.
-  final func addLink() {
-    touchChangeTime()
+  /// A name of this inode is going to be made.
+  final func addLink() throws(Errno) {
+    try touchChangeTime()
     stat.links += 1
   }
 
   /// A name of this inode was removed.
   final func dropLink() {
-    touchChangeTime()
+    try? touchChangeTime()
     if stat.links > 0 { stat.links -= 1 }
     if stat.links == 0 { lostLastName() }
   }
@@ -116,14 +150,23 @@ package class TmpInode: Inode {
     if flags.contains(.replace) && extended[name] == nil { throw .noData }
     let others = extended.reduce(0) { $1.key == name ? $0 : $0 + $1.key.utf8.count + $1.value.count }
     if others + name.utf8.count + value.count > 1 << 16 { throw .noSpace }
-    touchChangeTime()
-    extended[name] = value
+    try touchChangeTime()
+    let price = TmpInode.entryPrice + name.utf8.count + value.count
+    try reserve(price)
+    if let old = extended.updateValue(value, forKey: name) {
+      note(price - (TmpInode.entryPrice + name.utf8.count + old.count))
+    } else {
+      note(price)
+    }
+    settle()
   }
 
   package final override func removeExtendedAttribute(_ name: String) throws(Errno) {
-    if extended[name] == nil { throw .noData }
-    touchChangeTime()
+    guard let value = extended[name] else { throw .noData }
+    try touchChangeTime()
     extended[name] = nil
+    note(-(TmpInode.entryPrice + name.utf8.count + value.count))
+    settle()
   }
 
   package final override func extendedAttributeNames() throws(Errno) -> [String] { extended.keys.sorted() }
@@ -133,10 +176,12 @@ package class TmpInode: Inode {
 final class TmpLink: TmpInode {
   private let target: String
 
-  init(_ fileSystem: TmpFileSystem, target: String, owner: Credentials) {
+  init(_ fileSystem: TmpFileSystem, target: String, owner: Credentials) throws(Errno) {
     self.target = target
-    super.init(fileSystem, mode: FileMode(.symbolicLink, permissions: 0o777), owner: owner)
-    stat.size = Int64(FileName.length(target))
+    let length = FileName.length(target)
+    try super.init(
+      fileSystem, mode: FileMode(.symbolicLink, permissions: 0o777), owner: owner, targetLength: length)
+    stat.size = Int64(length)
   }
 
   override func readLink() throws(Errno) -> String { target }

@@ -36,7 +36,8 @@ package final class VFS {
   /// What file systems that are made later need.
   package let context: FileSystemContext
   /// Holds the files of memfd_create(2), which have no names.
-  package private(set) lazy var memoryFiles = TmpFileSystem(source: "memfd", context: context)
+  package private(set) lazy var memoryFiles = TmpFileSystem(
+    source: "memfd", size: .max, nodeLimit: .max, context: context)
 
   /// A tree with nothing but an empty directory; mount a file system on `root` first.
   package init(context: FileSystemContext) {

@@ -47,6 +47,7 @@ extension Kernel {
     }
     if let suspension = endOtherTasks(of: task) { return .suspended(suspension) }
     // The other threads of the process are gone from here on.
+    try task.unshareFiles()
     // The first process was made with an empty address space for this.
     let isFirst = task.group === firstGroup && !task.group.hasExecuted
     let memory: AddressSpace
@@ -96,7 +97,6 @@ extension Kernel {
     let name = request.path.split(separator: UInt8(ascii: "/")).last.map { Array($0) } ?? request.path
     task.name = String(decoding: name.prefix(15), as: UTF8.self)
     task.robustList = .null
-    task.unshareFiles()
     task.files.closeOnExec()
     task.credentials = loaded.credentials
     task.attributes.secureBits.remove(.keepCapabilities)

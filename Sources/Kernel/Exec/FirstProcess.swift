@@ -29,12 +29,14 @@ extension Kernel {
   package func start(_ first: FirstProcess) throws(Errno) {
     let id = try processTable.makeID()
     let memory = AddressSpace(physical: physicalMemory, platform: platform, process: try makeGuestProcess())
+    let charge = try kernelMemory.charge(Task.price(of: first.credentials) + Task.processPrice)
     let thread = try memory.process.makeThread(registers: Registers(), extendedStateOf: nil)
     let group = ThreadGroup(
       id: id, parent: nil, processGroup: ProcessGroup(id: id, session: Session(id: id)), signals: GroupSignals())
     let task = Task(
       id: id, kernel: self, group: group, memory: memory, thread: thread, files: first.files, fs: first.fs,
-      credentials: first.credentials, name: "apus", cpu: scheduler.place(childOf: nil))
+      credentials: first.credentials, name: "apus", cpu: scheduler.place(childOf: nil),
+      charge: charge)
     group.leader = task
     group.tasks = [task]
     processTable.add(group)

@@ -31,11 +31,12 @@ extension Task {
   /// Descriptors this task may have (`RLIMIT_NOFILE`).
   var descriptorLimit: UInt64 { min(group.limits[.openFiles].current, 1 << 20) }
 
-  /// Gives a file the lowest free descriptor. - Throws: `EMFILE`.
+  /// Gives a file the lowest free descriptor. - Throws: `EMFILE`, `ENFILE`.
   func addFile(
     _ file: OpenFile, closeOnExec: Bool, minimum: FileDescriptorNumber = .lowest
   ) throws(Errno) -> FileDescriptorNumber {
-    try files.add(file, closeOnExec: closeOnExec, minimum: minimum, limit: descriptorLimit)
+    try kernel.openFiles.admit(file, isPrivileged: credentials.has(.sysAdmin))
+    return try files.add(file, closeOnExec: closeOnExec, minimum: minimum, limit: descriptorLimit)
   }
 
   /// Gives two files descriptors and writes them to guest memory, or leaves neither (pipe(2), socketpair(2)).
@@ -58,10 +59,10 @@ extension Task {
     }
   }
 
-  /// Makes the descriptor table this task's own (`CLONE_FILES` of unshare(2)).
-  func unshareFiles() {
+  /// Makes the descriptor table this task's own (`CLONE_FILES` of unshare(2)). - Throws: `ENOMEM`.
+  func unshareFiles() throws(Errno) {
     guard files.sharers > 1 else { return }
-    let own = files.copy()
+    let own = try files.copy()
     files.release()
     files = own
   }

@@ -29,7 +29,7 @@ extension Syscalls {
     _ task: Task, _ first: UInt32, _ last: UInt32, _ flags: CloseRangeFlags
   ) throws(Errno) -> Int {
     guard first <= last, flags.isSubset(of: [.unshare, .closeOnExec]) else { throw .invalidArgument }
-    if flags.contains(.unshare) { task.unshareFiles() }
+    if flags.contains(.unshare) { try task.unshareFiles() }
     for descriptor in task.files.descriptors {
       let number = UInt32(bitPattern: descriptor.rawValue)
       guard number >= first, number <= last else { continue }

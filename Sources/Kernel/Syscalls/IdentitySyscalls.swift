@@ -165,7 +165,7 @@ extension Syscalls {
     guard task.credentials.has(.setgid) else { throw .notPermitted }
     guard count <= maximumGroups else { throw .invalidArgument }
     let groups = try task.memory.readArray(ids, count: Int(count), as: UInt32.self)
-    task.credentials.groups = groups.sorted()
+    try task.setGroups(groups.sorted())
     return 0
   }
 

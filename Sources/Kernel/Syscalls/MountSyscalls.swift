@@ -43,7 +43,7 @@ extension Syscalls {
       let options = try TmpFileSystemOptions(data, memory: task.kernel.physicalMemory.limit)
       let fileSystem = TmpFileSystem(
         source: source, size: options.size, nodeLimit: options.nodeLimit, context: vfs.context)
-      let root = fileSystem.makeRoot(permissions: options.permissions, uid: options.uid, gid: options.gid)
+      let root = try fileSystem.makeRoot(permissions: options.permissions, uid: options.uid, gid: options.gid)
       try vfs.mount(fileSystem, root: root, at: point, isReadOnly: isReadOnly)
     }
     return 0
@@ -69,15 +69,13 @@ extension Syscalls {
 /// Mount options of tmpfs(5).
 struct TmpFileSystemOptions {
   var size: UInt64?
-  var nodeLimit: UInt64 = 1 << 20
+  var nodeLimit: UInt64?
   var permissions: UInt32 = 0o1777
   var uid: UInt32 = 0
   var gid: UInt32 = 0
 
   /// - Throws: `EINVAL` for a value that an option can't have.
   init(_ text: String, memory: UInt64) throws(Errno) {
-    // Half of the memory, as in Linux.
-    size = memory / 2
     for option in text.split(separator: ",") {
       let parts = option.split(separator: "=", maxSplits: 1)
       guard let name = parts.first, parts.count == 2 else { continue }
@@ -85,10 +83,10 @@ struct TmpFileSystemOptions {
       switch name {
       case "size":
         let bytes = try TmpFileSystemOptions.bytes(value, memory: memory)
-        size = bytes == 0 ? nil : bytes
+        size = bytes == 0 ? .max : bytes
       case "nr_blocks":
         let (bytes, overflow) = try TmpFileSystemOptions.bytes(value, memory: 0).multipliedReportingOverflow(by: 4096)
-        size = overflow || bytes == 0 ? nil : bytes
+        size = overflow || bytes == 0 ? .max : bytes
       case "nr_inodes":
         let count = try TmpFileSystemOptions.bytes(value, memory: 0)
         nodeLimit = count == 0 ? .max : count

@@ -17,7 +17,7 @@ extension Syscalls {
       throw task.kernel.tasks[id] == nil ? .noSuchProcess : .invalidArgument
     }
     let file = ProcessFile(process: group, flags: flags.contains(.nonBlocking) ? .nonBlocking : [])
-    return Int(try task.files.add(file, closeOnExec: true, limit: task.group.limits[.openFiles].current).rawValue)
+    return Int(try task.addFile(file, closeOnExec: true).rawValue)
   }
 
   /// pidfd_getfd(2).

@@ -16,7 +16,8 @@ extension Syscalls {
   /// pipe2(2); packet mode (`O_DIRECT`) is refused.
   static func pipe2(_ task: Task, _ result: OutPointer<DescriptorPair>, _ flags: PipeFlags) throws(Errno) -> Int {
     let flags = try flags.openFlags()
-    let (reader, writer) = Pipe.make(flags: flags, owner: task.credentials, time: task.kernel.realTime)
+    let (reader, writer) = try Pipe.make(
+      flags: flags, owner: task.credentials, time: task.kernel.realTime, memory: task.kernel.kernelMemory)
     try task.addPair(reader, writer, closeOnExec: flags.contains(.closeOnExec), to: result)
     return 0
   }

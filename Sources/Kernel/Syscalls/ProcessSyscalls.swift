@@ -80,9 +80,7 @@ extension Syscalls {
       return try task.kernel.clone(task, arguments)
     }
     // The descriptor is taken before there is a child, so that nothing can fail afterwards.
-    let limit = task.group.limits[.openFiles].current
-    let descriptor = try task.files.add(
-      ProcessFile(process: task.group, flags: []), closeOnExec: true, limit: limit)
+    let descriptor = try task.addFile(ProcessFile(process: task.group, flags: []), closeOnExec: true)
     do throws(Errno) {
       try task.memory.writeValue(GuestAddress(arguments.pidfd), descriptor)
       let child = try task.kernel.clone(task, arguments)

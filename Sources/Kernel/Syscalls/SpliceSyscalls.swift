@@ -77,8 +77,8 @@ extension Syscalls {
     var room = limit
     if let pipe = output.pipe {
       guard pipe.hasReaders else { throw .brokenPipe }
-      guard pipe.free > 0 else { throw .wouldBlock }
-      room = min(room, pipe.free)
+      room = pipe.room(for: room)
+      guard room > 0 else { throw .wouldBlock }
     } else if output.isPollable, output.readiness().isDisjoint(with: [.output, .error, .hangUp]) {
       throw .wouldBlock
     }
@@ -146,8 +146,9 @@ extension Syscalls {
       if !source.hasWriters { return .done(0) }
       return try wait(task, for: input, .readable, mayWait)
     }
-    guard target.free > 0 else { return try wait(task, for: output, .writable, mayWait) }
-    let bytes = source.peek(min(count, target.free))
+    let room = target.room(for: min(count, source.count))
+    guard room > 0 else { return try wait(task, for: output, .writable, mayWait) }
+    let bytes = source.peek(room)
     target.append(bytes)
     if !keeps { source.discard(bytes.count) }
     return .done(bytes.count)
@@ -190,9 +191,10 @@ extension Syscalls {
     mayWait: Bool
   ) throws(Errno) -> CallOutcome<Int> {
     guard target.hasReaders else { return .suspended(try task.wait(after: .brokenPipe, of: output, for: .writable)) }
-    guard target.free > 0 else { return try wait(task, for: output, .writable, mayWait) }
+    let room = target.room(for: count)
+    guard room > 0 else { return try wait(task, for: output, .writable, mayWait) }
     let offset = try fileOffset(task, position)
-    var buffer = IOBuffer(collecting: min(count, target.free))
+    var buffer = IOBuffer(collecting: room)
     do throws(Errno) {
       let read = try input.read(into: &buffer, at: offset)
       if read > 0 { target.append(buffer.collected) }

@@ -134,7 +134,7 @@ extension Syscalls {
     guard flags.isDisjoint(with: .namespaces) else { throw .notPermitted }
     if !flags.isDisjoint(with: [.thread, .vm, .signalHandlers]), task.memory.sharers > 1 { throw .invalidArgument }
     if flags.contains(.fs) { task.fs = task.fs.copy() }
-    if flags.contains(.files) { task.unshareFiles() }
+    if flags.contains(.files) { try task.unshareFiles() }
     return 0
   }
 

@@ -24,14 +24,23 @@ extension Kernel {
       registers.fsBase = arguments.tls
     }
 
-    let (memory, thread) = try makeMemory(for: parent, shared: flags.contains(.vm), registers: registers)
+    let price = Task.price(of: parent.credentials) + (flags.contains(.thread) ? 0 : Task.processPrice)
+    let charge = try kernelMemory.charge(price)
+    let files = flags.contains(.files) ? parent.files : try parent.files.copy()
+    if flags.contains(.files) { files.sharers += 1 }
+    let (memory, thread): (AddressSpace, any GuestThread)
+    do throws(Errno) {
+      (memory, thread) = try makeMemory(for: parent, shared: flags.contains(.vm), registers: registers)
+    } catch {
+      files.release()
+      throw error
+    }
     let childGroup = flags.contains(.thread) ? group : makeGroup(id: id, of: parent, flags, arguments)
-    if flags.contains(.files) { parent.files.sharers += 1 }
     let child = Task(
-      id: id, kernel: self, group: childGroup, memory: memory, thread: thread,
-      files: flags.contains(.files) ? parent.files : parent.files.copy(),
+      id: id, kernel: self, group: childGroup, memory: memory, thread: thread, files: files,
       fs: flags.contains(.fs) ? parent.fs : parent.fs.copy(),
-      credentials: parent.credentials, name: parent.name, cpu: scheduler.place(childOf: parent))
+      credentials: parent.credentials, name: parent.name, cpu: scheduler.place(childOf: parent),
+      charge: charge)
     child.inherit(from: parent, flags)
     childGroup.tasks.append(child)
     if childGroup.leader == nil { childGroup.leader = child }

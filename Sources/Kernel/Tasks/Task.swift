@@ -35,6 +35,8 @@ final class Task: Waiter {
   /// Time and switches. Faults and memory are counted for the process alone.
   var usage = ResourceUsage()
   let startTime: MonotonicTime
+  /// For what there is of the task itself, and its supplementary groups.
+  private var charge: MemoryCharge
   var attributes = TaskAttributes()
 
   /// The system call in progress, or the last one.
@@ -55,8 +57,9 @@ final class Task: Waiter {
 
   init(
     id: ProcessID, kernel: Kernel, group: ThreadGroup, memory: AddressSpace, thread: any GuestThread, files: FileTable,
-    fs: TaskFileSystem, credentials: Credentials, name: String, cpu: CPU
+    fs: TaskFileSystem, credentials: Credentials, name: String, cpu: CPU, charge: consuming MemoryCharge
   ) {
+    self.charge = charge
     self.id = id
     self.kernel = kernel
     self.group = group
@@ -68,6 +71,18 @@ final class Task: Waiter {
     self.name = name
     scheduling = TaskScheduling(cpu: cpu)
     startTime = kernel.monotonicTime
+  }
+
+  /// What a task takes with its host thread's context.
+  private static let price = 16 << 10
+  /// What a process takes besides its tasks: handlers, limits, and the ring of its host process.
+  static let processPrice = 32 << 10
+  static func price(of credentials: Credentials) -> Int { price + credentials.groups.count * 4 }
+
+  /// setgroups(2). - Throws: `ENOMEM`.
+  func setGroups(_ groups: [UInt32]) throws(Errno) {
+    try charge.resize(to: charge.bytes + (groups.count - credentials.groups.count) * 4)
+    credentials.groups = groups
   }
 
   /// It runs no more; a leader may still be there for its parent to wait for.

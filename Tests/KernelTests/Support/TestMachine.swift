@@ -34,7 +34,7 @@ final class TestMachine {
     context = FileSystemContext(services: services)
     let vfs = VFS(context: context)
     let files = TmpFileSystem(context: context)
-    try vfs.mount(files, root: files.makeRoot(permissions: 0o755), at: vfs.root)
+    try vfs.mount(files, root: try files.makeRoot(permissions: 0o755), at: vfs.root)
     var configuration = KernelConfiguration()
     configuration.cpus = hostCPUs
     kernel = Kernel(configuration: configuration, services: services, vfs: vfs)
@@ -64,9 +64,9 @@ final class TestMachine {
     let group = ThreadGroup(id: id, parent: parent, processGroup: processGroup, signals: GroupSignals())
     let location = kernel.vfs.root
     let task = Task(
-      id: id, kernel: kernel, group: group, memory: memory, thread: thread, files: FileTable(),
+      id: id, kernel: kernel, group: group, memory: memory, thread: thread, files: FileTable.make(),
       fs: TaskFileSystem(root: location, workingDirectory: location), credentials: Credentials(uid: 0, gid: 0),
-      name: "test", cpu: kernel.scheduler.cpus[0])
+      name: "test", cpu: kernel.scheduler.cpus[0], charge: MemoryCharge.make())
     group.leader = task
     group.tasks = [task]
     kernel.processTable.add(group)

@@ -33,7 +33,7 @@ package final class TestServices: MachineServices {
 
   package init(platform: any Platform = FakePlatform(), seed: UInt64 = 1) throws(Errno) {
     self.platform = platform
-    physicalMemory = try PhysicalMemory(size: 64 << 20, isPrivate: true)
+    physicalMemory = try PhysicalMemory(size: 256 << 20, isPrivate: true)
     random = SeededGenerator(seed: seed)
   }
 

@@ -105,6 +105,16 @@ public enum Ioctl {
   public static let tcSets2: UInt32 = 0x402C_542B
   public static let tcSets2Wait: UInt32 = 0x402C_542C
   public static let tcSets2Flush: UInt32 = 0x402C_542D
+  // Sockets (socket(7)): `FIOSETOWN`, `SIOCSPGRP`, `FIOGETOWN`, `SIOCGPGRP`, `SIOCATMARK`, `SIOCGSTAMP`, `SIOCGSTAMPNS`.
+  public static let setOwner: UInt32 = 0x8901
+  public static let setOwnerGroup: UInt32 = 0x8902
+  public static let getOwner: UInt32 = 0x8903
+  public static let getOwnerGroup: UInt32 = 0x8904
+  public static let atMark: UInt32 = 0x8905
+  public static let lastTimestamp: UInt32 = 0x8906
+  public static let lastTimestampNanoseconds: UInt32 = 0x8907
+  /// `SIOCUNIXFILE` of <linux/un.h>.
+  public static let unixFile: UInt32 = 0x89E0
   /// `RNDGETENTCNT` of random(4).
   public static let entropyCount: UInt32 = 0x8004_5200
 }
@@ -140,6 +150,14 @@ public struct IoctlRequest: NamedNumber, Hashable, BitwiseCopyable, Sendable {
     named("FIONCLEX", Ioctl.noCloseOnExec),
     named("FIOCLEX", Ioctl.closeOnExec),
     named("FIOASYNC", Ioctl.async),
+    named("FIOSETOWN", Ioctl.setOwner),
+    named("SIOCSPGRP", Ioctl.setOwnerGroup),
+    named("FIOGETOWN", Ioctl.getOwner),
+    named("SIOCGPGRP", Ioctl.getOwnerGroup),
+    named("SIOCATMARK", Ioctl.atMark),
+    named("SIOCGSTAMP", Ioctl.lastTimestamp),
+    named("SIOCGSTAMPNS", Ioctl.lastTimestampNanoseconds),
+    named("SIOCUNIXFILE", Ioctl.unixFile),
     named("FICLONE", 0x40049409),
     named("BLKGETSIZE64", 0x80081272),
     named("RNDGETENTCNT", Ioctl.entropyCount),

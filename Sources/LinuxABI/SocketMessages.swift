@@ -12,6 +12,14 @@ package struct MessageHeader: BitwiseCopyable, Sendable {
   package init() {}
 }
 
+/// `struct mmsghdr` of recvmmsg(2): a message, and how many bytes of it were moved.
+package enum MessageListEntry {
+  /// `sizeof(struct mmsghdr)`.
+  package static let size: UInt64 = 64
+  /// `offsetof(struct mmsghdr, msg_len)`.
+  package static let lengthOffset: UInt64 = 56
+}
+
 /// `MSG_*` of recv(2) and send(2).
 public struct MessageFlags: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
@@ -49,12 +57,15 @@ package enum ControlMessage: Equatable, Sendable {
   case rights([FileDescriptorNumber])
   /// `SCM_CREDENTIALS` of unix(7).
   case credentials(SocketCredentials)
+  /// `SCM_PIDFD`: a descriptor of the sender's process.
+  case processDescriptor(FileDescriptorNumber)
   /// Anything else: its protocol decides.
   case other(level: SocketLevel, type: Int32, data: [UInt8])
 
   /// `SCM_RIGHTS`.
   package static let rightsType: Int32 = 1
   private static let credentialsType: Int32 = 2
+  private static let processDescriptorType: Int32 = 4
 
   /// `sizeof(struct cmsghdr)`: the length with this header, the level and the type.
   fileprivate static let headerSize = 16
@@ -97,6 +108,8 @@ package enum ControlMessage: Equatable, Sendable {
     case .rights(let descriptors):
       (.socket, ControlMessage.rightsType, descriptors.flatMap(\.rawValue.littleEndianBytes))
     case .credentials(let credentials): (.socket, ControlMessage.credentialsType, credentials.bytes)
+    case .processDescriptor(let descriptor):
+      (.socket, ControlMessage.processDescriptorType, descriptor.rawValue.littleEndianBytes)
     case .other(let level, let type, let data): (level, type, data)
     }
   }
@@ -120,6 +133,8 @@ package struct ControlBuffer {
   private var room: Int { capacity - bytes.count }
   /// How many descriptors an entry has room for that is added now.
   package var descriptorRoom: Int { max(room - ControlMessage.headerSize, 0) / 4 }
+  /// An entry with one descriptor fits, with what follows it to be aligned.
+  package var hasDescriptorSpace: Bool { room >= ControlMessage.aligned(ControlMessage.headerSize + 4) }
 
   package mutating func append(_ message: ControlMessage) {
     let (level, type, data) = message.encoded

@@ -117,20 +117,20 @@ package final class PairSocket: Socket {
 
   package override func option(_ option: SocketOption) throws(Errno) -> SocketOptionValue {
     switch option {
-    case .sendBuffer, .receiveBuffer: SocketOptionValue(Int32(messages.capacity))
-    // Both ends were made by the same process.
-    case .peerCredentials: SocketOptionValue(owner)
+    case .passCredentials: SocketOptionValue(passesCredentials)
     default: try super.option(option)
     }
   }
 
-  /// Buffer sizes are hints, and have no effect.
   package override func setOption(_ option: SocketOption, to value: SocketOptionValue) throws(Errno) {
     switch option {
-    case .sendBuffer, .receiveBuffer: _ = try value.integer()
+    case .passCredentials: passesCredentials = try value.integer() != 0
     default: try super.setOption(option, to: value)
     }
   }
+
+  /// Both ends were made by the same process.
+  package override var peerCredentials: SocketCredentials? { owner }
 
   // MARK: The open file
 
@@ -144,15 +144,8 @@ package final class PairSocket: Socket {
     return events
   }
 
-  package override func control(_ request: UInt32, argument: UInt64, memory: AddressSpace) throws(Errno) -> Int {
-    switch request {
-    case Ioctl.readable: try memory.writeValue(GuestAddress(argument), Int32(clamping: messages.available))
-    case Ioctl.outputQueue:
-      try memory.writeValue(GuestAddress(argument), Int32(clamping: peer?.messages.byteCount ?? 0))
-    default: throw .inappropriateIOCTLForDevice
-    }
-    return 0
-  }
+  package override func bytesToReceive() throws(Errno) -> Int { messages.available }
+  package override func bytesSent() throws(Errno) -> Int { peer?.messages.byteCount ?? 0 }
 
   package override func close() {
     let hadUnread = !messages.isEmpty

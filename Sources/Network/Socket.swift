@@ -16,14 +16,20 @@ package class Socket: OpenFile {
   /// Who made it.
   package final let owner: SocketCredentials
   /// An error that no call has reported yet: the next one does, or `SO_ERROR`.
-  final var pendingError: Errno?
+  package final var pendingError: Errno?
+  /// The options of level `SOL_SOCKET`.
+  package final var settings = SocketSettings()
   /// `SO_PASSCRED`.
   final var passesCredentials = false
   /// How deep, at most, sockets ever lay in messages of sockets in messages of this one.
   final var nesting = 0
+  /// What fchmod(2) and fchown(2) changed.
+  private final var mode: UInt32 = 0o777
+  private final var ownerIDs: (uid: UInt32, gid: UInt32)
 
   final let queue = WaitQueue()
-  private let number = AnonymousInode.next()
+  /// Its inode number.
+  package final let number = AnonymousInode.next()
 
   /// A new socket; of `flags` only `O_NONBLOCK` counts.
   init(
@@ -33,6 +39,7 @@ package class Socket: OpenFile {
     self.type = type
     self.protocolNumber = protocolNumber
     self.owner = owner
+    ownerIDs = (owner.uid, owner.gid)
     super.init(flags: flags.intersection(.nonBlocking).union(.readWrite), location: nil)
   }
 
@@ -87,41 +94,51 @@ package class Socket: OpenFile {
 
   package final override func write(from buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
     guard offset == nil else { throw .illegalSeek }
-    return try send(&buffer, OutgoingMessage(sender: owner))
+    return try send(&buffer, OutgoingMessage(sender: callerCredentials))
   }
+
+  /// Who writes to it now.
+  package var callerCredentials: SocketCredentials { owner }
 
   /// Only a stream's bytes can go in parts.
   package final override var writesFully: Bool { type == .stream }
+  package final override var raisesPipeSignal: Bool { type == .stream }
+  package final override func waitLimit(for events: PollEvents) -> Nanoseconds? {
+    events.contains(.output) ? settings.sendTimeout : settings.receiveTimeout
+  }
 
   // MARK: Options
 
   /// The value of an option (getsockopt(2)). - Throws: `ENOPROTOOPT`, `EOPNOTSUPP` for a level of other families.
   package func option(_ option: SocketOption) throws(Errno) -> SocketOptionValue {
     guard option.level == .socket else { throw .notSupportedOnSocket }
-    switch option {
-    case .type: return SocketOptionValue(type.rawValue)
-    case .error: return SocketOptionValue(takePendingError()?.rawValue ?? 0)
-    case .acceptsConnections: return SocketOptionValue(false)
-    case .protocolNumber: return SocketOptionValue(protocolNumber)
-    case .domain: return SocketOptionValue(Int32(family.rawValue))
-    case .passCredentials: return SocketOptionValue(passesCredentials)
-    case .peerCredentials: return SocketOptionValue(SocketCredentials.none)
-    default: throw .protocolNotAvailable
-    }
+    return try sharedOption(option)
   }
 
-  /// Sets an option (setsockopt(2)). - Throws: as `option(_:)`, and `EINVAL` for a value that is too short.
+  /// Sets an option (setsockopt(2)); what its caller may do was checked.
+  /// - Throws: as `option(_:)`, and `EINVAL` for a value that is too short.
   package func setOption(_ option: SocketOption, to value: SocketOptionValue) throws(Errno) {
     guard option.level == .socket else { throw .notSupportedOnSocket }
-    let integer = try value.integer()
-    switch option {
-    case .passCredentials: passesCredentials = integer != 0
-    default: throw .protocolNotAvailable
-    }
+    try setSharedOption(option, to: value)
   }
 
+  // What the shared options ask of each kind
+
+  /// It takes connections (`SO_ACCEPTCONN`).
+  package var isListening: Bool { false }
+  /// Who its peer is, where it has one that the kernel vouches for (`SO_PEERCRED`).
+  package var peerCredentials: SocketCredentials? { nil }
+  /// It has `SO_PEEK_OFF`.
+  package var supportsPeekOffset: Bool { false }
+  /// `SO_BINDTODEVICE` may name this interface.
+  package func hasInterface(_ name: String) -> Bool { name == "lo" }
+  /// `SO_SNDBUF` or `SO_RCVBUF` was set.
+  package func buffersChanged() {}
+  /// `SO_COOKIE`: no other socket of the sandbox has the same.
+  package final var cookie: UInt64 { number }
+
   /// The error that waits to be reported, which then no longer does.
-  final func takePendingError() -> Errno? {
+  package final func takePendingError() -> Errno? {
     defer { pendingError = nil }
     return pendingError
   }
@@ -134,10 +151,41 @@ package class Socket: OpenFile {
     var stat = Stat()
     stat.device = DeviceNumber.sockets
     stat.inode = number
-    stat.mode = FileMode(.socket, permissions: 0o777).rawValue
-    stat.uid = owner.uid
-    stat.gid = owner.gid
+    stat.mode = FileMode(.socket, permissions: mode).rawValue
+    stat.uid = ownerIDs.uid
+    stat.gid = ownerIDs.gid
     return stat
+  }
+  package final override func setAttributes(_ change: AttributeChange) throws(Errno) {
+    if let permissions = change.permissions { mode = permissions }
+    if let uid = change.uid { ownerIDs.uid = uid }
+    if let gid = change.gid { ownerIDs.gid = gid }
+  }
+  /// The permissions that a file gets which bind(2) makes for it, but for the umask.
+  final var permissions: UInt32 { mode }
+
+  /// Bytes that wait to be received (`SIOCINQ`). - Throws: `EINVAL` where it takes connections.
+  package func bytesToReceive() throws(Errno) -> Int { throw .inappropriateIOCTLForDevice }
+  /// Bytes that were sent and nobody has taken (`SIOCOUTQ`).
+  package func bytesSent() throws(Errno) -> Int { throw .inappropriateIOCTLForDevice }
+  /// What is read next is urgent (`SIOCATMARK`).
+  package func isAtMark() throws(Errno) -> Bool { throw .notSupportedOnSocket }
+
+  package override func control(_ request: UInt32, argument: UInt64, memory: AddressSpace) throws(Errno) -> Int {
+    let address = GuestAddress(argument)
+    switch request {
+    case Ioctl.readable: try memory.writeValue(address, Int32(clamping: try bytesToReceive()))
+    case Ioctl.outputQueue: try memory.writeValue(address, Int32(clamping: try bytesSent()))
+    case Ioctl.atMark: try memory.writeValue(address, try isAtMark() ? Int32(1) : 0)
+    case Ioctl.getOwner, Ioctl.getOwnerGroup: try memory.writeValue(address, signalOwner.number)
+    case Ioctl.setOwner, Ioctl.setOwnerGroup:
+      guard let owner = DescriptorOwner(number: try memory.readValue(address, as: Int32.self)) else {
+        throw .invalidArgument
+      }
+      signalOwner = owner
+    default: throw .inappropriateIOCTLForDevice
+    }
+    return 0
   }
   package override func readiness() -> PollEvents { [] }
 }

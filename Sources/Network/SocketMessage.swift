@@ -18,6 +18,8 @@ package struct OutgoingMessage {
   package var flags: MessageFlags = []
   /// Who sends it.
   package var sender: SocketCredentials
+  /// The sender's program said who that is (`SCM_CREDENTIALS`).
+  package var statesSender = false
   /// Where it goes, in place of the socket's peer.
   package var destination: (address: SocketAddress, caller: SocketCaller)?
   /// Files of `SCM_RIGHTS`. The sender keeps them; the socket retains what it queues.
@@ -39,6 +41,8 @@ package struct ReceivedMessage {
   package var files: [OpenFile] = []
   /// `SCM_CREDENTIALS`, where the socket wants them (`SO_PASSCRED`).
   package var credentials: SocketCredentials?
+  /// The process for an `SCM_PIDFD`, where the socket wants one (`SO_PASSPIDFD`).
+  package var process: ProcessID?
   /// Further control messages.
   package var control: [ControlMessage] = []
   package init(count: Int = 0) { self.count = count }

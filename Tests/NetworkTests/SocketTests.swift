@@ -31,7 +31,7 @@ import Testing
     #expect(try socket.option(.domain).integer() == 2)
     #expect(try socket.option(.protocolNumber).integer() == 17)
     #expect(try socket.option(.acceptsConnections).integer() == 0)
-    #expect(try socket.option(.peerCredentials) == SocketOptionValue(.none))
+    #expect(try socket.option(.peerCredentials) == SocketOptionValue(SocketCredentials.none))
   }
 
   @Test func anErrorIsReportedOnce() throws {

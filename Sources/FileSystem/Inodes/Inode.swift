@@ -95,7 +95,7 @@ package class Inode {
 }
 
 /// A change of attributes; nil leaves a field alone.
-package struct AttributeChange {
+public struct AttributeChange {
   package var permissions: UInt32?
   package var uid: UInt32?
   package var gid: UInt32?

@@ -60,6 +60,11 @@ package final class FileTable {
     return FileDescriptorNumber(rawValue: Int32(index))
   }
 
+  /// There is a free descriptor below the limit.
+  package func hasRoom(below limit: UInt64) -> Bool {
+    UInt64(slots.count) < limit || slots.prefix(Int(clamping: limit)).dropFirst(lowestFree).contains { $0 == nil }
+  }
+
   /// Makes `descriptor` refer to the file, closing what it referred to (dup2(2)).
   package func set(
     _ descriptor: FileDescriptorNumber, to file: OpenFile, closeOnExec: Bool, limit: UInt64

@@ -84,7 +84,7 @@ open class OpenFile {
     throw .inappropriateIOCTLForDevice
   }
   /// Changes attributes of the open file (fchmod(2), fchown(2), futimens(3)). Permission checks were made.
-  package func setAttributes(_ change: AttributeChange) throws(Errno) {
+  open func setAttributes(_ change: AttributeChange) throws(Errno) {
     guard let inode else { throw .badFileDescriptor }
     try inode.setAttributes(change)
   }
@@ -93,6 +93,10 @@ open class OpenFile {
   package func sync(dataOnly: Bool) throws(Errno) { throw .invalidArgument }
   /// A blocking write(2) goes on until everything is written (pipes, sockets, terminals).
   open var writesFully: Bool { false }
+  /// A write that nobody can read any more sends SIGPIPE beside its `EPIPE`.
+  open var raisesPipeSignal: Bool { true }
+  /// How long a call may wait for `events` (`SO_RCVTIMEO` and `SO_SNDTIMEO` of socket(7)); nil: without end.
+  open func waitLimit(for events: PollEvents) -> Nanoseconds? { nil }
   /// The pipe behind a pipe or FIFO (splice(2), `F_SETPIPE_SZ`).
   package var pipe: Pipe? { nil }
   /// The terminal behind this file.

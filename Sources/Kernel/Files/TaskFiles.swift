@@ -43,17 +43,26 @@ extension Task {
   func addPair(_ first: OpenFile, _ second: OpenFile, closeOnExec: Bool, to result: OutPointer<DescriptorPair>)
     throws(Errno)
   {
-    let one = try addFile(first, closeOnExec: closeOnExec)
+    let one: FileDescriptorNumber
     do throws(Errno) {
-      let two = try addFile(second, closeOnExec: closeOnExec)
-      do throws(Errno) {
-        try store(
-          DescriptorPair(one, two), to: result)
-      } catch {
-        try files.close(two)
-        throw error
-      }
+      one = try addFile(first, closeOnExec: closeOnExec)
     } catch {
+      first.close()
+      second.close()
+      throw error
+    }
+    let two: FileDescriptorNumber
+    do throws(Errno) {
+      two = try addFile(second, closeOnExec: closeOnExec)
+    } catch {
+      second.close()
+      try files.close(one)
+      throw error
+    }
+    do throws(Errno) {
+      try store(DescriptorPair(one, two), to: result)
+    } catch {
+      try files.close(two)
       try files.close(one)
       throw error
     }

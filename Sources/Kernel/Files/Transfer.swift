@@ -108,18 +108,28 @@ extension Task {
   /// Waits for a file that has failed because it would block; throws its error where that is another. A broken pipe sends
   /// SIGPIPE.
   func wait(after error: Errno, of file: OpenFile, for events: PollEvents) throws(Errno) -> Suspension {
-    if error == .brokenPipe { kernel.raise(Signal.pipe, on: self) }
+    // Of a socket, not where a part was sent.
+    let hasSent = file.pipe == nil && call.transferred > 0
+    if error == .brokenPipe, file.raisesPipeSignal, !hasSent { kernel.raise(Signal.pipe, on: self) }
     guard error == .wouldBlock else { throw error }
     return try wait(for: file, events)
   }
 
   /// Parks the task until a file is ready. `O_NONBLOCK` means nothing to a regular file that the host has to read from
-  /// disk. - Throws: `EAGAIN` where the file is non-blocking.
+  /// disk. - Throws: `EAGAIN` where the file is non-blocking, or the time has passed for which it lets calls wait.
   func wait(
     for file: OpenFile, _ events: PollEvents, interrupted restart: RestartKind = .restartSys
   ) throws(Errno) -> Suspension {
     guard let queue = file.waitQueue, !file.flags.contains(.nonBlocking) || !file.isPollable else { throw .wouldBlock }
-    let suspension = wait(on: [queue], events: events.union([.error, .hangUp]), interrupted: restart)
+    var (end, restart) = (MonotonicTime?.none, restart)
+    if let limit = file.waitLimit(for: events) {
+      let deadline = deadline(after: limit)
+      guard !call.isRetry || kernel.monotonicTime < deadline else { throw .wouldBlock }
+      // As in Linux, such a call is not made again.
+      (end, restart) = (deadline, .never)
+    }
+    let suspension = wait(
+      on: [queue], events: events.union([.error, .hangUp]), deadline: end, interrupted: restart)
     // Only now: what is ready at once wakes the task at once.
     if suspension == .parked { file.prepareToWait(for: events) }
     return suspension

@@ -10,6 +10,8 @@ extension Syscalls {
     .init(.recvfrom, recvfrom),
     .init(.sendmsg, sendmsg),
     .init(.recvmsg, recvmsg),
+    .init(.sendmmsg, sendmmsg),
+    .init(.recvmmsg, recvmmsg),
   ]
 
   // MARK: Sending
@@ -20,7 +22,7 @@ extension Syscalls {
     _ address: InBuffer, _ addressSize: Int32
   ) throws(Errno) -> CallOutcome<Int> {
     let socket = try task.socket(socket)
-    var message = OutgoingMessage(sender: task.socketCredentials)
+    var message = OutgoingMessage(sender: task.senderCredentials)
     message.flags = flags
     if !address.address.isNull, addressSize != 0 {
       message.destination = (try task.socketAddress(address.address, size: addressSize), task.socketCaller)
@@ -33,11 +35,15 @@ extension Syscalls {
   static func sendmsg(
     _ task: Task, _ socket: FileDescriptorNumber, _ header: InPointer<MessageHeader>, _ flags: MessageFlags
   ) throws(Errno) -> CallOutcome<Int> {
-    let socket = try task.socket(socket)
+    try sendMessage(task, try task.socket(socket), header, flags)
+  }
+
+  private static func sendMessage(
+    _ task: Task, _ socket: Socket, _ header: InPointer<MessageHeader>, _ flags: MessageFlags
+  ) throws(Errno) -> CallOutcome<Int> {
     let header = try task.load(header)
     let message = try message(task, header, flags)
-    let vector = try task.readVector(VectorPointer(header.vectors), count: header.vectorCount)
-    let outcome = try send(task, socket, vector, message)
+    let outcome = try send(task, socket, try vector(task, header), message)
     if case .suspended(.parked) = outcome, task.call.kept.isNothing {
       for file in message.files { file.retainDescriptor() }
       task.call.kept = .sending(message)
@@ -45,12 +51,59 @@ extension Syscalls {
     return outcome
   }
 
+  /// The buffers of a message. - Throws: `EMSGSIZE` for too many.
+  private static func vector(_ task: Task, _ header: MessageHeader) throws(Errno) -> Task.GuestBuffer {
+    guard header.vectorCount <= maximumVectors else { throw .messageTooLong }
+    return try task.readVector(VectorPointer(header.vectors), count: header.vectorCount)
+  }
+
+  /// `UIO_MAXIOV`: buffers of one message, and messages of one call.
+  private static let maximumVectors: UInt64 = 1024
+
+  /// sendmmsg(2).
+  static func sendmmsg(
+    _ task: Task, _ socket: FileDescriptorNumber, _ list: GuestAddress, _ count: UInt32, _ flags: MessageFlags
+  ) throws(Errno) -> CallOutcome<Int> {
+    let socket = try task.socket(socket)
+    return try eachMessage(task, list, count) { (header, _) throws(Errno) in
+      try sendMessage(task, socket, InPointer(register: header.rawValue), flags)
+    }
+  }
+
+  /// Moves one message of a list after the other, and writes down how long each was. An error, a signal or something else
+  /// to wait for ends the call, whose result is the number of messages, if there is one.
+  /// - Parameter move: is given the message and how many there were before it.
+  private static func eachMessage(
+    _ task: Task, _ list: GuestAddress, _ count: UInt32,
+    _ move: (GuestAddress, Int) throws(Errno) -> CallOutcome<Int>
+  ) throws(Errno) -> CallOutcome<Int> {
+    let count = Int(min(UInt64(count), maximumVectors))
+    while task.call.messages < count {
+      let header = GuestAddress(list.rawValue &+ UInt64(task.call.messages) &* MessageListEntry.size)
+      do throws(Errno) {
+        switch try move(header, task.call.messages) {
+        case .done(let length):
+          let place = GuestAddress(header.rawValue &+ MessageListEntry.lengthOffset)
+          try task.memory.writeValue(place, UInt32(clamping: length))
+        case .suspended(let suspension):
+          guard suspension != .parked, task.call.messages > 0 else { return .suspended(suspension) }
+          return .done(task.call.messages)
+        }
+      } catch {
+        guard task.call.messages > 0 else { throw error }
+        return .done(task.call.messages)
+      }
+      task.call.countMessage()
+    }
+    return .done(task.call.messages)
+  }
+
   /// What goes with the bytes: the same in all runs of the call.
   private static func message(
     _ task: Task, _ header: MessageHeader, _ flags: MessageFlags
   ) throws(Errno) -> OutgoingMessage {
     if case .sending(let message) = task.call.kept { return message }
-    var message = OutgoingMessage(sender: task.socketCredentials)
+    var message = OutgoingMessage(sender: task.senderCredentials)
     message.flags = flags
     if !header.name.isNull, header.nameLength != 0 {
       let size = Int32(clamping: header.nameLength)
@@ -109,9 +162,38 @@ extension Syscalls {
   static func recvmsg(
     _ task: Task, _ socket: FileDescriptorNumber, _ message: InOutPointer<MessageHeader>, _ flags: MessageFlags
   ) throws(Errno) -> CallOutcome<Int> {
+    try receiveMessage(task, try task.socket(socket), message, flags)
+  }
+
+  /// recvmmsg(2). As in Linux, the timeout counts when a message has come, and wakes nobody.
+  static func recvmmsg(
+    _ task: Task, _ socket: FileDescriptorNumber, _ list: GuestAddress, _ count: UInt32, _ flags: MessageFlags,
+    _ timeout: InOutPointer<Timespec>
+  ) throws(Errno) -> CallOutcome<Int> {
     let socket = try task.socket(socket)
+    var end: MonotonicTime?
+    if !timeout.isNull {
+      let limit = try task.load(timeout)
+      guard limit.isValid else { throw .invalidArgument }
+      end = task.call.messagesEnd ?? task.kernel.monotonicTime + limit.duration
+      task.call.messagesEnd = end
+    }
+    if let error = socket.takePendingError() { throw error }
+    let outcome = try eachMessage(task, list, count) { (header, index) throws(Errno) in
+      if index > 0, let end, task.kernel.monotonicTime >= end { throw .wouldBlock }
+      let waits = index == 0 || !flags.contains(.waitForOne)
+      return try receiveMessage(
+        task, socket, InOutPointer(register: header.rawValue), waits ? flags : flags.union(.dontWait))
+    }
+    if case .done = outcome, let end { try task.store(Timespec(end - task.kernel.monotonicTime), to: timeout) }
+    return outcome
+  }
+
+  private static func receiveMessage(
+    _ task: Task, _ socket: Socket, _ message: InOutPointer<MessageHeader>, _ flags: MessageFlags
+  ) throws(Errno) -> CallOutcome<Int> {
     var header = try task.load(message)
-    let target = try task.readVector(VectorPointer(header.vectors), count: header.vectorCount)
+    let target = try vector(task, header)
     let received: ReceivedMessage
     switch try receive(task, socket, target, flags) {
     case .done(let message): received = message
@@ -139,21 +221,27 @@ extension Syscalls {
     _ task: Task, _ socket: Socket, _ target: Task.GuestBuffer, _ flags: MessageFlags
   ) throws(Errno) -> CallOutcome<ReceivedMessage> {
     var buffer = try task.resolve(target, for: .write)
+    let total = buffer.remaining
     buffer.advance(task.call.transferred)
     do throws(Errno) {
       var received = try socket.receive(into: &buffer, flags)
-      // MSG_WAITALL: what came so far is counted, and the rest is waited for.
-      let isPart =
-        flags.contains(.waitAll) && socket.type == .stream && !flags.contains(.peek) && received.files.isEmpty
-      if isPart, received.count > 0, buffer.remaining > 0, !flags.contains(.dontWait) {
+      // A blocked receive of a stream waits for as much as it wants; what came so far is counted.
+      let mayWait = socket.type == .stream && flags.isDisjoint(with: [.peek, .dontWait, .outOfBand])
+      if mayWait, received.count > 0, received.files.isEmpty {
         task.call.transferred += received.count
-        if (try? task.wait(for: socket, .readable)) == .parked { return .suspended(.parked) }
-        received.count = 0
+        received.count = task.call.transferred
+        let wanted = flags.contains(.waitAll) ? total : min(total, Int(socket.settings.receiveLowWater))
+        if received.count < wanted, (try? task.wait(for: socket, .readable)) == .parked { return .suspended(.parked) }
+      } else {
+        received.count += task.call.transferred
       }
-      received.count += task.call.transferred
       return .done(received)
     } catch {
-      guard error == .wouldBlock, !flags.contains(.dontWait) else { throw error }
+      guard error == .wouldBlock, !flags.contains(.dontWait) else {
+        if task.call.transferred == 0 { throw error }
+        if error != .wouldBlock { socket.pendingError = error }
+        return .done(ReceivedMessage(count: task.call.transferred))
+      }
       let outcome = try task.endingTransfer { () throws(Errno) in try task.wait(for: socket, .readable) }
       switch outcome {
       case .done(let count): return .done(ReceivedMessage(count: count))
@@ -181,10 +269,23 @@ extension Task {
         guard descriptors.count + message.files.count <= Task.maximumPassedFiles else { throw .invalidArgument }
         for descriptor in descriptors { message.files.append(try files.file(descriptor)) }
       case .credentials(let claimed):
-        guard claimed == message.sender || credentials.has(.sysAdmin) else { throw .notPermitted }
-      case .other: message.control.append(entry)
+        try checkMayClaim(claimed)
+        message.sender = claimed
+        message.statesSender = true
+      case .processDescriptor, .other: message.control.append(entry)
       }
     }
+  }
+
+  /// Whether this task may send credentials (unix(7), `SCM_CREDENTIALS`). - Throws: `EPERM`, `ESRCH`.
+  private func checkMayClaim(_ claimed: SocketCredentials) throws(Errno) {
+    let mine = credentials
+    let isOwnUser = [mine.uid, mine.euid, mine.suid].contains(claimed.uid)
+    let isOwnGroup = [mine.gid, mine.egid, mine.sgid].contains(claimed.gid)
+    guard claimed.process == group.id || mine.has(.sysAdmin), isOwnUser || mine.has(.setuid),
+      isOwnGroup || mine.has(.setgid)
+    else { throw .notPermitted }
+    guard claimed.process == group.id || kernel.groups[claimed.process] != nil else { throw .noSuchProcess }
   }
 
   /// The control buffer that a received message fills, with new descriptors for its files.
@@ -199,6 +300,14 @@ extension Task {
     }
     if !descriptors.isEmpty { buffer.append(.rights(descriptors)) }
     if descriptors.count < received.files.count { buffer.isTruncated = true }
+    if let process = received.process { addProcessDescriptor(of: process, to: &buffer) }
     return buffer
+  }
+
+  /// `SCM_PIDFD`.
+  private func addProcessDescriptor(of process: ProcessID, to buffer: inout ControlBuffer) {
+    guard buffer.hasDescriptorSpace else { return buffer.isTruncated = true }
+    guard let descriptor = try? addProcessDescriptor(process) else { return }
+    buffer.append(.processDescriptor(descriptor))
   }
 }

@@ -11,8 +11,8 @@ extension Syscalls {
     .init(.shutdown, shutdown),
     .init(.getsockname, getsockname),
     .init(.getpeername, getpeername),
-    .init(.getsockopt, getsockopt, .partial("the options of socketpair's sockets")),
-    .init(.setsockopt, setsockopt, .partial("the options of socketpair's sockets")),
+    .init(.getsockopt, getsockopt),
+    .init(.setsockopt, setsockopt, .partial("no filters")),
     .init(.bind, bind, .partial("fails: socketpair's sockets get no names")),
     .init(.listen, listen),
     .init(.accept, accept),
@@ -30,7 +30,12 @@ extension Syscalls {
     let flags = try type.flags.openFlags()
     let socket = try task.kernel.network.makeSocket(
       family, type: type.type, protocolNumber: protocolNumber, flags: flags, owner: task.socketCredentials)
-    return Int(try task.addFile(socket, closeOnExec: flags.contains(.closeOnExec)).rawValue)
+    do throws(Errno) {
+      return Int(try task.addFile(socket, closeOnExec: flags.contains(.closeOnExec)).rawValue)
+    } catch {
+      socket.close()
+      throw error
+    }
   }
 
   /// socketpair(2).
@@ -95,6 +100,7 @@ extension Syscalls {
   ) throws(Errno) -> CallOutcome<Int> {
     let flags = try flags.openFlags()
     let listener = try task.socket(listener)
+    guard task.files.hasRoom(below: task.descriptorLimit) else { throw .tooManyOpenFiles }
     let socket: Socket
     switch try task.blocking(listener, .readable, { () throws(Errno) in try listener.accept(flags: flags) }) {
     case .done(let accepted): socket = accepted
@@ -127,9 +133,14 @@ extension Syscalls {
     do throws(Errno) {
       try socket.connect(to: address, by: task.socketCaller)
     } catch {
-      let mayWait = error == .nowInProgress || error == .alreadyInProcess || error == .wouldBlock
-      guard mayWait, !socket.flags.contains(.nonBlocking) else { throw error }
-      return .suspended(try task.wait(for: socket, .writable))
+      let mayGoOn = error == .nowInProgress || error == .alreadyInProcess
+      guard mayGoOn || error == .wouldBlock, !socket.flags.contains(.nonBlocking) else { throw error }
+      do throws(Errno) {
+        return .suspended(try task.wait(for: socket, .writable))
+      } catch {
+        // The time is over that `SO_SNDTIMEO` gives.
+        throw mayGoOn ? .nowInProgress : error
+      }
     }
     return .done(0)
   }
@@ -154,11 +165,33 @@ extension Syscalls {
     let socket = try task.socket(socket)
     let room = try task.load(size)
     guard room >= 0 else { throw .invalidArgument }
-    let value = try socket.option(SocketOption(level, option.value))
+    let value = try self.option(task, socket, SocketOption(level, option.value), room: Int(room))
     let shown = value.bytes.prefix(Int(room))
     try task.memory.write(result, Array(shown))
     try task.store(Int32(shown.count), to: size)
     return 0
+  }
+
+  /// The value of an option: the socket's, but for what processes it is about.
+  private static func option(
+    _ task: Task, _ socket: Socket, _ option: SocketOption, room: Int
+  ) throws(Errno) -> SocketOptionValue {
+    switch option {
+    case .peerPidfd:
+      guard let peer = socket.peerCredentials else { throw .noData }
+      return SocketOptionValue(try task.addProcessDescriptor(peer.process).rawValue)
+    case .peerGroups:
+      guard let peer = socket.peerCredentials else { throw .noData }
+      let groups = task.kernel.groups[peer.process]?.tasks.first?.credentials.groups ?? []
+      guard groups.count * 4 <= room else { throw .outOfRange }
+      return SocketOptionValue(bytes: groups.flatMap(\.littleEndianBytes))
+    case .peerName:
+      let name = try socket.option(option)
+      guard name.bytes.count >= room else { throw .invalidArgument }
+      return name
+    case .cookie where room < 8, .networkCookie where room != 8: throw .invalidArgument
+    default: return try socket.option(option)
+    }
   }
 
   /// Most bytes that the value of an option may have.
@@ -173,7 +206,8 @@ extension Syscalls {
     guard size >= 0 else { throw .invalidArgument }
     let count = min(Int(size), maximumOptionSize)
     let bytes = try task.memory.readArray(value.address, count: count, as: UInt8.self)
-    try socket.setOption(SocketOption(level, option.value), to: SocketOptionValue(bytes: bytes))
+    try socket.setOption(
+      SocketOption(level, option.value), to: SocketOptionValue(bytes: bytes), by: task.credentials)
     return 0
   }
 }
@@ -225,8 +259,17 @@ extension Task {
     return socket
   }
 
-  /// What `SO_PEERCRED` and `SCM_CREDENTIALS` say of this task.
+  /// What `SO_PEERCRED` says of this task.
   var socketCredentials: SocketCredentials { .init(process: group.id, uid: credentials.euid, gid: credentials.egid) }
+
+  /// What `SCM_CREDENTIALS` says of this task, unless it says something else.
+  var senderCredentials: SocketCredentials { .init(process: group.id, uid: credentials.uid, gid: credentials.gid) }
+
+  /// Makes a descriptor of a process (`SO_PEERPIDFD`, `SCM_PIDFD`). - Throws: `ESRCH` where it is gone, `EMFILE`.
+  func addProcessDescriptor(_ process: ProcessID) throws(Errno) -> FileDescriptorNumber {
+    guard let group = kernel.groups[process] else { throw .noSuchProcess }
+    return try addFile(ProcessFile(process: group, flags: []), closeOnExec: true)
+  }
 
   /// Whom sockets look names up for.
   var socketCaller: SocketCaller { SocketCaller(credentials: socketCredentials, vfs: kernel.vfs, paths: paths) }

@@ -18,6 +18,10 @@ struct CallInProgress {
   var deadline: MonotonicTime?
   /// Bytes that it has moved.
   var transferred = 0
+  /// Messages that it has moved (sendmmsg(2), recvmmsg(2)).
+  var messages = 0
+  /// When recvmmsg(2) takes no further ones.
+  var messagesEnd: MonotonicTime?
   /// What its descriptors were, where another task could close them.
   var files = KeptFiles()
   /// Anything else.
@@ -78,6 +82,17 @@ struct CallInProgress {
       deadline = nil
     }
     transferred = 0
+    messages = 0
+    messagesEnd = nil
+  }
+
+  /// One of its messages was moved.
+  mutating func countMessage() {
+    messages += 1
+    transferred = 0
+    let done = kept
+    kept = .nothing
+    done.letGo()
   }
 
   /// A call that its task does not make by itself: it begins as if it was parked.

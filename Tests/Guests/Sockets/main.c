@@ -8,12 +8,11 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 
-#include "guest.h"
+#include "sockets.h"
 
 static char buffer[1 << 16];
 
-/// Prints the result of a call: its value, or its errno.
-static void show(const char *what, long result) {
+void show(const char *what, long result) {
   if (result < 0)
     guest_result(what, result);
   else
@@ -198,8 +197,15 @@ static void short_control(void) {
 
 int main(int argc, char **argv) {
   static const struct guest_case cases[] = {
-      {"streams", streams},   {"packets", packets},             {"passed files", passed_files},
-      {"refusals", refusals}, {"short control", short_control}, {NULL, NULL},
+      {"streams", streams},
+      {"packets", packets},
+      {"passed files", passed_files},
+      {"refusals", refusals},
+      {"short control", short_control},
+      {"privileged options", privileged_options},
+      {"timeouts", timeouts},
+      {"message lists", message_lists},
+      {NULL, NULL},
   };
   return guest_main(argc, argv, cases);
 }

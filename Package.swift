@@ -94,6 +94,7 @@ package.targets += [
   guest("descriptors", path: "Descriptors"),
   guest("reuse", path: "Reuse"),
   guest("sockets", path: "Sockets"),
+  guest("inet-sockets", path: "InetSockets"),
   guest("credentials", path: "Credentials"),
   guest("floating-point", path: "FloatingPoint"),
   guest("limits", path: "Limits"),

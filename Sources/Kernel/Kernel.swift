@@ -36,7 +36,7 @@ package final class Kernel {
   var servedTask: Task?
 
   let futexes = FutexTable()
-  let network: NetworkStack
+  package let network: NetworkStack
   let openFiles: OpenFileCount
 
   // Processes
@@ -59,10 +59,11 @@ package final class Kernel {
     startTime = services.monotonicTime
     processTable = ProcessTable(maximumTasks: configuration.maximumTasks)
     outOfMemory = OutOfMemory(memory: services.physicalMemory)
-    network = NetworkStack(memory: services.kernelMemory)
+    network = NetworkStack(services: services)
     openFiles = OpenFileCount(memory: services.physicalMemory)
     scheduler = Scheduler(
       services: services, cpus: configuration.cpus.enumerated().map { CPU(index: $0.offset, hostCPU: $0.element) })
+    network.reportUrgent = { [unowned self] socket in signalUrgent(socket) }
   }
 
   package var physicalMemory: PhysicalMemory { services.physicalMemory }

@@ -115,6 +115,8 @@ public enum Ioctl {
   public static let lastTimestampNanoseconds: UInt32 = 0x8907
   /// `SIOCUNIXFILE` of <linux/un.h>.
   public static let unixFile: UInt32 = 0x89E0
+  /// `SIOCOUTQNSD` of tcp(7): what of `SIOCOUTQ` was not sent yet.
+  public static let outputQueueUnsent: UInt32 = 0x894B
   /// `RNDGETENTCNT` of random(4).
   public static let entropyCount: UInt32 = 0x8004_5200
 }
@@ -158,6 +160,7 @@ public struct IoctlRequest: NamedNumber, Hashable, BitwiseCopyable, Sendable {
     named("SIOCGSTAMP", Ioctl.lastTimestamp),
     named("SIOCGSTAMPNS", Ioctl.lastTimestampNanoseconds),
     named("SIOCUNIXFILE", Ioctl.unixFile),
+    named("SIOCOUTQNSD", Ioctl.outputQueueUnsent),
     named("FICLONE", 0x40049409),
     named("BLKGETSIZE64", 0x80081272),
     named("RNDGETENTCNT", Ioctl.entropyCount),

@@ -140,6 +140,11 @@ package struct IPv4Address: RawRepresentable, Hashable, Sendable, BitwiseCopyabl
   package static let any = IPv4Address(rawValue: 0)
   /// `INADDR_LOOPBACK`.
   package static let loopback = IPv4Address(rawValue: 0x7f00_0001)
+  /// The address at an offset of a structure, in network byte order; nil where the bytes end before it does.
+  package init?(_ bytes: [UInt8], at offset: Int) {
+    guard let number = UInt32(bigEndian: bytes, at: offset) else { return nil }
+    rawValue = number
+  }
   /// 127.0.0.0/8.
   package var isLoopback: Bool { rawValue >> 24 == 127 }
 }

@@ -62,6 +62,11 @@ package enum ControlMessage: Equatable, Sendable {
   /// Anything else: its protocol decides.
   case other(level: SocketLevel, type: Int32, data: [UInt8])
 
+  /// `TCP_CM_INQ`: bytes that are left to be received.
+  package static func tcpInQueue(_ count: Int32) -> ControlMessage {
+    .other(level: .tcp, type: 36, data: count.littleEndianBytes)
+  }
+
   /// `SCM_RIGHTS`.
   package static let rightsType: Int32 = 1
   private static let credentialsType: Int32 = 2

@@ -11,18 +11,84 @@ import Memory
 
 /// What the sockets of one sandbox share, and where they are made.
 package final class NetworkStack {
+  unowned let services: any KernelServices
   private let passedFiles = PassedFiles()
 
   /// Counts what sockets and their queues keep.
   let memory: KernelMemory
 
-  package init(memory: KernelMemory) { self.memory = memory }
+  // The Internet families
+  /// Where what was sent waits.
+  package let chunks: ChunkPool
+  package let tcpPorts: PortTable
+  package let udpPorts: PortTable
+  /// The numbers by which ping sockets know the answers that are for them.
+  let pingPorts: PortTable
+  var rawSockets: [ICMPSocket] = []
+  /// Connections in TIME_WAIT.
+  package let lingering: LingeringConnections
+  /// Addresses of the sandbox beside those of `lo`.
+  package var localAddresses: Set<IPv6Address> = []
+  /// What leads out of the sandbox; nil: `ENETUNREACH`.
+  package var carrier: (any NetworkCarrier)?
+  /// Tells a socket's owner that urgent bytes have come (SIGURG).
+  package var reportUrgent: ((TCPSocket) -> Void)?
 
-  /// Makes a socket (socket(2)): no address family is supported yet. - Throws: `EAFNOSUPPORT`.
+  package init(services: any KernelServices) {
+    self.services = services
+    memory = services.kernelMemory
+    chunks = ChunkPool(memory)
+    tcpPorts = PortTable(firstOffset: NetworkStack.randomNumber(services))
+    udpPorts = PortTable(firstOffset: NetworkStack.randomNumber(services), sharesFreely: true)
+    pingPorts = PortTable(firstOffset: NetworkStack.randomNumber(services))
+    lingering = LingeringConnections(tcpPorts, services)
+  }
+
+  private static func randomNumber(_ services: any KernelServices) -> Int {
+    services.randomBytes(count: 4).reduce(0) { $0 << 8 | Int($1) }
+  }
+
+  /// CLOCK_MONOTONIC in milliseconds.
+  var milliseconds: UInt64 { services.monotonicTime.sinceBoot / .milliseconds(1) }
+
+  /// Makes a socket (socket(2)). `isPrivileged`: with CAP_NET_RAW.
+  /// - Throws: `EAFNOSUPPORT`, `EINVAL`, `ESOCKTNOSUPPORT`, `EPROTONOSUPPORT`, `EPERM`.
   package func makeSocket(
-    _ family: AddressFamily, type: Int32, protocolNumber: Int32, flags: OpenFlags, owner: SocketCredentials
+    _ family: AddressFamily, type: Int32, protocolNumber: Int32, flags: OpenFlags, owner: SocketCredentials,
+    isPrivileged: Bool = false
   ) throws(Errno) -> Socket {
-    throw .addressFamilyNotSupported
+    switch family {
+    case .inet, .inet6:
+      try makeInternetSocket(
+        family, type: type, protocolNumber: protocolNumber, flags: flags, owner: owner, isPrivileged: isPrivileged)
+    default: throw .addressFamilyNotSupported
+    }
+  }
+
+  private func makeInternetSocket(
+    _ family: AddressFamily, type: Int32, protocolNumber: Int32, flags: OpenFlags, owner: SocketCredentials,
+    isPrivileged: Bool
+  ) throws(Errno) -> Socket {
+    guard (0..<SocketType.end).contains(type), (0..<InternetProtocol.end).contains(protocolNumber) else {
+      throw .invalidArgument
+    }
+    let number = InternetProtocol(rawValue: protocolNumber)
+    switch SocketType(rawValue: type) {
+    case .stream:
+      guard number == .ip || number == .tcp else { throw .protocolNotSupported }
+      return TCPSocket(family, flags: flags, owner: owner, stack: self)
+    case .datagram:
+      let ping: InternetProtocol = family == .inet ? .icmp : .icmpv6
+      if number == ping { return ICMPSocket(family, .datagram, flags: flags, owner: owner, stack: self) }
+      guard number == .ip || number == .udp else { throw .protocolNotSupported }
+      return UDPSocket(family, flags: flags, owner: owner, stack: self)
+    case .raw:
+      guard number != .ip else { throw .protocolNotSupported }
+      // Raw sockets of other protocols would see nothing: there are no packets.
+      guard isPrivileged, number == (family == .inet ? .icmp : .icmpv6) else { throw .notPermitted }
+      return ICMPSocket(family, .raw, flags: flags, owner: owner, stack: self)
+    default: throw .socketTypeNotSupported
+    }
   }
 
   /// Makes two sockets that are connected to each other (socketpair(2)).
@@ -30,8 +96,12 @@ package final class NetworkStack {
   package func makePair(
     _ family: AddressFamily, type: Int32, protocolNumber: Int32, flags: OpenFlags, owner: SocketCredentials
   ) throws(Errno) -> (Socket, Socket) {
-    guard family == .unix else { throw .addressFamilyNotSupported }
     guard (0..<SocketType.end).contains(type) else { throw .invalidArgument }
+    guard family == .unix else {
+      // There are pairs of no other family: what is wrong with the socket itself counts first.
+      try makeSocket(family, type: type, protocolNumber: protocolNumber, flags: flags, owner: owner).close()
+      throw .notSupportedOnSocket
+    }
     let pairType: SocketType
     switch SocketType(rawValue: type) {
     case .stream: pairType = .stream

@@ -87,6 +87,8 @@ package class Socket: OpenFile {
 
   package final override func read(into buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
     guard offset == nil else { throw .illegalSeek }
+    // read(2), unlike recv(2), does not wait for nothing.
+    guard buffer.remaining > 0 else { return 0 }
     let received = try receive(into: &buffer, [])
     PassedFiles.drop(received.files)
     return received.count

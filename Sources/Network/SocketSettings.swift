@@ -56,6 +56,9 @@ package struct SocketSettings {
   private static let receiveBufferLock: Int32 = 2
   static let bufferLocks = sendBufferLock | receiveBufferLock
 
+  /// `SO_SNDBUF` was set.
+  var isSendBufferChosen: Bool { isSet(.bufferLock) && self[.bufferLock] & SocketSettings.sendBufferLock != 0 }
+
   /// The forced ones may be larger, but the bytes lie in the memory of Apus: sixteen times as large at most.
   private static func buffer(_ wanted: Int32, forced: Bool) -> Int {
     if forced { return min(max(Int(wanted), 0), Int(maximumBuffer) * 16) * 2 }

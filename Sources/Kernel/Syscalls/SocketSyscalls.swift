@@ -6,14 +6,14 @@ import Network
 /// Sockets (socket(7)): their names, connections, options and ends. Messages are in `MessageSyscalls`.
 extension Syscalls {
   static let socketTable: [SyscallEntry] = [
-    .init(.socket, socket, .partial("no address family has sockets yet: fails")),
+    .init(.socket, socket, .partial("AF_INET and AF_INET6; of raw sockets only ICMP")),
     .init(.socketpair, socketpair),
     .init(.shutdown, shutdown),
     .init(.getsockname, getsockname),
     .init(.getpeername, getpeername),
     .init(.getsockopt, getsockopt),
     .init(.setsockopt, setsockopt, .partial("no filters")),
-    .init(.bind, bind, .partial("fails: socketpair's sockets get no names")),
+    .init(.bind, bind, .partial("AF_INET and AF_INET6")),
     .init(.listen, listen),
     .init(.accept, accept),
     .init(.accept4, accept4),
@@ -29,7 +29,8 @@ extension Syscalls {
     guard let family = family.value else { throw .addressFamilyNotSupported }
     let flags = try type.flags.openFlags()
     let socket = try task.kernel.network.makeSocket(
-      family, type: type.type, protocolNumber: protocolNumber, flags: flags, owner: task.socketCredentials)
+      family, type: type.type, protocolNumber: protocolNumber, flags: flags, owner: task.socketCredentials,
+      isPrivileged: task.credentials.has(.netRaw))
     do throws(Errno) {
       return Int(try task.addFile(socket, closeOnExec: flags.contains(.closeOnExec)).rawValue)
     } catch {

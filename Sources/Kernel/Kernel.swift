@@ -59,7 +59,9 @@ package final class Kernel {
     startTime = services.monotonicTime
     processTable = ProcessTable(maximumTasks: configuration.maximumTasks)
     outOfMemory = OutOfMemory(memory: services.physicalMemory)
-    network = NetworkStack(services: services)
+    network = NetworkStack(
+      services: services,
+      interfaces: InterfaceTable(addresses: configuration.networkAddresses, gateways: configuration.gateways))
     openFiles = OpenFileCount(memory: services.physicalMemory)
     scheduler = Scheduler(
       services: services, cpus: configuration.cpus.enumerated().map { CPU(index: $0.offset, hostCPU: $0.element) })

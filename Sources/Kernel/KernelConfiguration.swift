@@ -1,10 +1,14 @@
 import LinuxABI
+import Network
 
 /// What a kernel is started with.
 package struct KernelConfiguration: Sendable {
   package var hostName = "apus"
   /// One entry for each virtual CPU: the host CPU its thread is pinned to.
   package var cpus: [Int?] = [nil]
+  /// Addresses of the interface that leads outside, and the gateways that it has there; without, there is none.
+  package var networkAddresses: [NetworkInterface.Address] = []
+  package var gateways: [IPAddress] = []
   /// Programs get random addresses (`randomize_va_space`).
   package var randomizesAddresses = true
   /// Most tasks at a time; further ones get `EAGAIN`.

@@ -129,7 +129,8 @@ public struct IoctlRequest: NamedNumber, Hashable, BitwiseCopyable, Sendable {
   private static func named(_ name: StaticString, _ request: UInt32) -> ConstantName {
     ConstantName(name, IoctlRequest(rawValue: request))
   }
-  public static let names: [ConstantName] = [
+  public static let names = ofFiles + InterfaceRequest.names
+  private static let ofFiles: [ConstantName] = [
     named("TCGETS", Ioctl.tcGets),
     named("TCSETS", Ioctl.tcSets),
     named("TCSETSW", Ioctl.tcSetsWait),

@@ -5,6 +5,7 @@ package enum SocketAddress: Hashable, Sendable {
   case unix(UnixAddress)
   case inet(InternetAddress)
   case inet6(Internet6Address)
+  case netlink(NetlinkAddress)
   /// A family that has no form here: everything after `sa_family`.
   case other(AddressFamily, [UInt8])
 
@@ -17,6 +18,7 @@ package enum SocketAddress: Hashable, Sendable {
     case .unix: .unix
     case .inet: .inet
     case .inet6: .inet6
+    case .netlink: .netlink
     case .other(let family, _): family
     }
   }
@@ -32,6 +34,7 @@ package enum SocketAddress: Hashable, Sendable {
     case .unix: self = .unix(try UnixAddress(bytes))
     case .inet: self = .inet(try InternetAddress(bytes))
     case .inet6: self = .inet6(try Internet6Address(bytes))
+    case .netlink: self = .netlink(try NetlinkAddress(bytes))
     default: self = .other(family, Array(bytes[2...]))
     }
   }
@@ -44,6 +47,7 @@ package enum SocketAddress: Hashable, Sendable {
     case .unix(let address): return head + address.data
     case .inet(let address): return head + address.data
     case .inet6(let address): return head + address.data
+    case .netlink(let address): return head + address.data
     case .other(_, let data): return head + data
     }
   }

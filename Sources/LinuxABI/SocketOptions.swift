@@ -95,7 +95,9 @@ package struct SocketOption: Hashable, Sendable, BitwiseCopyable {
   package static let passRights = SocketOption(.socket, 83)
 
   /// What the option is called; nil where its level gives its number no name.
-  package var name: StaticString? { SocketOption.names[self] ?? SocketOption.internetNames[self] }
+  package var name: StaticString? {
+    SocketOption.names[self] ?? SocketOption.internetNames[self] ?? SocketOption.netlinkNames[self]
+  }
 
   private static let names: [SocketOption: StaticString] = [
     debug: "SO_DEBUG", reuseAddress: "SO_REUSEADDR", type: "SO_TYPE", error: "SO_ERROR", dontRoute: "SO_DONTROUTE",

@@ -13,6 +13,11 @@ import Memory
 package final class NetworkStack {
   unowned let services: any KernelServices
   private let passedFiles = PassedFiles()
+  /// The interfaces of the sandbox, whose addresses are its own.
+  package let interfaces: InterfaceTable
+  /// What `/proc/sys/net` has.
+  package var settings = NetworkSettings()
+  let netlinkPorts = NetlinkPorts()
 
   /// Counts what sockets and their queues keep.
   let memory: KernelMemory
@@ -27,15 +32,14 @@ package final class NetworkStack {
   var rawSockets: [ICMPSocket] = []
   /// Connections in TIME_WAIT.
   package let lingering: LingeringConnections
-  /// Addresses of the sandbox beside those of `lo`.
-  package var localAddresses: Set<IPv6Address> = []
   /// What leads out of the sandbox; nil: `ENETUNREACH`.
   package var carrier: (any NetworkCarrier)?
   /// Tells a socket's owner that urgent bytes have come (SIGURG).
   package var reportUrgent: ((TCPSocket) -> Void)?
 
-  package init(services: any KernelServices) {
+  package init(services: any KernelServices, interfaces: InterfaceTable = InterfaceTable()) {
     self.services = services
+    self.interfaces = interfaces
     memory = services.kernelMemory
     chunks = ChunkPool(memory)
     tcpPorts = PortTable(firstOffset: NetworkStack.randomNumber(services))
@@ -61,6 +65,7 @@ package final class NetworkStack {
     case .inet, .inet6:
       try makeInternetSocket(
         family, type: type, protocolNumber: protocolNumber, flags: flags, owner: owner, isPrivileged: isPrivileged)
+    case .netlink: try makeNetlinkSocket(type, protocolNumber, flags, owner)
     default: throw .addressFamilyNotSupported
     }
   }

@@ -26,6 +26,8 @@ package struct OutgoingMessage {
   package var files: [OpenFile] = []
   /// Control messages but `SCM_RIGHTS` and `SCM_CREDENTIALS`: those are `files` and `sender`.
   package var control: [ControlMessage] = []
+  /// What the sender may do; nothing where that isn't known.
+  package var capabilities: CapabilitySet = []
   package init(sender: SocketCredentials) { self.sender = sender }
 }
 

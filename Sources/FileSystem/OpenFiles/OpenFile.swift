@@ -122,7 +122,7 @@ open class OpenFile {
     return inode?.kind != .regular && inode?.kind != .directory
   }
   /// A task is about to wait on `waitQueue` for `events`: files fed by the host start to watch it here.
-  package func prepareToWait(for events: PollEvents) {}
+  open func prepareToWait(for events: PollEvents) {}
   /// What mmap(2) maps. - Throws: `ENODEV` where the file can't be mapped.
   package func mappable() throws(Errno) -> any MappableObject { throw .operationNotSupportedByDevice }
   /// The last descriptor is gone.

@@ -11,6 +11,8 @@ final class ProcFS: GeneratedDirectory {
   unowned let kernel: Kernel
   let fileSystem: GeneratedFileSystem
   private var fixed: [(name: String, inode: Inode)] = []
+  /// What `/proc/PID/net` is, for every process.
+  private(set) lazy var network = networkDirectory
 
   private init(_ kernel: Kernel) {
     self.kernel = kernel
@@ -22,7 +24,7 @@ final class ProcFS: GeneratedDirectory {
   static func make(for kernel: Kernel) -> (fileSystem: GeneratedFileSystem, root: Inode) {
     let proc = ProcFS(kernel)
     proc.fixed =
-      proc.links + proc.systemFiles + [("sys", proc.settings), ("net", proc.network), ("1", proc.initProcess)]
+      proc.links + proc.systemFiles + [("sys", proc.settings), ("1", proc.initProcess)]
     let root = GeneratedInode(proc.fileSystem, .directory(proc), 0o555, 1, nil)
     return (proc.fileSystem, root)
   }
@@ -35,6 +37,7 @@ final class ProcFS: GeneratedDirectory {
       ("self", link { (task) throws(Errno) in "\(task.group.id)" }),
       ("thread-self", link { (task) throws(Errno) in "\(task.group.id)/task/\(task.id)" }),
       ("mounts", link { (_) throws(Errno) in "self/mounts" }),
+      ("net", link { (_) throws(Errno) in "self/net" }),
     ]
   }
 
@@ -97,22 +100,6 @@ final class ProcFS: GeneratedDirectory {
       ("cgroup", text("0::/\n")), ("cmdline", text("apus\0")), ("comm", text("apus\n")), ("cwd", link { _ in "/" }),
       ("environ", text("", 0o400)), ("root", link { _ in "/" }), ("stat", text(fields.joined(separator: " ") + "\n")),
       ("statm", text("0 0 0 0 0 0 0\n")), ("status", text(rows.map { "\($0):\t\($1)\n" }.joined())),
-    ])
-  }
-
-  // MARK: /proc/net
-
-  /// There is no network: the interface list is empty.
-  private var network: GeneratedInode {
-    fileSystem.directory([
-      (
-        "dev",
-        fileSystem.file { () throws(Errno) in
-          "Inter-|   Receive                                                |  Transmit\n"
-            + " face |bytes    packets errs drop fifo frame compressed multicast|"
-            + "bytes    packets errs drop fifo colls carrier compressed\n"
-        }
-      )
     ])
   }
 }

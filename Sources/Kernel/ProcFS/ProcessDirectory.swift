@@ -78,7 +78,7 @@ final class ProcessDirectory: GeneratedDirectory {
     case settable(@Sendable (Task) -> String, write: @Sendable (ProcessDirectory, String) throws(Errno) -> Void)
     case link(@Sendable (Task) throws(Errno) -> PathLocation?)
     case memory
-    case descriptors, descriptorInformation, threads
+    case descriptors, descriptorInformation, threads, network
   }
 
   private static let table: [(name: String, kind: Kind)] = [
@@ -104,6 +104,7 @@ final class ProcessDirectory: GeneratedDirectory {
     ("mem", .memory),
     ("mountinfo", .text(permissions: 0o444) { (directory) throws(Errno) in try directory.mountInformation() }),
     ("mounts", .text(permissions: 0o444) { (directory) throws(Errno) in try directory.mounts() }),
+    ("net", .network),
     ("oom_score", .text(permissions: 0o444) { (directory) throws(Errno) in try directory.outOfMemoryScore() }),
     (
       "oom_score_adj",
@@ -131,7 +132,7 @@ final class ProcessDirectory: GeneratedDirectory {
       let kind: FileMode.Kind =
         switch row.kind {
         case .link: .symbolicLink
-        case .descriptors, .descriptorInformation, .threads: .directory
+        case .descriptors, .descriptorInformation, .threads, .network: .directory
         default: .regular
         }
       return DirectoryEntry(inode: ProcessDirectory.number(id, index + 1), next: 0, kind: kind, name: row.name)
@@ -180,6 +181,7 @@ final class ProcessDirectory: GeneratedDirectory {
         ProcessMemoryFile(try inspectable.memory, flags: flags, location: location)
       }
       return inode(content, 0o600, number)
+    case .network: return proc.network
     case .descriptors:
       return inode(.directory(DescriptorDirectory(self, showsInformation: false)), 0o500, number)
     case .descriptorInformation:

@@ -1,7 +1,7 @@
 import FileSystem
 import LinuxABI
 
-/// A small `/sys` (sysfs(5)): the CPUs, and what memory allocators ask for.
+/// A small `/sys` (sysfs(5)): the CPUs, the network interfaces, and what memory allocators ask for.
 enum SysFS {
   /// Makes the file system and its root, to be mounted on `/sys`.
   static func make(for kernel: Kernel) -> (fileSystem: GeneratedFileSystem, root: Inode) {
@@ -20,9 +20,17 @@ enum SysFS {
       ("defrag", text("always defer defer+madvise madvise [never]\n")), ("enabled", text("always madvise [never]\n")),
       ("hpage_pmd_size", text("2097152\n")),
     ])
+    let network = NetworkClass(of: kernel, in: system)
     let root = system.directory([
-      ("block", system.directory([])), ("bus", system.directory([])), ("class", system.directory([])),
-      ("devices", system.directory([("system", system.directory([("cpu", system.directory(cpus))]))])),
+      ("block", system.directory([])), ("bus", system.directory([])),
+      ("class", system.directory([("net", network.links)])),
+      (
+        "devices",
+        system.directory([
+          ("system", system.directory([("cpu", system.directory(cpus))])),
+          ("virtual", system.directory([("net", network.devices)])),
+        ])
+      ),
       ("fs", system.directory([("cgroup", system.directory([]))])),
       ("kernel", system.directory([("mm", system.directory([("transparent_hugepage", hugePages)]))])),
     ])

@@ -144,7 +144,9 @@ extension ProcFS {
       ("nr_open", value { _ in "\(1 << 20)" }),
       ("pipe-max-size", value { _ in "\(Pipe.maximumCapacity)" }),
     ])
-    return fileSystem.directory([("fs", fileSettings), ("kernel", kernelSettings), ("vm", memorySettings)])
+    return fileSystem.directory([
+      ("fs", fileSettings), ("kernel", kernelSettings), ("net", networkSettings), ("vm", memorySettings),
+    ])
   }
 }
 

@@ -1,6 +1,7 @@
 import FileSystem
 import LinuxABI
 import Memory
+import Network
 
 extension CloseRangeFlags: SyscallArgument {}
 extension DescriptorFlags: SyscallArgument {}
@@ -188,6 +189,10 @@ extension Syscalls {
     }
     if let terminal = file.terminal, let result = try terminalControl(task, terminal, request.rawValue, argument) {
       return result
+    }
+    if file is Socket, let request = InterfaceRequest(rawValue: request.rawValue) {
+      try interfaceControl(task, request, argument)
+      return .done(0)
     }
     return .done(try file.control(request.rawValue, argument: argument.rawValue, memory: task.memory))
   }

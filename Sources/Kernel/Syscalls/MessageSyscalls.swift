@@ -23,6 +23,7 @@ extension Syscalls {
   ) throws(Errno) -> CallOutcome<Int> {
     let socket = try task.socket(socket)
     var message = OutgoingMessage(sender: task.senderCredentials)
+    message.capabilities = task.credentials.effective
     message.flags = flags
     if !address.address.isNull, addressSize != 0 {
       message.destination = (try task.socketAddress(address.address, size: addressSize), task.socketCaller)
@@ -104,6 +105,7 @@ extension Syscalls {
   ) throws(Errno) -> OutgoingMessage {
     if case .sending(let message) = task.call.kept { return message }
     var message = OutgoingMessage(sender: task.senderCredentials)
+    message.capabilities = task.credentials.effective
     message.flags = flags
     if !header.name.isNull, header.nameLength != 0 {
       let size = Int32(clamping: header.nameLength)

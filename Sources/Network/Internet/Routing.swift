@@ -32,12 +32,12 @@ extension NetworkStack {
   }
 
   /// The address is one of this sandbox: a loopback address, or that of another interface.
-  package func isLocal(_ address: IPv6Address) -> Bool { address.isLoopback || localAddresses.contains(address) }
+  package func isLocal(_ address: IPv6Address) -> Bool { address.isLoopback || interfaces.isLocal(.v6(address)) }
 
   /// - Throws: `ENETUNREACH`.
   func route(to destination: IPv6Address) throws(Errno) -> Route {
     if destination.isLoopback { return Route(source: destination.isVersion4 ? .loopbackVersion4 : .loopback) }
-    if localAddresses.contains(destination) { return Route(source: destination) }
+    if interfaces.isLocal(.v6(destination)) { return Route(source: destination) }
     guard let carrier, let source = carrier.source(for: destination) else { throw .networkUnreachable }
     return Route(source: source, carrier: carrier)
   }

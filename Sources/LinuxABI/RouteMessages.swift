@@ -1,0 +1,198 @@
+// The messages of NETLINK_ROUTE (rtnetlink(7)), with the names of <linux/rtnetlink.h>.
+
+/// `RTM_*`.
+package enum RouteMessage {
+  package static let newLink: UInt16 = 16
+  package static let deleteLink: UInt16 = 17
+  package static let getLink: UInt16 = 18
+  package static let setLink: UInt16 = 19
+  package static let newAddress: UInt16 = 20
+  package static let deleteAddress: UInt16 = 21
+  package static let getAddress: UInt16 = 22
+  package static let newRoute: UInt16 = 24
+  package static let deleteRoute: UInt16 = 25
+  package static let getRoute: UInt16 = 26
+  package static let newNeighbour: UInt16 = 28
+  package static let getNeighbour: UInt16 = 30
+  package static let newRule: UInt16 = 32
+  package static let getRule: UInt16 = 34
+  package static let getQueueDiscipline: UInt16 = 38
+  package static let getMulticast: UInt16 = 58
+  package static let getAnycast: UInt16 = 62
+  package static let getNeighbourTable: UInt16 = 66
+  package static let getAddressLabel: UInt16 = 74
+  package static let getNetworkConfiguration: UInt16 = 82
+  package static let getNextHop: UInt16 = 106
+  /// The highest number (`RTM_MAX`), rounded up to a group of four.
+  package static let end: UInt16 = 124
+
+  /// Types come in groups of four: new, delete, get, set.
+  package static func isGet(_ type: UInt16) -> Bool { type & 3 == 2 }
+}
+
+/// `struct ifinfomsg`.
+package struct LinkMessage: Sendable {
+  package static let size = 16
+  package var family: UInt8 = 0
+  package var type: UInt16 = 0
+  package var index: Int32 = 0
+  package var flags: InterfaceFlags = []
+  package var change: UInt32 = 0
+  package init() {}
+
+  package init?(_ bytes: [UInt8]) {
+    guard let family = bytes.first, let type = UInt16(littleEndian: bytes, at: 2),
+      let index = Int32(littleEndian: bytes, at: 4), let flags = UInt32(littleEndian: bytes, at: 8),
+      let change = UInt32(littleEndian: bytes, at: 12)
+    else { return nil }
+    self.family = family
+    self.type = type
+    self.index = index
+    self.flags = InterfaceFlags(rawValue: flags)
+    self.change = change
+  }
+
+  package var bytes: [UInt8] {
+    [family, 0] + type.littleEndianBytes + index.littleEndianBytes + flags.rawValue.littleEndianBytes
+      + change.littleEndianBytes
+  }
+
+  /// `IFLA_*`.
+  package enum Attribute {
+    package static let address: UInt16 = 1
+    package static let broadcast: UInt16 = 2
+    package static let name: UInt16 = 3
+    package static let mtu: UInt16 = 4
+    package static let queueDiscipline: UInt16 = 6
+    package static let statistics: UInt16 = 7
+    package static let queueLength: UInt16 = 13
+    package static let map: UInt16 = 14
+    package static let operationalState: UInt16 = 16
+    package static let linkMode: UInt16 = 17
+    package static let statistics64: UInt16 = 23
+    package static let group: UInt16 = 27
+    package static let promiscuity: UInt16 = 30
+    package static let sendQueues: UInt16 = 31
+    package static let receiveQueues: UInt16 = 32
+    package static let carrier: UInt16 = 33
+    package static let carrierChanges: UInt16 = 35
+    package static let minimumMTU: UInt16 = 50
+    package static let maximumMTU: UInt16 = 51
+    package static let alternativeName: UInt16 = 53
+  }
+}
+
+/// `struct ifaddrmsg`.
+package struct AddressMessage: Sendable {
+  package static let size = 8
+  package var family: UInt8 = 0
+  package var prefix: UInt8 = 0
+  package var flags: UInt8 = 0
+  package var scope: UInt8 = 0
+  package var index: UInt32 = 0
+  package init() {}
+
+  package init?(_ bytes: [UInt8]) {
+    guard bytes.count >= AddressMessage.size, let index = UInt32(littleEndian: bytes, at: 4) else { return nil }
+    family = bytes[0]
+    prefix = bytes[1]
+    flags = bytes[2]
+    scope = bytes[3]
+    self.index = index
+  }
+
+  package var bytes: [UInt8] { [family, prefix, flags, scope] + index.littleEndianBytes }
+
+  /// `IFA_F_PERMANENT`.
+  package static let permanent: UInt8 = 0x80
+
+  /// `IFA_*`.
+  package enum Attribute {
+    package static let address: UInt16 = 1
+    package static let local: UInt16 = 2
+    package static let label: UInt16 = 3
+    package static let broadcast: UInt16 = 4
+    package static let cacheInformation: UInt16 = 6
+    package static let flags: UInt16 = 8
+  }
+}
+
+/// `struct rtmsg`, and `struct fib_rule_hdr`, which is laid out alike.
+package struct RouteEntryMessage: Sendable {
+  package static let size = 12
+  package var family: UInt8 = 0
+  package var destinationPrefix: UInt8 = 0
+  package var sourcePrefix: UInt8 = 0
+  package var table: UInt8 = 0
+  package var origin: UInt8 = 0
+  package var scope: UInt8 = 0
+  package var type: UInt8 = 0
+  package var flags: UInt32 = 0
+  package init() {}
+
+  package init?(_ bytes: [UInt8]) {
+    guard bytes.count >= RouteEntryMessage.size, let flags = UInt32(littleEndian: bytes, at: 8) else { return nil }
+    family = bytes[0]
+    destinationPrefix = bytes[1]
+    sourcePrefix = bytes[2]
+    table = bytes[4]
+    origin = bytes[5]
+    scope = bytes[6]
+    type = bytes[7]
+    self.flags = flags
+  }
+
+  package var bytes: [UInt8] {
+    [family, destinationPrefix, sourcePrefix, 0, table, origin, scope, type] + flags.littleEndianBytes
+  }
+
+  /// `RTA_*`.
+  package enum Attribute {
+    package static let destination: UInt16 = 1
+    package static let interface: UInt16 = 4
+    package static let gateway: UInt16 = 5
+    package static let priority: UInt16 = 6
+    package static let preferredSource: UInt16 = 7
+    package static let cacheInformation: UInt16 = 12
+    package static let table: UInt16 = 15
+    package static let preference: UInt16 = 20
+    package static let user: UInt16 = 25
+  }
+
+  /// `FRA_*` of rules, and `FR_ACT_TO_TBL`.
+  package enum RuleAttribute {
+    package static let priority: UInt16 = 6
+    package static let suppressedPrefix: UInt16 = 14
+    package static let table: UInt16 = 15
+    package static let origin: UInt16 = 21
+    package static let toTable: UInt8 = 1
+  }
+}
+
+/// `RT_TABLE_*`.
+package enum RouteTable: UInt8, Sendable {
+  case `default` = 253
+  case main = 254
+  case local = 255
+}
+
+/// `RT_SCOPE_*`.
+package enum RouteScope: UInt8, Sendable {
+  case universe = 0
+  case link = 253
+  case host = 254
+}
+
+/// `RTN_*`.
+package enum RouteType: UInt8, Sendable {
+  case unicast = 1
+  case local = 2
+  case broadcast = 3
+}
+
+/// `RTPROT_*`: who made a route.
+package enum RouteOrigin: UInt8, Sendable {
+  case unspecified = 0
+  case kernel = 2
+  case boot = 3
+}

@@ -36,12 +36,12 @@ let package = Package(
     .target(name: "Memory", dependencies: ["Platform", "Host"], swiftSettings: strict),
     .target(
       name: "FileSystem", dependencies: ["Memory", "Host", "Platform", "LinuxABI", deque], swiftSettings: strict),
-    .target(name: "Network", dependencies: ["FileSystem", "Memory", "LinuxABI", deque], swiftSettings: strict),
+    .target(name: "Network", dependencies: ["FileSystem", "Memory", "Host", "LinuxABI", deque], swiftSettings: strict),
     .target(
       name: "Kernel", dependencies: ["Network", "FileSystem", "Memory", "Platform", "LinuxABI", deque, heap],
       swiftSettings: strict),
     .target(name: "Machine", dependencies: ["Kernel", "Host"], swiftSettings: strict),
-    .target(name: "Apus", dependencies: ["Machine", logging, system], swiftSettings: strict),
+    .target(name: "Apus", dependencies: ["Machine", "Network", logging, system], swiftSettings: strict),
     .testTarget(name: "LinuxABITests", dependencies: ["LinuxABI"], swiftSettings: strict),
     .testTarget(name: "PlatformTests", dependencies: ["Platform", "Host", "CStub"], swiftSettings: strict),
     .executableTarget(

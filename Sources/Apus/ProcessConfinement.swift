@@ -36,11 +36,11 @@ enum ProcessConfinement {
   }
 
   /// Only the calls that `Host` makes while guests run are possible from here on.
-  static func filterCalls(_ platform: any Platform) throws(SandboxError) {
+  static func filterCalls(_ platform: any Platform, network: ConfinedNetwork) throws(SandboxError) {
     try attempt("cannot filter apus's own system calls") { () throws(Errno) in
       _ = try Confinement.filterCalls(
         platform: platform.threadsAreBoundToCPUThreads ? .ptrace : .seccomp,
-        preemptSignal: PlatformConfiguration.preemptSignal)
+        preemptSignal: PlatformConfiguration.preemptSignal, network: network)
     }
   }
 }

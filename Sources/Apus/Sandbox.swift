@@ -9,6 +9,7 @@ import Kernel
 import LinuxABI
 import Machine
 import Memory
+import Network
 import Platform
 
 /// A sandbox: one program and its descendants under a kernel of their own.
@@ -50,8 +51,11 @@ public final class Sandbox {
     if configuration.confinesProcess { try ProcessConfinement.limitFiles(configuration) }
     let platform = try Sandbox.startPlatform(configuration, physicalMemory.descriptor)
     defer { platform.shutdown() }
-    let machine = try Sandbox.makeMachine(configuration, platform, physicalMemory)
-    if configuration.confinesProcess { try ProcessConfinement.filterCalls(platform) }
+    let machine = try Sandbox.makeMachine(
+      configuration, platform, physicalMemory, descriptors: Int(clamping: descriptors))
+    if configuration.confinesProcess {
+      try ProcessConfinement.filterCalls(platform, network: configuration.network.confinement)
+    }
     let workers = try attempt("cannot start a thread", remedy: "check `ulimit -u`") { () throws(Errno) in
       try MachineThreads(machine, cpus: configuration.cpus)
     }
@@ -102,7 +106,8 @@ public final class Sandbox {
 
   /// Makes the kernel with its mounts and its first process; nothing runs yet.
   private static func makeMachine(
-    _ configuration: SandboxConfiguration, _ platform: any Platform, _ physicalMemory: sending PhysicalMemory
+    _ configuration: SandboxConfiguration, _ platform: any Platform, _ physicalMemory: sending PhysicalMemory,
+    descriptors: Int
   ) throws(SandboxError) -> Machine {
     let services = try attempt("cannot set up event handling") {
       () throws(Errno) in
@@ -122,6 +127,7 @@ public final class Sandbox {
     kernel.statistics.collectsTimes = configuration.measuresTimes
     if let logger = configuration.logger { kernel.report = { logger.warning("\($0)") } }
     if let trace = configuration.trace { kernel.tracer = TraceWriter { _ = try? trace.writeAll($0.utf8) } }
+    if configuration.network.mode == .host { kernel.network.hostSockets = HostSocketBudget(descriptors / 2) }
     if configuration.forwardsSignals {
       try attempt("cannot receive signals") { () throws(Errno) in try services.attachHostSignals() }
     }

@@ -29,6 +29,8 @@ public struct SandboxConfiguration: Sendable {
   public var hostName = "apus"
   /// Physical memory of the guests, in bytes: what they allocate, and what they write to memory file systems.
   public var memory: UInt64
+  /// What guests reach of the network, and what reaches them: nothing outside of the sandbox, by default.
+  public var network = Network()
   /// Number of virtual CPUs.
   public var cpus: Int
   /// How guest code is run.

@@ -21,6 +21,7 @@ extension SandboxConfiguration {
     for volume in volumes where !volume.guestPath.hasPrefix("/") {
       throw SandboxError("volume \(volume.guestPath): the place in the guest must be an absolute path")
     }
+    try network.validate()
     if let workingDirectory, !workingDirectory.hasPrefix("/") {
       throw SandboxError("working directory \(workingDirectory): must be an absolute path")
     }
@@ -33,5 +34,30 @@ extension SandboxConfiguration {
     guard !usable.isEmpty else { return [Int?](repeating: nil, count: cpus) }
     let first = usable.firstIndex(of: Host.currentCPU) ?? 0
     return (0..<cpus).map { usable[(first + $0) % usable.count] }
+  }
+}
+
+extension SandboxConfiguration.Network {
+  /// Checks that the parts fit each other.
+  func validate() throws(SandboxError) {
+    guard mode != .outbound, publishedPorts.isEmpty else {
+      throw SandboxError("destinations outside and published ports do not work yet", remedy: "use --network host")
+    }
+    if allowedDestinations != nil, mode != .outbound {
+      throw SandboxError(
+        "destinations are allowed one by one only with the network `outbound`", remedy: "add --network outbound")
+    }
+    for destination in allowedDestinations ?? [] where destination.allowed == nil {
+      throw SandboxError(
+        "\(destination) is no address, network or name", remedy: "write 192.0.2.1, 10.0.0.0/8 or example.org")
+    }
+    if mode == .host, let port = publishedPorts.first {
+      throw SandboxError(
+        "port \(port) can't be published: with the network `host` guests listen on the host's ports themselves",
+        remedy: "leave --publish out, or use --network outbound")
+    }
+    for port in publishedPorts where IPAddress(port.hostAddress) == nil || port.hostPort == 0 || port.guestPort == 0 {
+      throw SandboxError("port \(port) can't be published", remedy: "name an address of the host, and ports from 1 on")
+    }
   }
 }

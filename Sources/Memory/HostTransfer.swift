@@ -49,6 +49,21 @@ extension IOBuffer {
     }
   }
 
+  /// Sends what is left of the buffer as one message on a host socket, without waiting; returns how much of it went.
+  package mutating func send(_ message: Host.Socket.Message, on socket: FileDescriptor) throws(Errno) -> Int {
+    try unsafe move { (segments) throws(Errno) in try unsafe Host.Socket.send(message, on: socket, from: segments) }
+  }
+
+  /// Receives a message from a host socket, without waiting. Its count may be more than the buffer got (`MSG_TRUNC`).
+  package mutating func receive(
+    on socket: FileDescriptor, _ flags: MessageFlags, controlRoom: Int = 0
+  ) throws(Errno) -> Host.Socket.Message {
+    let message = try unsafe Host.Socket.receive(
+      on: socket, into: pendingSegments, flags, controlRoom: controlRoom)
+    advance(message.count)
+    return message
+  }
+
   private mutating func move(
     _ transfer: ([UnsafeMutableRawBufferPointer]) throws(Errno) -> Int
   ) throws(Errno) -> Int {

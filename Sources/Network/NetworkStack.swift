@@ -18,6 +18,8 @@ package final class NetworkStack {
   /// What `/proc/sys/net` has.
   package var settings = NetworkSettings()
   let netlinkPorts = NetlinkPorts()
+  /// Sockets of the Internet families are the host's in all; nil: they are the sandbox's own.
+  package var hostSockets: HostSocketBudget?
 
   /// Counts what sockets and their queues keep.
   let memory: KernelMemory
@@ -63,8 +65,14 @@ package final class NetworkStack {
   ) throws(Errno) -> Socket {
     switch family {
     case .inet, .inet6:
-      try makeInternetSocket(
-        family, type: type, protocolNumber: protocolNumber, flags: flags, owner: owner, isPrivileged: isPrivileged)
+      if let hostSockets {
+        try HostSocket(
+          family, type: type, protocolNumber: protocolNumber, flags: flags, owner: owner, budget: hostSockets,
+          services: services)
+      } else {
+        try makeInternetSocket(
+          family, type: type, protocolNumber: protocolNumber, flags: flags, owner: owner, isPrivileged: isPrivileged)
+      }
     case .netlink: try makeNetlinkSocket(type, protocolNumber, flags, owner)
     default: throw .addressFamilyNotSupported
     }

@@ -37,6 +37,7 @@ extension RunOptions {
     configuration.root = root
     configuration.overlay = overlay
     configuration.volumes = volumes
+    configuration.network = network
     configuration.workingDirectory = workingDirectory
     configuration.user = user
     configuration.hostName = hostName

@@ -23,6 +23,7 @@ struct RunOptions {
   var environment: [String] = []
   var usesCallerEnvironment = false
   var hostName = "apus"
+  var network = SandboxConfiguration.Network()
   /// Bytes; nil: `SandboxConfiguration.defaultMemory`.
   var memory: UInt64?
   var cpus: Int?
@@ -63,6 +64,26 @@ struct RunOptions {
       $0.hostName = $1
     },
     Option(
+      "--network", value: .required("none|outbound|host"),
+      help: "What is reached outside: nothing (default), all but the host itself, or all through the host's network."
+    ) { $0.network.mode = try choice($1) },
+    Option(
+      "--allow-connect", value: .required("HOST|CIDR[:PORT]"),
+      help: "With --network outbound: reach this and nothing else. Repeatable."
+    ) { options, text in
+      guard let destination = SandboxConfiguration.Network.Destination(text) else {
+        throw BadValue.destination
+      }
+      options.network.allowedDestinations = (options.network.allowedDestinations ?? []) + [destination]
+    },
+    Option(
+      "--publish", "-p", value: .required("[HOSTADDR:]HOSTPORT:GUESTPORT[/udp]"),
+      help: "Host port (at 127.0.0.1, or HOSTADDR) that leads to a guest's. Repeatable."
+    ) { options, text in
+      guard let port = SandboxConfiguration.Network.PublishedPort(text) else { throw BadValue.publishedPort }
+      options.network.publishedPorts.append(port)
+    },
+    Option(
       "--memory", "-m", value: .required("SIZE"),
       help: "Memory of the sandbox, such as 512M (default: half of the host's)."
     ) { $0.memory = try size($1) },
@@ -88,6 +109,8 @@ struct RunOptions {
   ]
 
   // MARK: Values of options
+
+  private typealias BadValue = Option.BadValue
 
   private static func choice<Choice: RawRepresentable<String> & CaseIterable>(
     _ text: String
@@ -140,4 +163,12 @@ struct RunOptions {
     guard !overflow else { throw Option.BadValue(problem: "too large") }
     return product
   }
+}
+
+extension Option.BadValue {
+  fileprivate static let destination = Option.BadValue(
+    problem: "not an address, a network or a name, with a port or without",
+    remedy: "write 192.0.2.1:443, 10.0.0.0/8, [2001:db8::1]:443, example.org:443 or *.example.org")
+  fileprivate static let publishedPort = Option.BadValue(
+    problem: "not [HOSTADDR:]HOSTPORT:GUESTPORT[/udp]", remedy: "write 8080:80, 0.0.0.0:8080:80 or [::1]:5353:53/udp")
 }

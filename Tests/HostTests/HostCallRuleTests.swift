@@ -1,11 +1,12 @@
 import Foundation
+import LinuxABI
 import Testing
 
 @testable import Host
 
 /// The table of what Apus may ask of the host.
 @Suite struct HostCallRuleTests {
-  private static let rules = HostCallRule.whileGuestsRun(process: 1, preemptSignal: .usr1)
+  private static let rules = HostCallRule.whileGuestsRun(process: 1, preemptSignal: .usr1, network: .outward)
 
   /// The names in `call(.name, …)` and `result(.name, …)` in the sources of `Host`.
   private static func callsInSources() throws -> Set<String> {
@@ -35,6 +36,33 @@ import Testing
     #expect(made.subtracting(known).sorted() == [])
   }
 
+  /// Without a network nothing makes a socket, gives it a name or a peer, or takes a connection; with published ports
+  /// alone, connections are taken and nothing else.
+  @Test func socketsAreForNetworksAlone() {
+    func calls(_ network: ConfinedNetwork) -> Set<SyscallNumber> {
+      Set(HostCallRule.whileGuestsRun(process: 1, preemptSignal: .usr1, network: network).map(\.call))
+    }
+    let outward: Set<SyscallNumber> = [.socket, .connect, .bind, .listen]
+    let ofConnections: Set<SyscallNumber> = [.accept, .accept4, .recvmsg, .shutdown, .socketpair, .setsockopt]
+    #expect(calls(.none).isDisjoint(with: outward.union(ofConnections)))
+    #expect(calls(.published).isDisjoint(with: outward))
+    #expect(calls(.published).contains(.accept4))
+    #expect(calls(.outward).isSuperset(of: outward))
+  }
+
+  /// Options whose values are addresses of memory, or descriptors, would mean those of Apus.
+  @Test func optionsHoldNoAddresses() {
+    // SO_ATTACH_FILTER, SO_DETACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_PEERSEC.
+    for number in [26, 27, 31, 50, 51, 52] as [Int32] {
+      #expect(!HostSocketOptions.settable.contains(SocketOption(.socket, number)))
+    }
+    // TCP_MD5SIG, TCP_REPAIR and its relatives, TCP_ULP, TCP_ZEROCOPY_RECEIVE.
+    for number in [14, 19, 20, 21, 22, 29, 31, 35] as [Int32] {
+      #expect(!HostSocketOptions.settable.contains(SocketOption(.tcp, number)))
+    }
+    #expect(!HostSocketOptions.settable.contains { $0.level == .ip && (64...96).contains($0.number) })
+  }
+
   /// Jumps of a classic BPF program reach 255 instructions.
   @Test func blocksAreShort() {
     for rule in Self.rules { #expect(HostCallFilter([rule]).code.count < 128, "\(rule.call)") }
@@ -47,7 +75,7 @@ import Testing
     let filter = BPFProgram(HostCallFilter(Self.rules).code)
     let values: [UInt64] = [
       0, 1, 2, 3, 4, 7, 9, 10, 15, 36, 0x80, 0x81, 0x180, 0x1000, 0x10100, 0o4000, 0o2000, 0o010644, 0o060644, 0x5401,
-      0x5413, 0xffff_ff9c, 0xffff_ffff_ffff_ff9c, 1 << 32, 1030,
+      0x5413, 5, 6, 16, 17, 41, 49, 103, 105, 0x80801, 0x80802, 0xffff_ff9c, 0xffff_ffff_ffff_ff9c, 1 << 32, 1030,
     ]
     var allowed: Set<Int> = []
     for number in Array(0...520) + [1 << 30, 0x4000_0000 | 257, 0xffff_ffff] {
@@ -74,6 +102,7 @@ import Testing
       func low(_ argument: Int) -> UInt32 { UInt32(truncatingIfNeeded: arguments[argument]) }
       switch condition {
       case .isOne(let argument, let values, let ignored): return values.contains(low(argument) & ~ignored)
+      case .isWithin(let argument, let ranges): return ranges.contains { $0.contains(low(argument)) }
       case .hasNone(let argument, let bits): return low(argument) & bits == 0
       case .hasAll(let argument, let bits): return low(argument) & bits == bits
       case .isNull(let argument): return arguments[argument] == 0

@@ -4,11 +4,16 @@ import LinuxABI
 /// Limits that Apus puts on its own process, so that whoever took it over could do no more than Apus does.
 package enum Confinement {
   /// Puts the whole process under the filter of `HostCallRule`, for good (seccomp(2)).
-  /// - Parameter preemptSignal: the one signal that guest threads are sent while they run.
+  /// - Parameters:
+  ///   - preemptSignal: the one signal that guest threads are sent while they run.
+  ///   - network: what of sockets guests need.
   /// - Returns: false where the host has no filters.
   /// - Throws: `ESRCH` where a thread of this process is under another filter.
-  package static func filterCalls(platform: ConfinedPlatform, preemptSignal: Signal) throws(Errno) -> Bool {
-    let rules = HostCallRule.whileGuestsRun(process: Host.processID, preemptSignal: preemptSignal)
+  package static func filterCalls(
+    platform: ConfinedPlatform, preemptSignal: Signal, network: ConfinedNetwork = .none
+  ) throws(Errno) -> Bool {
+    let rules = HostCallRule.whileGuestsRun(
+      process: Host.processID, preemptSignal: preemptSignal, network: network)
     let filter = HostCallFilter(rules.filter { $0.platform == nil || $0.platform == platform })
     // Opened at its first use, which is not possible later.
     _ = try? Host.processFileSystem()

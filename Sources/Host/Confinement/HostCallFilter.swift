@@ -116,6 +116,17 @@ struct HostCallFilter {
           exits.append((code.count, false))
           append(.jumpIfEqual, 0)
         }
+      case .isWithin(let argument, let ranges):
+        append(.load, low(argument))
+        for (index, range) in ranges.enumerated() {
+          exits.append((code.count, false))
+          append(.jumpIfAtLeast, range.lowerBound)
+          let isLast = index == ranges.count - 1
+          if isLast { exits.append((code.count, true)) }
+          // Within: past the ranges that follow.
+          let rest = 2 * (ranges.count - 1 - index)
+          code.append(instruction(.jumpIfAtLeast, range.upperBound &+ 1, whenFalse: rest))
+        }
       case .isHeld(let argument):
         append(.load, low(argument))
         exits.append((code.count, true))

@@ -16,6 +16,8 @@ struct HostCallRule: Sendable {
   enum Condition: Sendable {
     /// Its low word, without some bits, is one of these.
     case isOne(Int, of: [UInt32], ignoring: UInt32 = 0)
+    /// Its low word lies in one of these, which are in ascending order and end below 2³² - 1.
+    case isWithin(Int, [ClosedRange<UInt32>])
     /// It has none of these bits.
     case hasNone(Int, of: UInt32)
     /// It has all of these bits.
@@ -33,7 +35,44 @@ struct HostCallRule: Sendable {
   }
 
   /// The calls of `Host` while guests run, those made most first.
-  static func whileGuestsRun(process: Int32, preemptSignal: Signal) -> [HostCallRule] {
+  static func whileGuestsRun(
+    process: Int32, preemptSignal: Signal, network: ConfinedNetwork = .none
+  ) -> [HostCallRule] {
+    always(process: process, preemptSignal: preemptSignal) + sockets(network)
+  }
+
+  /// The calls on sockets of the host that carry those of guests. Without a network there are none.
+  private static func sockets(_ network: ConfinedNetwork) -> [HostCallRule] {
+    guard network != .none else { return [] }
+    let flags = ([.closeOnExec, .nonBlocking] as SocketFlags).rawValue
+    // Connections that come in at ports that were bound before guests run.
+    var rules: [HostCallRule] = [
+      .init(.accept4, .isNull(1), .isNull(2), .isOne(3, of: [flags])), .init(.recvmsg), .init(.shutdown),
+      .init(.getsockname), .init(.getpeername), .init(.getsockopt),
+      .init(.ioctl, .isOne(1, of: [Ioctl.atMark])),
+    ]
+    if network == .published {
+      // For the connections that come in: TCP_NODELAY and SO_LINGER.
+      for option in [SocketOption(.tcp, 1), .linger] {
+        let (level, number) = (UInt32(bitPattern: option.level.rawValue), UInt32(bitPattern: option.number))
+        rules.append(.init(.setsockopt, .isOne(1, of: [level]), .isOne(2, of: [number])))
+      }
+      return rules
+    }
+    let families = [AddressFamily.inet, .inet6].map { UInt32($0.rawValue) }
+    let types = [SocketType.stream, .datagram, .raw].map { UInt32(bitPattern: $0.rawValue) | flags }
+    rules += [
+      .init(.socket, .isOne(0, of: families), .isOne(1, of: types)), .init(.connect), .init(.bind), .init(.listen),
+    ]
+    let levels = Dictionary(grouping: HostSocketOptions.settableNumbers) { $0.level.rawValue }
+    rules += levels.sorted { $0.key < $1.key }.map { level, rows in
+      let numbers = rows.map { UInt32(bitPattern: $0.numbers.lowerBound)...UInt32(bitPattern: $0.numbers.upperBound) }
+      return .init(.setsockopt, .isOne(1, of: [UInt32(bitPattern: level)]), .isWithin(2, numbers))
+    }
+    return rules
+  }
+
+  private static func always(process: Int32, preemptSignal: Signal) -> [HostCallRule] {
     let harmless = [Signal.null, .kill, preemptSignal].map { UInt32($0.rawValue) }
     // To this thread itself: job control, and abort(3).
     let own = [Signal.tstp, .stop, .abrt].map { UInt32($0.rawValue) }
@@ -117,6 +156,15 @@ struct HostCallRule: Sendable {
     .memfd_create, .pipe2, .socketpair, .epoll_create1, .eventfd2, .signalfd4, .getcwd, .getrlimit, .seccomp, .prctl,
     .landlock_create_ruleset, .landlock_add_rule, .landlock_restrict_self,
   ]
+}
+
+/// What of sockets guests need of the host.
+package enum ConfinedNetwork: Sendable {
+  case none
+  /// Ports of the host lead to guests.
+  case published
+  /// Guests reach destinations outside.
+  case outward
 }
 
 /// The platforms as far as they need different calls.

@@ -102,6 +102,7 @@ package.targets += [
   .target(name: "HostileSupport", dependencies: ["GuestSupport", "CStub"], path: "Tests/Guests/Hostile/Support"),
   hostileGuest("arguments", path: "Arguments"),
   hostileGuest("boundary", path: "Boundary"),
+  hostileGuest("filling", path: "Filling"),
   hostileGuest("hiding", path: "Hiding"),
   hostileGuest("hoarding", path: "Hoarding"),
   hostileGuest("identity", path: "Identity"),

@@ -9,7 +9,7 @@ struct StandardStreams {
   let terminal: Terminal?
 
   init(_ streams: [FileDescriptor?], services: any KernelServices) throws(SandboxError) {
-    table = try attempt("standard streams") { () throws(Errno) in try FileTable(memory: services.kernelMemory) }
+    table = FileTable(memory: services.kernelMemory)
     terminal = StandardStreams.terminal(streams.compactMap(\.self))
     for (number, stream) in streams.enumerated() {
       guard let stream else { continue }

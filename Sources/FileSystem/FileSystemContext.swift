@@ -5,6 +5,7 @@ package final class FileSystemContext {
   package unowned let services: any KernelServices
   /// What device nodes lead to, in every file system of the sandbox.
   package let devices = DeviceTable()
+  let hostDescriptors = HostDescriptorQuota()
   private var nextDevice: UInt32 = 0x20
 
   package init(services: any KernelServices) { self.services = services }

@@ -57,6 +57,7 @@ public final class AddressSpace {
     self.platform = platform
     vdso = platform.vdsoImage
     self.process = process
+    charge = physical.kernelMemory.openCharge()
     releases = ReleaseQueue(platform: platform, process: process, physical: physical)
     copyAhead = CopyAhead()
   }
@@ -69,6 +70,15 @@ public final class AddressSpace {
   var maximumAreas: Int { min(65530, platform.mappingLimit - 64) }
   /// How many host mappings may be made before they have to be counted again.
   private var uncountedRoom = 0
+  /// Page tables that may be added before then.
+  private var uncountedTables = 0
+  /// For areas and extents, and for the host's page tables.
+  private var charge: MemoryCharge
+  private static let areaPrice = 192
+  private static let extentPrice = 80
+  /// What every process may have, as its own price holds it: faults of most do not fail for want of memory for this.
+  package static let basePrice = 48 << 10
+  private static let freeTables = 16
 
   /// Host mappings that the guest process has, at most: frames, and what shows of host files between them.
   var hostMappings: Int {
@@ -82,19 +92,66 @@ public final class AddressSpace {
   /// asked for.
   @inline(__always) func hasRoom(for count: Int, areas newAreas: Int? = nil) -> Bool {
     guard areas.count + (newAreas ?? count) <= maximumAreas else { return false }
-    if count > uncountedRoom { countRoom() }
+    if count > uncountedRoom || uncountedTables < 0 { countRoom() }
     guard count <= uncountedRoom else { return false }
     uncountedRoom -= count
     return true
   }
 
-  /// Counting takes time in proportion to the areas; each count lasts for as many mappings as there is room for.
-  @inline(never) private func countRoom() { uncountedRoom = max(0, maximumAreas - hostMappings) }
+  /// Counting takes time in proportion to the areas and extents; each count lasts for a share of them.
+  @inline(never) private func countRoom() {
+    let step = min(max(0, maximumAreas - hostMappings), max(32, (areas.count + extents.count) / 4))
+    let tables = pageTables
+    do throws(Errno) {
+      try charge.resize(to: price(more: step, tables: tables))
+      uncountedRoom = step
+      uncountedTables = max(AddressSpace.freeTables, tables / 8)
+    } catch { uncountedRoom = 0 }
+  }
+
+  private func price(more: Int, tables: Int) -> Int {
+    let lists = (areas.count + more) * AddressSpace.areaPrice + (extents.count + more) * AddressSpace.extentPrice
+    return max(0, lists - AddressSpace.basePrice)
+      + max(0, tables - AddressSpace.freeTables) * Int(Layout.pageSize)
+  }
+
+  /// Charges for what a copy of another address space takes. - Throws: `ENOMEM`.
+  func reserveCopy(of other: AddressSpace) throws(Errno) {
+    try charge.resize(to: other.price(more: 32, tables: other.pageTables))
+  }
+
+  /// Pages of page tables that the host has, at most, for what is mapped: one for each 2 MiB, 1 GiB and 512 GiB that
+  /// extents and mapped files reach into.
+  private var pageTables: Int {
+    var counts = (tables: 0, directories: 0, upper: 0)
+    func add(_ range: Range<PageNumber>, _ last: inout (UInt64, UInt64, UInt64)) {
+      func count(_ shift: UInt64, _ last: inout UInt64) -> Int {
+        let first = (range.lowerBound.offset >> shift) + 1
+        let end = ((range.upperBound.offset - 1) >> shift) + 1
+        defer { last = max(last, end) }
+        return end > last ? Int(end - max(first, last + 1) + 1) : 0
+      }
+      counts.tables += count(21, &last.0)
+      counts.directories += count(30, &last.1)
+      counts.upper += count(39, &last.2)
+    }
+    var last: (UInt64, UInt64, UInt64) = (0, 0, 0)
+    for extent in extents.elements { add(extent.start..<extent.end, &last) }
+    last = (0, 0, 0)
+    for area in areas.elements {
+      guard case .hostFile? = area.object?.backing else { continue }
+      // What the host maps of a large file by itself is not known; most of it is never touched.
+      add(area.start..<min(area.end, area.start + AddressSpace.countedFilePages), &last)
+    }
+    return counts.tables + counts.directories + counts.upper
+  }
+  private static let countedFilePages: UInt64 = (1 << 30) >> 12
 
   // MARK: host mappings
 
   /// Has the host show frames.
   @inline(__always) func show(_ extent: Extent, populate: Bool = false) {
+    uncountedTables -= Int(extent.count >> 9) + 1
     process.queue(
       .mapPhysical(
         address: extent.start.address, length: extent.byteCount,
@@ -153,6 +210,7 @@ public final class AddressSpace {
     }
     extents = ExtentMap()
     areas = AreaMap()
+    charge.shrink(to: 0)
   }
 
   deinit { abandonUnlessOver() }

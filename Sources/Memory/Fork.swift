@@ -11,6 +11,10 @@ extension AddressSpace {
       child.isOver = true
       throw .noMemory
     }
+    do throws(Errno) { try child.reserveCopy(of: self) } catch {
+      child.isOver = true
+      throw error
+    }
     child.limits = limits
     child.breakBase = breakBase
     child.breakEnd = breakEnd

@@ -40,6 +40,9 @@ package final class KernelMemory {
     return MemoryCharge(memory: self, bytes: bytes)
   }
 
+  /// A charge for nothing yet, for what grows later.
+  package func openCharge() -> MemoryCharge { MemoryCharge(memory: self, bytes: 0) }
+
   fileprivate func reserve(_ more: Int) -> Bool {
     let (total, overflow) = bytes.addingReportingOverflow(more)
     guard !overflow, total <= limit else { return false }

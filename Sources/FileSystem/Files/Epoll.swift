@@ -21,9 +21,9 @@ package final class Epoll: AnonymousFile {
   /// The longest chain of epoll instances that watch each other.
   private static let maximumNesting = 5
 
-  /// - Throws: `ENOMEM`.
-  package init(memory: KernelMemory) throws(Errno) {
-    charge = try memory.charge(0)
+  /// An instance without items; `memory` counts those that are added.
+  package init(memory: KernelMemory) {
+    charge = memory.openCharge()
     super.init(kindName: "[eventpoll]", flags: .readWrite)
   }
 

@@ -144,6 +144,7 @@ package final class GeneratedFile: OpenFile {
     case .file(let read, _):
       let bytes: [UInt8]
       if start != 0, let text { bytes = text } else { bytes = try read() }
+      try chargeContent(bytes.count)
       text = bytes
       guard start < UInt64(bytes.count) else { return 0 }
       count = buffer.write(bytes[Int(start)...])

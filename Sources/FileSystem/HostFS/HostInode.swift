@@ -301,14 +301,16 @@ package final class HostInode: Inode {
     case .regular:
       if let created {
         self.created = nil
-        return HostFile(self, HostDescriptor(created), flags: flags, location: location)
+        return HostFile(self, HostDescriptor(created, quota: quota), flags: flags, location: location)
       }
-      let descriptor = flags.isWritable ? HostDescriptor(try openRegular(flags)) : try openForReading()
+      let descriptor = flags.isWritable ? HostDescriptor(try openRegular(flags), quota: quota) : try openForReading()
       return HostFile(self, descriptor, flags: flags, location: location)
     default:
       return try fileSystem.context.open(special: self, device: hostStat.specialDevice, flags: flags, at: location)
     }
   }
+
+  private var quota: HostDescriptorQuota { fileSystem.context.hostDescriptors }
 
   /// What reads the file's data: the descriptor that another reader opened, where the file doesn't change.
   func openForReading() throws(Errno) -> HostDescriptor {
@@ -316,7 +318,7 @@ package final class HostInode: Inode {
       fileSystem.noteUse(of: self)
       return descriptor
     }
-    let opened = HostDescriptor(try openRegular([]))
+    let opened = HostDescriptor(try openRegular([]), quota: quota)
     if !fileSystem.isVolatile {
       descriptor = opened
       fileSystem.keepOpen(self)
@@ -330,6 +332,7 @@ package final class HostInode: Inode {
     let directory = try fileSystem.descriptor(of: parent)
     let access = flags.intersection(.accessMask)
     if access.isWritable { try checkWritable() }
+    try quota.checkRoom()
     let opened = try Host.open(at: directory, name, access.union([.noFollow, .nonBlocking, .noControllingTTY]))
     do throws(Errno) {
       let stat = try Host.status(opened)

@@ -1,4 +1,5 @@
 import LinuxABI
+import Memory
 
 /// Read (shared) or write (exclusive) lock.
 package enum FileLockKind: Int16, Sendable {
@@ -32,6 +33,10 @@ package final class FileLocks {
   package let waitQueue = WaitQueue()
   /// Record locks of all owners; those of one owner never overlap.
   package private(set) var records: [FileLockRecord] = []
+  /// For the records.
+  private var charge: MemoryCharge?
+  /// What one takes while the list grows.
+  private static let price = 192
   /// flock(2) locks by open file description.
   private var whole: [ObjectIdentifier: FileLockKind] = [:]
 
@@ -65,6 +70,12 @@ package final class FileLocks {
     }.min { $0.range.lowerBound < $1.range.lowerBound }
   }
 
+  /// Makes sure that there is memory for what one `acquire` or `release` may add. - Throws: `ENOLCK`.
+  package func reserve(in memory: KernelMemory) throws(Errno) {
+    if charge == nil { charge = memory.openCharge() }
+    try charge?.resize(toHold: (records.count + 2) * FileLocks.price, otherwise: .noLocks)
+  }
+
   /// Locks a range, replacing what the owner holds there.
   /// - Throws: `.wouldBlock` while another owner holds a lock in the way.
   package func acquire(
@@ -95,6 +106,7 @@ package final class FileLocks {
     let count = records.count
     records.removeAll { $0.owner == owner }
     if records.count != count { waitQueue.wake() }
+    if records.isEmpty { charge = nil }
   }
 
   /// True where nobody holds a lock.

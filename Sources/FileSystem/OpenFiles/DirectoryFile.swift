@@ -13,7 +13,9 @@ package final class DirectoryFile: OpenFile {
       let up = location.dentry.parent?.inode ?? inode
       let dot = DirectoryEntry(inode: try inode.attributes().inode, next: 0, kind: .directory, name: ".")
       let dotDot = DirectoryEntry(inode: try up.attributes().inode, next: 0, kind: .directory, name: "..")
-      entries = [dot, dotDot] + (try inode.listEntries())
+      let listed = try inode.listEntries()
+      try chargeContent(listed.reduce(0) { $0 + 64 + $1.name.utf8.count })
+      entries = [dot, dotDot] + listed
     }
     guard let entries else { return }
     while position < UInt64(entries.count) {

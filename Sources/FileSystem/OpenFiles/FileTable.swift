@@ -19,9 +19,9 @@ package final class FileTable {
   package var sharers = 1
 
   /// An empty table; `memory` counts what it grows to.
-  package init(memory: KernelMemory) throws(Errno) {
+  package init(memory: KernelMemory) {
     self.memory = memory
-    charge = try memory.charge(0)
+    charge = memory.openCharge()
   }
 
   /// A task lets go of the table; the last one closes everything.
@@ -96,7 +96,7 @@ package final class FileTable {
 
   /// A copy for a child without `CLONE_FILES` (fork(2)). - Throws: `ENOMEM`.
   package func copy() throws(Errno) -> FileTable {
-    let table = try FileTable(memory: memory)
+    let table = FileTable(memory: memory)
     // As in Linux, of a table that was larger once only what is in use.
     let used = (slots.lastIndex { $0 != nil } ?? -1) + 1
     try table.charge.resize(to: used * FileTable.slotPrice)

@@ -29,12 +29,21 @@ package final class OpenFileCount {
   /// A description's place in the count, for as long as there is the description.
   struct Admission: ~Copyable {
     private let files: OpenFileCount
-    private let charge: MemoryCharge
+    private var charge: MemoryCharge
     fileprivate init(files: OpenFileCount, charge: consuming MemoryCharge) {
       self.files = files
       self.charge = charge
       files.count += 1
     }
+    fileprivate mutating func chargeContent(_ bytes: Int) throws(Errno) {
+      try charge.resize(to: OpenFileCount.price + bytes)
+    }
     deinit { files.count -= 1 }
   }
+}
+
+extension OpenFile {
+  /// Charges for what the description keeps besides itself, such as the listing of a directory; it counts from the first
+  /// descriptor on. - Throws: `ENOMEM`.
+  final func chargeContent(_ bytes: Int) throws(Errno) { try admission?.chargeContent(bytes) }
 }

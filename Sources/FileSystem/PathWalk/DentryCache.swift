@@ -1,4 +1,5 @@
 import LinuxABI
+import Memory
 
 /// Finds children of directories, keeping what was found and what was missing.
 ///
@@ -8,15 +9,28 @@ final class DentryCache {
   /// Roots of all file systems that were mounted.
   private var roots: [Dentry] = []
   private(set) var count = 0
+  /// For the entries.
+  private var charge: MemoryCharge
+  /// What one takes, with the inode that stands for a host's file.
+  private static let price = 768
   private let limit: Int
+  /// Entries that were left when there was no memory for more: they are in use, and looking for others has to wait.
+  private var unpaid = 0
   /// Past this many entries, unused ones are looked for.
   private var threshold: Int
   /// How often they were looked for.
   private(set) var prunings = 0
 
-  init(limit: Int = 1 << 16) {
+  init(limit: Int = 1 << 16, memory: KernelMemory) {
     self.limit = limit
     threshold = limit
+    charge = memory.openCharge()
+  }
+
+  /// A cache that takes no more than a sixteenth of the memory.
+  convenience init(memory: PhysicalMemory) {
+    let most = Int(clamping: memory.limit / 16) / DentryCache.price
+    self.init(limit: max(1 << 10, min(1 << 16, most)), memory: memory.kernelMemory)
   }
 
   func addRoot(_ root: Dentry) {
@@ -110,7 +124,15 @@ final class DentryCache {
   private func insert(_ dentry: Dentry?, in directory: Dentry, _ key: NameKey) {
     if directory.children.updateValue(dentry, forKey: key) == nil { count += 1 }
     // The caller holds `dentry`, so it stays.
-    if count > threshold { prune() }
+    if count > threshold || !isPaid { prune() }
+  }
+
+  /// Charges for the entries; false where there is no memory for more of them.
+  private var isPaid: Bool {
+    do throws(Errno) {
+      try charge.resize(toHold: count * DentryCache.price)
+    } catch { return count <= unpaid }
+    return true
   }
 
   /// Drops unused leaves, twice: directories whose children went may be leaves then. Where most entries are in use, the
@@ -121,6 +143,8 @@ final class DentryCache {
       for root in roots { prune(below: root) }
     }
     threshold = max(limit, count + limit / 2)
+    unpaid = count + limit / 8
+    _ = isPaid
   }
 
   private func prune(below root: Dentry) {

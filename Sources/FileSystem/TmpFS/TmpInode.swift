@@ -50,7 +50,7 @@ package class TmpInode: Inode {
   /// An inode that has attributes already, and does not count among those that the file system may hold.
   init(_ fileSystem: TmpFileSystem, uncounted stat: Stat) throws(Errno) {
     ownPrice = 0
-    charge = try fileSystem.context.services.kernelMemory.charge(0)
+    charge = fileSystem.context.services.kernelMemory.openCharge()
     self.fileSystem = fileSystem
     usage = fileSystem.usage
     isCounted = false

@@ -13,7 +13,7 @@ import LinuxABI
 /// Operations check what Linux checks before it calls a file system: permissions with the guest's credentials,
 /// read-only mounts, the rules for `.` and `..`, for sticky and set-group-ID directories. They never block.
 package final class VFS {
-  let cache = DentryCache()
+  let cache: DentryCache
   /// What everything is mounted on, as Linux's `rootfs`.
   private let base: Mount
   /// All mounts, in the order in which they were made.
@@ -23,6 +23,7 @@ package final class VFS {
   private var nextNumber = 1
   /// `fs.mount-max`.
   private static let maximumMounts = 100_000
+  private static let mountPrice = 2048
 
   private struct MountPoint: Hashable {
     let mount: ObjectIdentifier
@@ -42,6 +43,7 @@ package final class VFS {
   /// A tree with nothing but an empty directory; mount a file system on `root` first.
   package init(context: FileSystemContext) {
     self.context = context
+    cache = DentryCache(memory: context.services.physicalMemory)
     let dentry = Dentry(name: "", parent: nil, inode: EmptyDirectory())
     base = Mount(root: dentry, point: nil, fileSystem: EmptyFileSystem(), isReadOnly: true)
   }
@@ -74,6 +76,7 @@ package final class VFS {
     if point.dentry.isDeleted { throw .noSuchFileOrDirectory }
     guard mounts.count < VFS.maximumMounts else { throw .noSpace }
     let mount = Mount(root: root, point: point, fileSystem: fileSystem, isReadOnly: isReadOnly)
+    mount.charge = try context.services.kernelMemory.charge(VFS.mountPrice, otherwise: .noSpace)
     mount.number = nextNumber
     nextNumber += 1
     mounts.append(mount)

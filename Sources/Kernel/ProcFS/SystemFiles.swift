@@ -140,7 +140,8 @@ extension ProcFS {
       ("overcommit_ratio", value { _ in "50" }),
     ])
     let fileSettings = fileSystem.directory([
-      ("file-max", value { _ in "\(Int64.max)" }),
+      ("file-max", value { "\($0.openFiles.maximum)" }),
+      ("file-nr", value { "\($0.openFiles.count)\t0\t\($0.openFiles.maximum)" }),
       ("nr_open", value { _ in "\(1 << 20)" }),
       ("pipe-max-size", value { _ in "\(Pipe.maximumCapacity)" }),
     ])

@@ -71,7 +71,8 @@ extension Kernel {
     }
     let pending = isPrivate ? receiver.signals.pendingSet : group.signals.pendingSet
     if !signal.isRealTime, pending.contains(signal) { return .merged }
-    let isOverLimit = UInt64(pendingCount(of: group)) >= group.limits[.pendingSignals].current
+    let count = pendingCount(of: group)
+    let isOverLimit = UInt64(count) >= group.limits[.pendingSignals].current || !reserve(count + 1, for: group)
     if isOverLimit, signal.isRealTime, info.code != SignalInfo.siUser, info.code <= SignalInfo.siUser {
       return .overLimit
     }
@@ -132,9 +133,27 @@ extension Kernel {
     group.tasks.reduce(group.signals.pending.count) { $0 + $1.signals.pending.count }
   }
 
+  /// Few signals cost nothing.
+  private static let uncountedSignals = 16
+  private static let signalPrice = 320
+
+  /// Charges for the pending signals of a process; false where there is no memory for them.
+  private func reserve(_ count: Int, for group: ThreadGroup) -> Bool {
+    guard count > Kernel.uncountedSignals || group.signalCharge != nil else { return true }
+    if group.signalCharge == nil { group.signalCharge = kernelMemory.openCharge() }
+    do throws(Errno) {
+      try group.signalCharge?.resize(toHold: count * Kernel.signalPrice)
+    } catch { return false }
+    return true
+  }
+
   /// Takes the next pending signal in `wanted`, the task's own before its process's.
   func takeSignal(of task: Task, _ wanted: SignalSet) -> SignalInfo? {
     guard var info = task.signals.pending.take(wanted) ?? task.group.signals.pending.take(wanted) else { return nil }
+    if task.group.signalCharge != nil {
+      let count = pendingCount(of: task.group)
+      if count == 0 { task.group.signalCharge = nil } else { _ = reserve(count, for: task.group) }
+    }
     if info.code == SignalInfo.siTimer { task.group.timers?.fillOverrun(of: &info) }
     return info
   }

@@ -22,7 +22,7 @@ extension Syscalls {
   /// epoll_create1(2).
   static func epollCreate1(_ task: Task, _ flags: EpollCreateFlags) throws(Errno) -> Int {
     guard flags.isSubset(of: .closeOnExec) else { throw .invalidArgument }
-    let epoll = try Epoll(memory: task.kernel.kernelMemory)
+    let epoll = Epoll(memory: task.kernel.kernelMemory)
     return Int(try task.addFile(epoll, closeOnExec: flags.contains(.closeOnExec)).rawValue)
   }
 

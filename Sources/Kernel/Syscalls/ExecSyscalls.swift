@@ -21,6 +21,7 @@ extension Syscalls {
         path: try task.memory.readCString(path.address, limit: 4096),
         arguments: try strings(task, arguments.address), environment: try strings(task, environment.address))
       try check(&request)
+      try request.charge(in: task.kernel.kernelMemory)
       task.call.kept = .exec(request)
     }
     return try task.kernel.execute(task, request)
@@ -44,6 +45,7 @@ extension Syscalls {
     if flags.contains(.emptyPath) { request.options.insert(.emptyPath) }
     if flags.contains(.symbolicLinkNoFollow) { request.options.insert(.noFollow) }
     try check(&request)
+    try request.charge(in: task.kernel.kernelMemory)
     task.call.kept = .exec(request)
     return try task.kernel.execute(task, request)
   }

@@ -51,7 +51,7 @@ extension Syscalls {
       entries[index].returned = UInt16(truncatingIfNeeded: events.rawValue)
       if !events.isEmpty { ready += 1 }
     }
-    if ready == 0, !wait.isOver(task, timeout: timeout) { return .suspended(wait.park(task, interrupted: restart)) }
+    if ready == 0, !wait.isOver(task, timeout: timeout) { return .suspended(try wait.park(task, interrupted: restart)) }
     // Only `revents` changes, but the entries lie side by side.
     if !entries.isEmpty { try task.memory.writeArray(list.address, entries) }
     return .done(ready)
@@ -128,7 +128,7 @@ extension Syscalls {
       }
     }
     if ready == 0, !wait.isOver(task, timeout: timeout) {
-      return .suspended(wait.park(task, interrupted: .restartNoHand))
+      return .suspended(try wait.park(task, interrupted: .restartNoHand))
     }
     for (pointer, result) in zip(pointers, results) where !result.isEmpty {
       try task.memory.writeArray(pointer.address, result)
@@ -232,8 +232,9 @@ struct PollWait {
     return task.kernel.monotonicTime >= task.deadline(after: timeout)
   }
 
-  /// Parks the task until one of the files has news.
-  func park(_ task: Task, interrupted restart: RestartKind) -> Suspension {
+  /// Parks the task until one of the files has news. - Throws: `ENOMEM`.
+  func park(_ task: Task, interrupted restart: RestartKind) throws(Errno) -> Suspension {
+    try task.reserveRegistrations(queues.count)
     if case .polling(let first) = task.call.kept { return first.wait(task, interrupted: restart) }
     let suspension = wait(task, interrupted: restart)
     if suspension == .parked, task.files.sharers > 1, !files.isEmpty {

@@ -39,6 +39,7 @@ extension Syscalls {
     }
     guard kind == .read ? file.flags.isReadable : file.flags.isWritable else { throw .badFileDescriptor }
     do throws(Errno) {
+      try locks.reserve(in: task.kernel.kernelMemory)
       try locks.acquire(owner: owner, range: range, kind: kind, processID: isDescription ? .nobody : task.group.id)
     } catch {
       guard error == .wouldBlock, command == .setLockWait || command == .setDescriptionLockWait else { throw error }

@@ -42,6 +42,8 @@ final class Task: Waiter {
   /// The system call in progress, or the last one.
   var call = CallInProgress()
   private var registrations: [(queue: WaitQueue, registration: WaitQueue.Registration)] = []
+  /// For those, where they are many.
+  private var registrationCharge: MemoryCharge?
   private(set) lazy var deadlineTimer = KernelTimer { [unowned self] in wakeUp() }
 
   var signals = TaskSignals()
@@ -75,8 +77,8 @@ final class Task: Waiter {
 
   /// What a task takes with its host thread's context.
   private static let price = 16 << 10
-  /// What a process takes besides its tasks: handlers, limits, and the ring of its host process.
-  static let processPrice = 32 << 10
+  /// What a process takes besides its tasks: handlers, limits, the ring of its host process, a usual address space.
+  static let processPrice = 32 << 10 + AddressSpace.basePrice
   static func price(of credentials: Credentials) -> Int { price + credentials.groups.count * 4 }
 
   /// setgroups(2). - Throws: `ENOMEM`.
@@ -106,6 +108,12 @@ final class Task: Waiter {
     if let deadline { kernel.arm(deadlineTimer, deadline: deadline) }
     state = .waiting
     return .parked
+  }
+
+  /// Charges for waiting on many queues at once, until `wakeUp()`. - Throws: `ENOMEM`.
+  func reserveRegistrations(_ count: Int) throws(Errno) {
+    guard count > 64 else { return }
+    registrationCharge = try kernel.kernelMemory.charge(count * 192)
   }
 
   /// Parks this task until `wakeUp()`; signals wake it too, but do not end the call: it looks again and waits again.
@@ -138,7 +146,8 @@ final class Task: Waiter {
   func wakeUp() {
     guard state == .waiting else { return }
     for (queue, registration) in registrations { queue.remove(registration) }
-    registrations.removeAll(keepingCapacity: true)
+    registrations.removeAll(keepingCapacity: registrations.count <= 64)
+    registrationCharge = nil
     kernel.disarm(deadlineTimer)
     kernel.scheduler.makeRunnable(self)
   }

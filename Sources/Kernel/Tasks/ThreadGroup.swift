@@ -1,5 +1,6 @@
 import FileSystem
 import LinuxABI
+import Memory
 
 /// A process: the tasks that share a pid, signal handlers, timers and limits (`CLONE_THREAD`).
 final class ThreadGroup {
@@ -27,6 +28,8 @@ final class ThreadGroup {
   var signals: GroupSignals
   /// Woken with `.readable` when a signal becomes pending for a task of the group or for the group (signalfd(2)).
   let signalQueue = WaitQueue()
+  /// For the signals that wait for the group and its tasks, once there are many.
+  var signalCharge: MemoryCharge?
   var isDumpable = true
   /// `/proc/PID/oom_score_adj`, from −1000 (never chosen) to 1000.
   var outOfMemoryAdjustment: Int32 = 0

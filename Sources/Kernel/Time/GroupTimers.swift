@@ -1,5 +1,6 @@
 import FileSystem
 import LinuxABI
+import Memory
 
 /// The timers of a process: setitimer(2), timer_create(2) and `RLIMIT_CPU`. Made when the first is set.
 final class GroupTimers {
@@ -8,6 +9,10 @@ final class GroupTimers {
   /// By id.
   private(set) var posix: [Int32: PosixTimer] = [:]
   private var nextID: Int32 = 0
+  /// For those.
+  private var charge: MemoryCharge
+  /// What one takes, with its places in the queue of timers.
+  private static let price = 512
 
   // ITIMER_REAL
   private var realDeadline: MonotonicTime?
@@ -36,6 +41,7 @@ final class GroupTimers {
   init(_ group: ThreadGroup, _ kernel: Kernel) {
     self.group = group
     self.kernel = kernel
+    charge = kernel.kernelMemory.openCharge()
   }
 
   /// The process is ending.
@@ -150,9 +156,10 @@ final class GroupTimers {
 
   // MARK: timer_create(2)
 
-  /// - Throws: `EAGAIN` past `RLIMIT_SIGPENDING`.
+  /// - Throws: `EAGAIN` past `RLIMIT_SIGPENDING`, or without memory for it.
   func addPosixTimer(_ make: (Int32) -> PosixTimer) throws(Errno) -> PosixTimer {
     guard UInt64(posix.count) < group.limits[.pendingSignals].current else { throw .resourceTemporarilyUnavailable }
+    try charge.resize(to: (posix.count + 1) * GroupTimers.price, otherwise: .resourceTemporarilyUnavailable)
     while posix[nextID] != nil { nextID = nextID == .max ? 0 : nextID + 1 }
     let timer = make(nextID)
     posix[timer.id] = timer
@@ -162,12 +169,14 @@ final class GroupTimers {
 
   func removePosixTimer(_ id: Int32) {
     posix.removeValue(forKey: id)?.disarm()
+    charge.shrink(to: posix.count * GroupTimers.price)
   }
 
   /// Deletes all timers of timer_create(2); setitimer(2)'s live on in execve(2).
   func removePosixTimers() {
     for timer in posix.values { timer.disarm() }
     posix = [:]
+    charge.shrink(to: 0)
   }
 
   /// A timer's signal is delivered: tells how many expirations it stands for.

@@ -25,6 +25,7 @@ package final class TimerQueue {
 
   /// Arms a timer, or moves its deadline. True where the machine has to be told, because it would wake up too late.
   func arm(_ timer: KernelTimer, deadline: MonotonicTime) -> Bool {
+    if timer.deadline != nil { disarm(timer) }
     timer.generation &+= 1
     timer.deadline = deadline
     heap.insert(Entry(deadline: deadline, generation: timer.generation, timer: timer))

@@ -95,6 +95,7 @@ package.targets += [
   guest("reuse", path: "Reuse"),
   guest("sockets", path: "Sockets"),
   guest("inet-sockets", path: "InetSockets"),
+  guest("unix-sockets", path: "UnixSockets"),
   guest("credentials", path: "Credentials"),
   guest("floating-point", path: "FloatingPoint"),
   guest("limits", path: "Limits"),

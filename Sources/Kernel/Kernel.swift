@@ -66,6 +66,9 @@ package final class Kernel {
     scheduler = Scheduler(
       services: services, cpus: configuration.cpus.enumerated().map { CPU(index: $0.offset, hostCPU: $0.element) })
     network.reportUrgent = { [unowned self] socket in signalUrgent(socket) }
+    network.connect(
+      sender: { [unowned self] in servedTask?.senderCredentials },
+      caller: { [unowned self] in servedTask?.socketCredentials })
   }
 
   package var physicalMemory: PhysicalMemory { services.physicalMemory }

@@ -6,8 +6,8 @@ package struct NetworkSettings: Sendable {
   package var receiveBuffer: Int32 = 212_992
   package var sendBuffer: Int32 = 212_992
   /// `net.core.rmem_max` and `wmem_max`: the most that `SO_RCVBUF` and `SO_SNDBUF` give.
-  package var maximumReceiveBuffer: Int32 = 212_992
-  package var maximumSendBuffer: Int32 = 212_992
+  package var maximumReceiveBuffer = Int32(SocketSettings.maximumBuffer)
+  package var maximumSendBuffer = Int32(SocketSettings.maximumBuffer)
   /// `net.ipv4.ip_local_port_range`.
   package var ephemeralPorts: ClosedRange<UInt16> = 32768...60999
   /// `net.ipv4.ip_unprivileged_port_start`: ports below are for `CAP_NET_BIND_SERVICE`.

@@ -3,7 +3,7 @@
 // It uses FileSystem (open files, wait queues, the path walk), Memory and LinuxABI, and knows nothing of tasks and
 // system calls. What must hold: nothing blocks (see `Socket`); a socket in this sandbox is joined to another object to
 // object; whatever waits in a socket is bounded; files that wait in one are let go of by `FileTable.letGo`, not by
-// recursion.
+// recursion; a socket that no descriptor got is closed by whoever made it.
 
 import FileSystem
 import LinuxABI
@@ -12,7 +12,7 @@ import Memory
 /// What the sockets of one sandbox share, and where they are made.
 package final class NetworkStack {
   unowned let services: any KernelServices
-  private let passedFiles = PassedFiles()
+  private let unix: UnixDomain
   /// The interfaces of the sandbox, whose addresses are its own.
   package let interfaces: InterfaceTable
   /// What `/proc/sys/net` has.
@@ -37,17 +37,26 @@ package final class NetworkStack {
   /// What leads out of the sandbox; nil: `ENETUNREACH`.
   package var carrier: (any NetworkCarrier)?
   /// Tells a socket's owner that urgent bytes have come (SIGURG).
-  package var reportUrgent: ((TCPSocket) -> Void)?
+  package var reportUrgent: ((Socket) -> Void)?
 
   package init(services: any KernelServices, interfaces: InterfaceTable = InterfaceTable()) {
     self.services = services
     self.interfaces = interfaces
     memory = services.kernelMemory
+    unix = UnixDomain(memory: memory)
     chunks = ChunkPool(memory)
     tcpPorts = PortTable(firstOffset: NetworkStack.randomNumber(services))
     udpPorts = PortTable(firstOffset: NetworkStack.randomNumber(services), sharesFreely: true)
     pingPorts = PortTable(firstOffset: NetworkStack.randomNumber(services))
     lingering = LingeringConnections(tcpPorts, services)
+    unix.now = { [unowned services] in services.realTime }
+    unix.signalUrgent = { [unowned self] socket in reportUrgent?(socket) }
+  }
+
+  /// Tells UNIX sockets who makes the system call that is served, by its real ids (`sender`) and its effective ones.
+  package func connect(sender: @escaping () -> SocketCredentials?, caller: @escaping () -> SocketCredentials?) {
+    unix.sender = sender
+    unix.caller = caller
   }
 
   private static func randomNumber(_ services: any KernelServices) -> Int {
@@ -58,12 +67,13 @@ package final class NetworkStack {
   var milliseconds: UInt64 { services.monotonicTime.sinceBoot / .milliseconds(1) }
 
   /// Makes a socket (socket(2)). `isPrivileged`: with CAP_NET_RAW.
-  /// - Throws: `EAFNOSUPPORT`, `EINVAL`, `ESOCKTNOSUPPORT`, `EPROTONOSUPPORT`, `EPERM`.
+  /// - Throws: `EAFNOSUPPORT`, `EINVAL`, `ESOCKTNOSUPPORT`, `EPROTONOSUPPORT`, `EPERM`, `ENOMEM`.
   package func makeSocket(
     _ family: AddressFamily, type: Int32, protocolNumber: Int32, flags: OpenFlags, owner: SocketCredentials,
     isPrivileged: Bool = false
   ) throws(Errno) -> Socket {
     switch family {
+    case .unix: try UnixSocket(try unixType(type, protocolNumber), flags: flags, owner: owner, domain: unix)
     case .inet, .inet6:
       if let hostSockets {
         try HostSocket(
@@ -105,7 +115,7 @@ package final class NetworkStack {
   }
 
   /// Makes two sockets that are connected to each other (socketpair(2)).
-  /// - Throws: `EAFNOSUPPORT`, `EINVAL`, `ESOCKTNOSUPPORT`, `EPROTONOSUPPORT`.
+  /// - Throws: as `makeSocket`, and `EOPNOTSUPP` for families that have no pairs.
   package func makePair(
     _ family: AddressFamily, type: Int32, protocolNumber: Int32, flags: OpenFlags, owner: SocketCredentials
   ) throws(Errno) -> (Socket, Socket) {
@@ -115,16 +125,22 @@ package final class NetworkStack {
       try makeSocket(family, type: type, protocolNumber: protocolNumber, flags: flags, owner: owner).close()
       throw .notSupportedOnSocket
     }
-    let pairType: SocketType
-    switch SocketType(rawValue: type) {
-    case .stream: pairType = .stream
-    case .datagram, .raw: pairType = .datagram
-    case .sequencedPacket: pairType = .sequencedPacket
-    default: throw .socketTypeNotSupported
-    }
+    return try UnixSocket.makePair(try unixType(type, protocolNumber), flags: flags, owner: owner, domain: unix)
+  }
+
+  private func unixType(_ type: Int32, _ protocolNumber: Int32) throws(Errno) -> SocketType {
+    guard (0..<SocketType.end).contains(type) else { throw .invalidArgument }
     guard protocolNumber == 0 || protocolNumber == Int32(AddressFamily.unix.rawValue) else {
       throw .protocolNotSupported
     }
-    return PairSocket.makePair(pairType, flags: flags, owner: owner, passed: passedFiles)
+    switch SocketType(rawValue: type) {
+    case .stream: return .stream
+    case .datagram, .raw: return .datagram
+    case .sequencedPacket: return .sequencedPacket
+    default: throw .socketTypeNotSupported
+    }
   }
+
+  /// `/proc/net/unix`.
+  package var unixTable: String { unix.table }
 }

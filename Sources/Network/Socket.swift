@@ -21,8 +21,6 @@ package class Socket: OpenFile {
   package final var settings = SocketSettings()
   /// `SO_PASSCRED`.
   final var passesCredentials = false
-  /// How deep, at most, sockets ever lay in messages of sockets in messages of this one.
-  final var nesting = 0
   /// What fchmod(2) and fchown(2) changed.
   private final var mode: UInt32 = 0o777
   private final var ownerIDs: (uid: UInt32, gid: UInt32)

@@ -24,6 +24,9 @@ package struct OutgoingMessage {
   package var destination: (address: SocketAddress, caller: SocketCaller)?
   /// Files of `SCM_RIGHTS`. The sender keeps them; the socket retains what it queues.
   package var files: [OpenFile] = []
+  /// Whose they are, and how many more than its limit that user may have in messages; nil: any number.
+  package var user: UInt32 = 0
+  package var fileLimit: UInt64?
   /// Control messages but `SCM_RIGHTS` and `SCM_CREDENTIALS`: those are `files` and `sender`.
   package var control: [ControlMessage] = []
   /// What the sender may do; nothing where that isn't known.

@@ -1,6 +1,7 @@
 import FileSystem
 import LinuxABI
 import Memory
+import TestSupport
 
 @testable import Network
 
@@ -21,6 +22,30 @@ extension Socket {
 
 let maker = SocketCredentials(process: ProcessID(rawValue: 2), uid: 7, gid: 8)
 
-func makePair(_ type: SocketType, passed: PassedFiles = PassedFiles()) -> (PairSocket, PairSocket) {
-  PairSocket.makePair(type, flags: [], owner: maker, passed: passed)
+func makeDomain() -> UnixDomain { UnixDomain(memory: KernelMemory()) }
+
+func makePair(_ type: SocketType, domain: UnixDomain = makeDomain()) throws(Errno) -> (UnixSocket, UnixSocket) {
+  try UnixSocket.makePair(type, flags: [], owner: maker, domain: domain)
+}
+
+/// Two sockets of which one was connected to the other, whose name is abstract; and the listener.
+func makeConnection(
+  domain: UnixDomain = makeDomain()
+) throws(Errno) -> (client: UnixSocket, server: UnixSocket, listener: UnixSocket) {
+  let listener = try UnixSocket(.stream, flags: [], owner: maker, domain: domain)
+  let client = try UnixSocket(.stream, flags: [], owner: maker, domain: domain)
+  let name = SocketAddress.unix(.abstract([1]))
+  let caller = try makeCaller()
+  try listener.bind(to: name, by: caller)
+  try listener.listen(backlog: 4)
+  try client.connect(to: name, by: caller)
+  guard let server = try listener.accept(flags: []) as? UnixSocket else { throw .invalidArgument }
+  return (client, server, listener)
+}
+
+/// Somebody for whom no path is looked up.
+func makeCaller() throws(Errno) -> SocketCaller {
+  let vfs = VFS(context: FileSystemContext(services: try TestServices()))
+  let paths = PathContext(root: vfs.root, base: vfs.root, credentials: Credentials(uid: 7, gid: 8))
+  return SocketCaller(credentials: maker, vfs: vfs, paths: paths)
 }

@@ -140,7 +140,10 @@ package final class FileTable {
     // Sockets may wait in sockets, deeper than a stack.
     var pending = [file]
     while let file = pending.popLast() {
-      guard file.releaseDescriptor() else { continue }
+      guard file.releaseDescriptor() else {
+        pending += file.lostReference()
+        continue
+      }
       let locks = file.inode?.existingLocks
       locks?.unlockWhole(file)
       locks?.releaseAll(owner: .description(ObjectIdentifier(file)))

@@ -25,7 +25,7 @@ open class OpenFile {
   /// Where it was opened; nil for pipes and other files without a path.
   package final let location: PathLocation?
   /// Descriptors that refer to this description, kept by `FileTable`.
-  private(set) final var descriptorCount = 0
+  package private(set) final var descriptorCount = 0
   /// Its place among the open files of the sandbox, from its first descriptor on.
   final var admission: OpenFileCount.Admission?
   /// Epoll instances that watch this description (epoll(7)); they forget it when it is closed.
@@ -107,7 +107,7 @@ open class OpenFile {
   /// Makes another description of a file without a path, opened through `/proc/PID/fd/N`. - Throws: `ENXIO`.
   package func reopen(_ flags: OpenFlags) throws(Errno) -> OpenFile { throw .noSuchAddressOrDevice }
   /// Lines of `/proc/PID/fdinfo/N` beyond those that all files have.
-  package var information: String { "" }
+  open var information: String { "" }
   /// `F_GETSEALS` and `F_ADD_SEALS` of memfd_create(2).
   package func seals() throws(Errno) -> FileSeals { throw .invalidArgument }
   package func addSeals(_ seals: FileSeals) throws(Errno) { throw .invalidArgument }
@@ -129,6 +129,8 @@ open class OpenFile {
   open func close() {}
   /// The files that were on their way to a file that is closed now (unix(7), `SCM_RIGHTS`).
   open func takeUnreceivedFiles() -> [OpenFile] { [] }
+  /// A reference is gone, and others are left. - Returns: files that nobody can reach any more, to be let go of.
+  open func lostReference() -> [OpenFile] { [] }
   /// A descriptor of one task is closed (flush of record locks is done by the caller).
   package func flush() {}
 }

@@ -1,6 +1,7 @@
 import FileSystem
 import LinuxABI
 import Memory
+import Network
 
 /// Paths as system calls take them.
 extension Task {
@@ -44,6 +45,12 @@ extension Task {
       case .file(let file): file.inode
       case .location(let location): location.dentry.inode
       }
+    }
+
+    /// A socket's own attributes are not those of a file.
+    var socket: Socket? {
+      guard case .file(let file) = self else { return nil }
+      return file as? Socket
     }
 
     var mount: Mount? {

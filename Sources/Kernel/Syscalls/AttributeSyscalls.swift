@@ -1,6 +1,7 @@
 import FileSystem
 import LinuxABI
 import Memory
+import Network
 
 /// Changing modes, owners and times.
 extension Syscalls {
@@ -22,7 +23,15 @@ extension Syscalls {
   // MARK: modes
 
   private static func changeMode(_ task: Task, _ target: Task.PathTarget, _ mode: FileMode) throws(Errno) -> Int {
-    // Pipes, sockets and the like have a mode that nothing looks at.
+    if let socket = target.socket {
+      let attributes = PermissionAttributes(try socket.attributes())
+      guard task.credentials.owns(attributes) else { throw .notPermitted }
+      var change = AttributeChange()
+      change.permissions = mode.permissions
+      try socket.setAttributes(change)
+      return 0
+    }
+    // Pipes and the like have a mode that nothing looks at.
     guard let inode = target.inode else { return 0 }
     try target.setAttributes(
       try task.kernel.vfs.permissionChange(inode, on: target.mount, mode.permissions, task.credentials))
@@ -59,6 +68,17 @@ extension Syscalls {
   private static func changeOwner(
     _ task: Task, _ target: Task.PathTarget, _ owner: IDChange, _ group: IDChange
   ) throws(Errno) -> Int {
+    if let socket = target.socket {
+      let attributes = try socket.attributes()
+      let isSame =
+        (owner.value ?? attributes.uid) == attributes.uid && (group.value ?? attributes.gid) == attributes.gid
+      guard isSame || task.credentials.has(.chown) else { throw .notPermitted }
+      var change = AttributeChange()
+      change.uid = owner.value
+      change.gid = group.value
+      try socket.setAttributes(change)
+      return 0
+    }
     guard let inode = target.inode else { return 0 }
     let change = try task.kernel.vfs.ownerChange(
       inode, on: target.mount, uid: owner.value, gid: group.value, task.credentials)

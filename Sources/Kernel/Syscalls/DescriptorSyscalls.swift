@@ -185,6 +185,10 @@ extension Syscalls {
       guard let inode = file.inode, [.regular, .directory, .symbolicLink].contains(inode.kind) else { break }
       try task.memory.writeValue(argument, try inode.attributes().size)
       return .done(0)
+    case Ioctl.unixFile:
+      guard let socket = file as? UnixSocket else { break }
+      guard task.credentials.has(.netAdmin) else { throw .notPermitted }
+      return .done(Int(try task.addFile(try socket.boundFile(), closeOnExec: true).rawValue))
     default: break
     }
     if let terminal = file.terminal, let result = try terminalControl(task, terminal, request.rawValue, argument) {

@@ -270,6 +270,10 @@ extension Task {
       case .rights(let descriptors):
         guard descriptors.count + message.files.count <= Task.maximumPassedFiles else { throw .invalidArgument }
         for descriptor in descriptors { message.files.append(try files.file(descriptor)) }
+        message.user = credentials.uid
+        if !credentials.has(.sysResource), !credentials.has(.sysAdmin) {
+          message.fileLimit = group.limits[.openFiles].current
+        }
       case .credentials(let claimed):
         try checkMayClaim(claimed)
         message.sender = claimed

@@ -6,14 +6,14 @@ import Network
 /// Sockets (socket(7)): their names, connections, options and ends. Messages are in `MessageSyscalls`.
 extension Syscalls {
   static let socketTable: [SyscallEntry] = [
-    .init(.socket, socket, .partial("AF_INET and AF_INET6; of raw sockets only ICMP")),
+    .init(.socket, socket, .partial("AF_UNIX, AF_INET and AF_INET6; of raw sockets only ICMP")),
     .init(.socketpair, socketpair),
     .init(.shutdown, shutdown),
     .init(.getsockname, getsockname),
     .init(.getpeername, getpeername),
     .init(.getsockopt, getsockopt),
     .init(.setsockopt, setsockopt, .partial("no filters")),
-    .init(.bind, bind, .partial("AF_INET and AF_INET6")),
+    .init(.bind, bind),
     .init(.listen, listen),
     .init(.accept, accept),
     .init(.accept4, accept4),

@@ -12,7 +12,7 @@ import Testing
     try await expectSame(Command(name: program, arguments: [Programs.guest(program)]), mode)
   }
 
-  @Test(arguments: ["sockets", "inet-sockets", "credentials", "floating-point", "reuse"], Mode.tested)
+  @Test(arguments: ["sockets", "unix-sockets", "inet-sockets", "credentials", "floating-point", "reuse"], Mode.tested)
   func further(_ program: String, _ mode: Mode) async throws {
     try await expectSame(Command(name: program, arguments: [Programs.guest(program)]), mode)
   }

@@ -202,6 +202,7 @@ int main(int argc, char **argv) {
       {"passed files", passed_files},
       {"refusals", refusals},
       {"short control", short_control},
+      {"options", options},
       {"privileged options", privileged_options},
       {"timeouts", timeouts},
       {"message lists", message_lists},

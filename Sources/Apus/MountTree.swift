@@ -68,6 +68,23 @@ struct MountTree {
     }
   }
 
+  /// Puts a file of the sandbox's own in the place of `/etc/resolv.conf`, unless a volume is there.
+  func mountResolverConfiguration(_ text: String, _ configuration: SandboxConfiguration) {
+    let path = "/etc/resolv.conf"
+    guard !configuration.volumes.contains(where: { $0.guestPath == path }) else { return }
+    do throws(Errno) {
+      let files = TmpFileSystem(source: "resolv.conf", context: context)
+      let inode = try files.makeRoot(permissions: 0o755)
+        .create("resolv.conf", mode: FileMode(.regular, permissions: 0o644), device: 0, owner: root)
+      let point = try makeFile(path)
+      try vfs.mount(files, root: inode, at: point)
+      var bytes = IOBuffer(bytes: Array(text.utf8))
+      _ = try vfs.open(path, paths, flags: .writeOnly).write(from: &bytes, at: nil)
+    } catch {
+      // A root without the file, or one that can't be changed: names are looked up as that root says.
+    }
+  }
+
   private func mount(_ volume: SandboxConfiguration.Volume) throws(SandboxError) {
     let name = "volume \(volume.hostPath)"
     try attempt(name) { () throws(Errno) in

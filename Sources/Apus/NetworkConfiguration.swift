@@ -7,7 +7,7 @@ extension SandboxConfiguration {
   ///
   /// ```swift
   /// configuration.network.mode = .outbound
-  /// configuration.network.allowedDestinations = [.init("deb.debian.org", port: 443)]
+  /// configuration.network.allowedDestinations = [.init(host: "deb.debian.org", port: 443)]
   /// configuration.network.publishedPorts = [.init(hostPort: 8080, guestPort: 80)]
   /// ```
   public struct Network: Sendable {
@@ -62,7 +62,7 @@ extension SandboxConfiguration.Network {
     public var port: UInt16?
 
     /// A host or network, and a port of it.
-    public init(_ host: String, port: UInt16? = nil) {
+    public init(host: String, port: UInt16? = nil) {
       self.host = host
       self.port = port
     }
@@ -71,7 +71,7 @@ extension SandboxConfiguration.Network {
     /// is none of these.
     public init?(_ description: some StringProtocol) {
       guard let (host, port) = EndpointText.split(String(description)) else { return nil }
-      self.init(host, port: port)
+      self.init(host: host, port: port)
       guard allowed != nil else { return nil }
     }
 

@@ -48,11 +48,13 @@ public final class Sandbox {
 
     let physicalMemory = try Sandbox.makeMemory(configuration.memory)
     // The host processes of guests, too, are made from here on.
+    var network = NetworkSetup(configuration.network)
+    defer { network.close() }
     if configuration.confinesProcess { try ProcessConfinement.limitFiles(configuration) }
     let platform = try Sandbox.startPlatform(configuration, physicalMemory.descriptor)
     defer { platform.shutdown() }
     let machine = try Sandbox.makeMachine(
-      configuration, platform, physicalMemory, descriptors: Int(clamping: descriptors))
+      configuration, platform, physicalMemory, &network, descriptors: Int(clamping: descriptors))
     if configuration.confinesProcess {
       try ProcessConfinement.filterCalls(platform, network: configuration.network.confinement)
     }
@@ -107,8 +109,9 @@ public final class Sandbox {
   /// Makes the kernel with its mounts and its first process; nothing runs yet.
   private static func makeMachine(
     _ configuration: SandboxConfiguration, _ platform: any Platform, _ physicalMemory: sending PhysicalMemory,
-    descriptors: Int
+    _ network: inout NetworkSetup, descriptors: Int
   ) throws(SandboxError) -> Machine {
+    try network.listen()
     let services = try attempt("cannot set up event handling") {
       () throws(Errno) in
       try HostServices(cpus: configuration.cpus, platform: platform, physicalMemory: physicalMemory)
@@ -118,16 +121,21 @@ public final class Sandbox {
     context.devices.console = streams.terminal
     var tree = MountTree(context: context)
     try tree.mount(configuration)
+    if let text = network.resolverConfiguration { tree.mountResolverConfiguration(text, configuration) }
 
     var settings = KernelConfiguration()
     settings.hostName = configuration.hostName
+    network.configure(&settings)
     settings.cpus = configuration.hostCPUs
     settings.randomizesAddresses = configuration.randomizesAddresses
     let kernel = Kernel(configuration: settings, services: services, vfs: tree.vfs)
     kernel.statistics.collectsTimes = configuration.measuresTimes
     if let logger = configuration.logger { kernel.report = { logger.warning("\($0)") } }
     if let trace = configuration.trace { kernel.tracer = TraceWriter { _ = try? trace.writeAll($0.utf8) } }
-    if configuration.network.mode == .host { kernel.network.hostSockets = HostSocketBudget(descriptors / 2) }
+    try network.connect(kernel.network, descriptors: descriptors) { [unowned kernel] text in
+      kernel.report?(text)
+      kernel.tracer?.note(text)
+    }
     if configuration.forwardsSignals {
       try attempt("cannot receive signals") { () throws(Errno) in try services.attachHostSignals() }
     }

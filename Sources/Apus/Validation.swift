@@ -40,9 +40,6 @@ extension SandboxConfiguration {
 extension SandboxConfiguration.Network {
   /// Checks that the parts fit each other.
   func validate() throws(SandboxError) {
-    guard mode != .outbound, publishedPorts.isEmpty else {
-      throw SandboxError("destinations outside and published ports do not work yet", remedy: "use --network host")
-    }
     if allowedDestinations != nil, mode != .outbound {
       throw SandboxError(
         "destinations are allowed one by one only with the network `outbound`", remedy: "add --network outbound")

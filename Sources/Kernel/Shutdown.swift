@@ -25,6 +25,8 @@ extension Kernel {
     servedTask = nil
     tracer = nil
     report = nil
+    network.carrier?.shutDown()
+    network.carrier = nil
     vfs.shutdown()
   }
 }

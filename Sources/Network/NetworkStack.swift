@@ -16,7 +16,9 @@ package final class NetworkStack {
   /// The interfaces of the sandbox, whose addresses are its own.
   package let interfaces: InterfaceTable
   /// What `/proc/sys/net` has.
-  package var settings = NetworkSettings()
+  package var settings = NetworkSettings() {
+    didSet { for table in [tcpPorts, udpPorts] { table.ephemeralPorts = settings.ephemeralPorts } }
+  }
   let netlinkPorts = NetlinkPorts()
   /// Sockets of the Internet families are the host's in all; nil: they are the sandbox's own.
   package var hostSockets: HostSocketBudget?

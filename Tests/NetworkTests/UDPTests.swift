@@ -64,7 +64,7 @@ import Testing
   }
 
   @Test func freePortsAreFoundUntilThereAreNone() throws {
-    let sockets = (0..<PortTable.ephemeralPorts.count).map { _ in network.udp() }
+    let sockets = (0..<NetworkSettings().ephemeralPorts.count).map { _ in network.udp() }
     for socket in sockets { try network.bind(socket, 0) }
     #expect(Set(sockets.map(\.local.port)).count == sockets.count)
     let last = network.udp()

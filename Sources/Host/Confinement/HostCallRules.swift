@@ -53,7 +53,7 @@ struct HostCallRule: Sendable {
     ]
     if network == .published {
       // For the connections that come in: TCP_NODELAY and SO_LINGER.
-      for option in [SocketOption(.tcp, 1), .linger] {
+      for option in [SocketOption.tcpNoDelay, .linger] {
         let (level, number) = (UInt32(bitPattern: option.level.rawValue), UInt32(bitPattern: option.number))
         rules.append(.init(.setsockopt, .isOne(1, of: [level]), .isOne(2, of: [number])))
       }

@@ -9,17 +9,18 @@ extension ProcFS {
     func file(_ text: @escaping (NetworkStack) -> String) -> Inode {
       fileSystem.file { [unowned kernel] () throws(Errno) in text(kernel.network) }
     }
-    return fileSystem.directory([
-      ("arp", file { _ in "IP address       HW type     Flags       HW address            Mask     Device\n" }),
-      ("dev", file { ProcFS.devices($0.interfaces) }),
-      ("dev_mcast", file { _ in "" }),
-      ("fib_trie", file { ProcFS.forwardingTrie($0.interfaces) }),
-      ("if_inet6", file { ProcFS.version6Addresses($0.interfaces) }),
-      ("ipv6_route", file { ProcFS.version6Routes($0.interfaces) }),
-      ("packet", file { _ in "sk       RefCnt Type Proto  Iface R Rmem   User   Inode\n" }),
-      ("route", file { ProcFS.routes($0.interfaces) }),
-      ("unix", file { $0.unixTable }),
-    ])
+    return fileSystem.directory(
+      [
+        ("arp", file { _ in "IP address       HW type     Flags       HW address            Mask     Device\n" }),
+        ("dev", file { ProcFS.devices($0.interfaces) }),
+        ("dev_mcast", file { _ in "" }),
+        ("fib_trie", file { ProcFS.forwardingTrie($0.interfaces) }),
+        ("if_inet6", file { ProcFS.version6Addresses($0.interfaces) }),
+        ("ipv6_route", file { ProcFS.version6Routes($0.interfaces) }),
+        ("packet", file { _ in "sk       RefCnt Type Proto  Iface R Rmem   User   Inode\n" }),
+        ("route", file { ProcFS.routes($0.interfaces) }),
+        ("unix", file { $0.unixTable }),
+      ] + socketTables)
   }
 
   private static func devices(_ table: InterfaceTable) -> String {

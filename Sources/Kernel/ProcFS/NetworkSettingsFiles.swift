@@ -12,11 +12,11 @@ extension ProcFS {
           ("default_qdisc", fixed("noqueue")),
           ("netdev_max_backlog", fixed("1000")),
           ("optmem_max", fixed("131072")),
-          ("rmem_default", number(\.receiveBuffer, 2304...Int32.max)),
-          ("rmem_max", number(\.maximumReceiveBuffer, 2304...Int32.max)),
+          ("rmem_default", fixed("\(SocketSettings.defaultBuffer)")),
+          ("rmem_max", fixed("\(SocketSettings.maximumBuffer)")),
           ("somaxconn", number(\.maximumBacklog, 0...Int32.max)),
-          ("wmem_default", number(\.sendBuffer, 4608...Int32.max)),
-          ("wmem_max", number(\.maximumSendBuffer, 4608...Int32.max)),
+          ("wmem_default", fixed("\(SocketSettings.defaultBuffer)")),
+          ("wmem_max", fixed("\(SocketSettings.maximumBuffer)")),
         ])
       ),
       ("ipv4", version4Settings),
@@ -49,16 +49,7 @@ extension ProcFS {
       ),
       ("ip_nonlocal_bind", fixed("0")),
       ("ip_unprivileged_port_start", number(\.firstUnprivilegedPort, 0...65535)),
-      (
-        "ping_group_range",
-        numbers({ [Int32(truncatingIfNeeded: $0.pingGroups.first), Int32(truncatingIfNeeded: $0.pingGroups.last)] }) {
-          (settings, values) throws(Errno) in
-          guard values.count == 2, let first = UInt32(exactly: values[0]), let last = UInt32(exactly: values[1]) else {
-            throw .invalidArgument
-          }
-          settings.pingGroups = (first, last)
-        }
-      ),
+      ("ping_group_range", fixed("0\t2147483647")),
       ("tcp_available_congestion_control", fixed("reno cubic")),
       ("tcp_congestion_control", fixed("cubic")),
       ("tcp_fastopen", fixed("0")),

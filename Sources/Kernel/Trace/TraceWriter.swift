@@ -49,6 +49,9 @@ package final class TraceWriter {
     }
   }
 
+  /// Something that no call alone says.
+  package func note(_ text: String) { output("--- \(text) ---\n") }
+
   private func prefix(_ task: Task) -> String {
     if !showsIDs, task.kernel.tasks.count > 1 { showsIDs = true }
     return showsIDs ? "[pid \(task.id)] " : ""

@@ -58,7 +58,7 @@ package class InternetSocket: Socket {
   package override func bind(to address: SocketAddress, by caller: SocketCaller) throws(Errno) {
     let wanted = try endpoint(address)
     try checkBind(to: wanted)
-    if wanted.port != 0, wanted.port < PortTable.firstUnprivilegedPort,
+    if wanted.port != 0, wanted.port < stack.settings.firstUnprivilegedPort,
       !caller.paths.credentials.has(.netBindService), ports != nil
     {
       throw .permissionDenied

@@ -163,7 +163,7 @@ extension NetworkStack {
   /// The index of `lo`.
   package static let loopbackInterface: Int32 = 1
 
-  func hasInterface(_ index: Int32) -> Bool { index == NetworkStack.loopbackInterface }
+  func hasInterface(_ index: Int32) -> Bool { interfaces[index] != nil }
 
   /// The interface that has an address; 0 for none.
   func interface(with address: IPv4Address) -> Int32 { address.isLoopback ? NetworkStack.loopbackInterface : 0 }

@@ -25,9 +25,7 @@ package final class PortTable {
   }
 
   /// `net.ipv4.ip_local_port_range`.
-  package static let ephemeralPorts: ClosedRange<UInt16> = 32768...60999
-  /// `net.ipv4.ip_unprivileged_port_start`.
-  package static let firstUnprivilegedPort: UInt16 = 1024
+  package var ephemeralPorts = NetworkSettings().ephemeralPorts
 
   private var entries: [UInt16: Entry] = [:]
   /// Where the search for a free port goes on: an offset in the range.
@@ -36,7 +34,7 @@ package final class PortTable {
   private let sharesFreely: Bool
 
   init(firstOffset: Int, sharesFreely: Bool = false) {
-    nextOffset = firstOffset % PortTable.ephemeralPorts.count
+    nextOffset = firstOffset
     self.sharesFreely = sharesFreely
   }
 
@@ -70,7 +68,8 @@ package final class PortTable {
   }
 
   private func nextPort(where isFit: (UInt16) -> Bool) -> UInt16? {
-    let range = PortTable.ephemeralPorts
+    let range = ephemeralPorts
+    nextOffset %= range.count
     for _ in 0..<range.count {
       let port = range.lowerBound + UInt16(nextOffset)
       nextOffset = (nextOffset + 1) % range.count

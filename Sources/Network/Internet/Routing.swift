@@ -20,6 +20,12 @@ package protocol NetworkCarrier: AnyObject {
 
   /// A socket that carries packets was closed: nothing is given to it any more.
   func forget(_ socket: PacketSocket)
+
+  /// A stream socket that was connecting is so no longer.
+  func forget(_ socket: TCPSocket)
+
+  /// The sandbox has ended: everything outside is let go of.
+  func shutDown()
 }
 
 extension NetworkStack {

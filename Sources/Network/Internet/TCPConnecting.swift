@@ -5,12 +5,10 @@ import LinuxABI
 extension TCPSocket {
   // MARK: Listeners
 
-  /// `net.core.somaxconn`.
-  private static let maximumBacklog = 4096
-
   func startListening(backlog: Int32) throws(Errno) {
     guard connectPhase == .unconnected, state == .closed || state == .listening else { throw .invalidArgument }
-    let backlog = backlog < 0 ? TCPSocket.maximumBacklog : min(Int(backlog), TCPSocket.maximumBacklog)
+    let maximum = Int(stack.settings.maximumBacklog)
+    let backlog = backlog < 0 ? maximum : min(Int(backlog), maximum)
     guard state == .closed else {
       listening?.backlog = backlog
       admitConnecting()
@@ -140,6 +138,11 @@ extension TCPSocket {
       state = .synSent
       return reset()
     }
+    call(listener)
+  }
+
+  /// Connects with a listener, at once or when that has room.
+  func call(_ listener: TCPSocket) {
     guard listener.listening?.isFull == false else {
       state = .synSent
       waitsAt = listener
@@ -175,6 +178,15 @@ extension TCPSocket {
   private func joinItself() {
     peer = self
     state = .established
+  }
+
+  /// The end of a connection with the outside that the stack's carrier holds.
+  convenience init(
+    outside local: SocketEndpoint, facing remote: SocketEndpoint, _ family: AddressFamily, _ stack: NetworkStack
+  ) {
+    self.init(family, flags: [], owner: .none, stack: stack)
+    self.local = local
+    self.remote = remote
   }
 
   private convenience init(inheriting listener: TCPSocket, local: SocketEndpoint, remote: SocketEndpoint) {
@@ -217,6 +229,7 @@ extension TCPSocket {
   /// Does not wait at a listener any longer.
   func leaveListener() {
     disarmConnectTimer()
+    if state == .synSent { stack.carrier?.forget(self) }
     guard let listener = waitsAt else { return }
     waitsAt = nil
     if state == .synSent {

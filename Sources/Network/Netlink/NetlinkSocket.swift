@@ -266,7 +266,8 @@ extension NetworkStack {
     let service: any NetlinkService =
       switch netlink {
       case .route: RouteService(table: interfaces)
-      case .socketDiagnostics, .kobjectEvents: SilentService()
+      case .socketDiagnostics: DiagnosticsService(stack: self)
+      case .kobjectEvents: SilentService()
       }
     return try NetlinkSocket(
       netlink, type: type, service: service, ports: netlinkPorts, flags: flags, owner: owner, memory: memory)

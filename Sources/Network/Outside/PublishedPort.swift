@@ -1,0 +1,125 @@
+import FileSystem
+import Host
+import LinuxABI
+import Memory
+
+/// A port of the host whose connections, or datagrams, go to a port of the sandbox.
+final class PublishedPort {
+  private let host: HostWatch
+  private let guestPort: UInt16
+  private let transport: InternetProtocol
+  private unowned let carrier: OutsideCarrier
+  /// Whence datagrams came, by how guests see it, so that answers go back there; and the order in which they were first
+  /// seen.
+  private var peers: [SocketEndpoint: SocketEndpoint] = [:]
+  private var order: [SocketEndpoint] = []
+
+  private static let maximumPeers = 4096
+  /// What is taken before others have their turn.
+  private static let maximumTurn = 64
+
+  init(_ host: HostWatch, guestPort: UInt16, transport: InternetProtocol, carrier: OutsideCarrier) {
+    self.host = host
+    self.guestPort = guestPort
+    self.transport = transport
+    self.carrier = carrier
+    host.onReport { [unowned self] _ in
+      if transport == .tcp { takeConnections() } else { takeDatagrams() }
+    }
+    host.want(.input)
+  }
+
+  func close() { host.close() }
+
+  /// The addresses at which a guest may listen, that of the interface to the outside first.
+  private func destinations(_ isVersion4: Bool) -> [SocketEndpoint] {
+    let outside = carrier.stack.interfaces.interfaces.filter { $0.kind == .ethernet }.flatMap(\.addresses)
+      .map(\.address.version6).filter { $0.isVersion4 == isVersion4 }
+    return (outside + [isVersion4 ? .loopbackVersion4 : .loopback]).map { SocketEndpoint($0, port: guestPort) }
+  }
+
+  // MARK: Connections
+
+  private func takeConnections() {
+    for _ in 0..<PublishedPort.maximumTurn {
+      let listener = host.descriptor
+      guard
+        let descriptor = try? carrier.budget.take({ () throws(Errno) in try Host.Socket.accept(listener) })
+      else { break }
+      connect(HostWatch(descriptor, budget: carrier.budget, services: carrier.services))
+    }
+    host.want(.input)
+  }
+
+  private func connect(_ connection: HostWatch) {
+    let relay = StreamRelay(connection, carrier: carrier)
+    guard let name = try? Host.Socket.peerAddress(of: connection.descriptor),
+      let source = SocketEndpoint(hostAddress: name).map(shown)
+    else { return relay.end() }
+    // Who listens at the other version's address alone is reached there.
+    for isVersion4 in [source.address.isVersion4, !source.address.isVersion4] {
+      for destination in destinations(isVersion4) {
+        let shown =
+          source.address.isVersion4 == isVersion4 ? source : SocketEndpoint(destination.address, port: source.port)
+        guard let listener = carrier.stack.listener(at: destination, from: shown) else { continue }
+        carrier.add(relay)
+        return relay.accept(from: shown, at: listener, destination)
+      }
+    }
+    relay.end(isReset: true)
+  }
+
+  // MARK: Datagrams
+
+  private func takeDatagrams() {
+    for _ in 0..<PublishedPort.maximumTurn {
+      var buffer = IOBuffer(collecting: 65536)
+      guard let received = try? buffer.receive(on: host.descriptor, []) else { break }
+      guard let outer = SocketEndpoint(hostAddress: received.name) else { continue }
+      let source = shown(outer)
+      for destination in destinations(source.address.isVersion4) {
+        let header = DatagramHeader(from: source, to: destination)
+        guard let socket = carrier.stack.receiver(of: header) else { continue }
+        remember(source, outer)
+        var bytes = IOBuffer(bytes: buffer.collected)
+        socket.enqueue(&bytes, header)
+        break
+      }
+    }
+    host.want(.input)
+  }
+
+  /// As guests see whoever comes in: programs of the host itself, which are at its loopback addresses, as the gateway. For
+  /// a guest these addresses are its own, and trusted by some.
+  private func shown(_ outer: SocketEndpoint) -> SocketEndpoint {
+    guard carrier.stack.isLocal(outer.address) else { return outer }
+    return SocketEndpoint(outer.address.isVersion4 ? carrier.gateway : carrier.gateway6, port: outer.port)
+  }
+
+  private func remember(_ peer: SocketEndpoint, _ outer: SocketEndpoint) {
+    guard peers.updateValue(outer, forKey: peer) == nil else { return }
+    order.append(peer)
+    if order.count > PublishedPort.maximumPeers { peers[order.removeFirst()] = nil }
+  }
+
+  func knows(_ address: IPv6Address) -> Bool { peers.keys.contains { $0.address == address } }
+
+  /// A socket's datagram is an answer to what came in here.
+  func carries(from socket: UDPSocket, to destination: SocketEndpoint) -> Bool {
+    transport == .udp && socket.local.port == guestPort && peers[destination] != nil
+  }
+
+  func send(_ datagram: inout IOBuffer, to destination: SocketEndpoint) throws(Errno) -> Int {
+    let count = datagram.remaining
+    var message = Host.Socket.Message()
+    guard let outer = peers[destination] else { throw .networkUnreachable }
+    message.name = outer.hostAddress.bytes
+    do throws(Errno) {
+      _ = try datagram.send(message, on: host.descriptor)
+    } catch {
+      guard error == .wouldBlock || error == .noBufferSpace || error == .connectionRefused else { throw error }
+      datagram.advance(datagram.remaining)
+    }
+    return count
+  }
+}

@@ -1,0 +1,214 @@
+import FileSystem
+import Host
+import LinuxABI
+import Memory
+
+/// A connection between a guest's socket and one of the host.
+///
+/// To the guest its peer is a socket of the sandbox like any other, `inner`, which this object reads and writes as a
+/// program would: so the buffers of both sides push back, and a slow peer holds up nobody else.
+final class StreamRelay: Waiter {
+  private let host: HostWatch
+  private unowned let carrier: OutsideCarrier
+  /// The guest's socket while the host's connects.
+  private var connecting: TCPSocket?
+  private var outer: SocketEndpoint?
+  /// The end that the guest's socket is connected to.
+  private var inner: TCPSocket?
+  private var registration: WaitQueue.Registration?
+  /// Bytes of the guest's that the host had no room for.
+  private var pending: [UInt8] = []
+  private var (isOutDone, isInDone) = (false, false)
+  private var isPumping = false
+  private var isEnded = false
+
+  /// Bytes that are moved at once.
+  private static let portion = 65536
+  /// Portions that are moved before others have their turn.
+  private static let maximumPortions = 16
+
+  init(_ host: HostWatch, carrier: OutsideCarrier) {
+    self.host = host
+    self.carrier = carrier
+    host.onReport { [unowned self] _ in hostReported() }
+    // The guest's own writes are joined, or not, before they come here.
+    try? Host.Socket.setOption(.tcpNoDelay, of: host.descriptor, to: Int32(1).littleEndianBytes)
+  }
+
+  // MARK: Beginnings
+
+  /// Begins to connect the guest's socket to a destination.
+  func connect(_ socket: TCPSocket, to outer: SocketEndpoint) throws(Errno) {
+    self.outer = outer
+    if socket.settings.isSet(.keepAlive) {
+      try? Host.Socket.setOption(.keepAlive, of: host.descriptor, to: Int32(1).littleEndianBytes)
+    }
+    do throws(Errno) {
+      try Host.Socket.connect(host.descriptor, to: outer.hostAddress.bytes)
+    } catch {
+      guard error == .nowInProgress else {
+        end()
+        throw error
+      }
+    }
+    connecting = socket
+    host.want(.output)
+  }
+
+  /// The host's attempt has ended.
+  private func finishConnecting(_ socket: TCPSocket) {
+    guard socket.state == .synSent, let remote = socket.remote else { return end() }
+    let bytes = (try? Host.Socket.option(.error, of: host.descriptor)) ?? []
+    let error = Int32(littleEndian: bytes, at: 0) ?? 0
+    guard error == 0 else {
+      end()
+      return socket.failConnecting(Errno(rawValue: error))
+    }
+    guard (try? Host.Socket.peerAddress(of: host.descriptor)) != nil else { return host.want(.output) }
+    forgetConnecting()
+    let peer = TCPSocket(outside: remote, facing: socket.local, socket.family, carrier.stack)
+    socket.join(peer)
+    attach(peer)
+    socket.queue.wake()
+    pump()
+  }
+
+  private func forgetConnecting() {
+    if let connecting { carrier.endConnecting(connecting) }
+    connecting = nil
+  }
+
+  /// Connects a socket of the host that came in at a published port with the guest's listener, at once or when that has
+  /// room.
+  func accept(from source: SocketEndpoint, at listener: TCPSocket, _ destination: SocketEndpoint) {
+    let peer = TCPSocket(outside: source, facing: destination, listener.family, carrier.stack)
+    attach(peer)
+    peer.call(listener)
+    pump()
+  }
+
+  private func attach(_ peer: TCPSocket) {
+    inner = peer
+    registration = peer.queue.add(self)
+  }
+
+  // MARK: Moving bytes
+
+  private func hostReported() {
+    if let connecting { return finishConnecting(connecting) }
+    pump()
+  }
+
+  func wake(by queue: WaitQueue, events: PollEvents) -> Bool {
+    pump()
+    return false
+  }
+
+  private func pump() {
+    guard !isPumping, !isEnded, let inner else { return }
+    isPumping = true
+    defer { isPumping = false }
+    switch inner.state {
+    case .synSent: return
+    case .closed:
+      // The guest's side is gone: broken off, or it ended after the outside had.
+      if !flush(inner) { return }
+      return end(isReset: !(isOutDone && isInDone))
+    default: break
+    }
+    sendOut(inner)
+    if !isEnded { takeIn(inner) }
+    if isOutDone, isInDone || inner.peer == nil { end() }
+  }
+
+  /// Sends what is left of a connection that the guest's side has closed; true where nothing is.
+  private func flush(_ inner: TCPSocket) -> Bool {
+    if inner.pendingError == nil, !isOutDone { sendOut(inner) }
+    return isEnded || isOutDone || inner.pendingError != nil
+  }
+
+  private func sendOut(_ inner: TCPSocket) {
+    for _ in 0..<StreamRelay.maximumPortions where !isOutDone {
+      if pending.isEmpty {
+        var buffer = IOBuffer(collecting: StreamRelay.portion)
+        do throws(Errno) {
+          guard try inner.receive(into: &buffer, []).count > 0 else {
+            isOutDone = true
+            try? Host.Socket.shutDown(host.descriptor, .writing)
+            return
+          }
+          pending = buffer.collected
+        } catch {
+          if error != .wouldBlock { end(isReset: true) }
+          return
+        }
+      }
+      do throws(Errno) {
+        let count = try Host.Socket.send(pending, on: host.descriptor)
+        pending.removeFirst(count)
+        carrier.stack.interfaces.count(bytes: count, on: .ethernet, isSent: true)
+      } catch {
+        guard error == .wouldBlock else { return fail(error) }
+        return host.want(.output)
+      }
+    }
+    // There is more: after the others.
+    if !isOutDone { host.want(.output) }
+  }
+
+  private func takeIn(_ inner: TCPSocket) {
+    for _ in 0..<StreamRelay.maximumPortions where !isInDone {
+      // Nobody is there to read it: the host's socket answers for itself once it is closed.
+      guard let guest = inner.peer else { return }
+      let room = min(guest.room, StreamRelay.portion)
+      // The guest wakes this end when it has read.
+      guard room > 0 else { return }
+      do throws(Errno) {
+        let bytes = try Host.Socket.receive(on: host.descriptor, limit: room)
+        guard !bytes.isEmpty else {
+          isInDone = true
+          try? inner.shutDown(.writing)
+          return
+        }
+        carrier.stack.interfaces.count(bytes: bytes.count, on: .ethernet, isSent: false)
+        var buffer = IOBuffer(bytes: bytes)
+        while buffer.remaining > 0 { _ = try inner.send(&buffer, OutgoingMessage(sender: inner.owner)) }
+      } catch {
+        guard error == .wouldBlock else { return fail(error) }
+        return host.want(.input)
+      }
+    }
+    if !isInDone { host.want(.input) }
+  }
+
+  // MARK: The end
+
+  /// The connection outside has failed: the guest's socket reports why.
+  private func fail(_ error: Errno) {
+    let guest = inner?.peer
+    inner?.abort()
+    if let guest, guest !== inner {
+      guest.pendingError = error
+      guest.queue.wake()
+    }
+    end()
+  }
+
+  /// Closes the host's socket, with a reset where the guest has broken the connection off.
+  func end(isReset: Bool = false) {
+    guard !isEnded else { return }
+    isEnded = true
+    if isReset {
+      let linger = Int32(1).littleEndianBytes + Int32(0).littleEndianBytes
+      try? Host.Socket.setOption(.linger, of: host.descriptor, to: linger)
+    }
+    host.close()
+    if let registration { inner?.queue.remove(registration) }
+    registration = nil
+    forgetConnecting()
+    inner?.close()
+    inner = nil
+    pending = []
+    carrier.remove(self)
+  }
+}

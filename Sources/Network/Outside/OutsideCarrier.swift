@@ -138,7 +138,7 @@ package final class OutsideCarrier: NetworkCarrier {
   package func connect(_ socket: TCPSocket, to destination: SocketEndpoint) throws(Errno) {
     let outer = try outerEndpoint(destination, .tcp)
     let descriptor = try makeSocket(outer.address, .stream)
-    let relay = StreamRelay(HostWatch(descriptor, budget: budget, services: services), carrier: self)
+    let relay = try StreamRelay(HostWatch(descriptor, budget: budget, services: services), carrier: self)
     try relay.connect(socket, to: outer)
     add(relay)
     connecting[ObjectIdentifier(socket)] = relay

@@ -14,6 +14,9 @@ final class PublishedPort {
   private var peers: [SocketEndpoint: SocketEndpoint] = [:]
   private var order: [SocketEndpoint] = []
 
+  /// Waits where the host has no descriptor left.
+  private var retry: KernelTimer?
+
   private static let maximumPeers = 4096
   /// What is taken before others have their turn.
   private static let maximumTurn = 64
@@ -29,7 +32,11 @@ final class PublishedPort {
     host.want(.input)
   }
 
-  func close() { host.close() }
+  func close() {
+    if let retry { carrier.services.disarm(retry) }
+    retry = nil
+    host.close()
+  }
 
   /// The addresses at which a guest may listen, that of the interface to the outside first.
   private func destinations(_ isVersion4: Bool) -> [SocketEndpoint] {
@@ -43,16 +50,24 @@ final class PublishedPort {
   private func takeConnections() {
     for _ in 0..<PublishedPort.maximumTurn {
       let listener = host.descriptor
-      guard
-        let descriptor = try? carrier.budget.take({ () throws(Errno) in try Host.Socket.accept(listener) })
-      else { break }
-      connect(HostWatch(descriptor, budget: carrier.budget, services: carrier.services))
+      do throws(Errno) {
+        let descriptor = try carrier.budget.take { () throws(Errno) in try Host.Socket.accept(listener) }
+        connect(HostWatch(descriptor, budget: carrier.budget, services: carrier.services))
+      } catch {
+        if error == .wouldBlock { break }
+        // No descriptor is left, so connections stay where they are.
+        let timer = KernelTimer { [weak self] in self?.host.want(.input) }
+        retry = timer
+        return carrier.services.arm(timer, deadline: carrier.services.monotonicTime + PublishedPort.pause)
+      }
     }
     host.want(.input)
   }
 
+  private static let pause = Nanoseconds.milliseconds(100)
+
   private func connect(_ connection: HostWatch) {
-    let relay = StreamRelay(connection, carrier: carrier)
+    guard let relay = try? StreamRelay(connection, carrier: carrier) else { return }
     guard let name = try? Host.Socket.peerAddress(of: connection.descriptor),
       let source = SocketEndpoint(hostAddress: name).map(shown)
     else { return relay.end() }

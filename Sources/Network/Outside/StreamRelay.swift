@@ -16,8 +16,11 @@ final class StreamRelay: Waiter {
   /// The end that the guest's socket is connected to.
   private var inner: TCPSocket?
   private var registration: WaitQueue.Registration?
-  /// Bytes of the guest's that the host had no room for.
+  /// Bytes of the guest's that the host had no room for, and of the outside's that the sandbox has no memory for.
   private var pending: [UInt8] = []
+  private var undelivered: [UInt8] = []
+  private var charge: MemoryCharge
+  private var retry: KernelTimer?
   private var (isOutDone, isInDone) = (false, false)
   private var isPumping = false
   private var isEnded = false
@@ -27,9 +30,19 @@ final class StreamRelay: Waiter {
   /// Portions that are moved before others have their turn.
   private static let maximumPortions = 16
 
-  init(_ host: HostWatch, carrier: OutsideCarrier) {
+  /// What it takes beside the bytes that it holds, the buffers of the host not among it.
+  private static let price = 1024
+
+  /// Owns a socket of the host. - Throws: `ENOBUFS`; the socket is closed then.
+  init(_ host: HostWatch, carrier: OutsideCarrier) throws(Errno) {
     self.host = host
     self.carrier = carrier
+    do throws(Errno) {
+      charge = try carrier.stack.memory.charge(StreamRelay.price, otherwise: .noBufferSpace)
+    } catch {
+      host.close()
+      throw error
+    }
     host.onReport { [unowned self] _ in hostReported() }
     // The guest's own writes are joined, or not, before they come here.
     try? Host.Socket.setOption(.tcpNoDelay, of: host.descriptor, to: Int32(1).littleEndianBytes)
@@ -149,6 +162,7 @@ final class StreamRelay: Waiter {
         carrier.stack.interfaces.count(bytes: count, on: .ethernet, isSent: true)
       } catch {
         guard error == .wouldBlock else { return fail(error) }
+        guard hold() else { return fail(.noBufferSpace) }
         return host.want(.output)
       }
     }
@@ -158,6 +172,7 @@ final class StreamRelay: Waiter {
 
   private func takeIn(_ inner: TCPSocket) {
     for _ in 0..<StreamRelay.maximumPortions where !isInDone {
+      guard deliver(to: inner) else { return }
       // Nobody is there to read it: the host's socket answers for itself once it is closed.
       guard let guest = inner.peer else { return }
       let room = min(guest.room, StreamRelay.portion)
@@ -171,14 +186,40 @@ final class StreamRelay: Waiter {
           return
         }
         carrier.stack.interfaces.count(bytes: bytes.count, on: .ethernet, isSent: false)
-        var buffer = IOBuffer(bytes: bytes)
-        while buffer.remaining > 0 { _ = try inner.send(&buffer, OutgoingMessage(sender: inner.owner)) }
+        undelivered = bytes
       } catch {
         guard error == .wouldBlock else { return fail(error) }
         return host.want(.input)
       }
     }
-    if !isInDone { host.want(.input) }
+    if !isInDone, deliver(to: inner) { host.want(.input) }
+  }
+
+  /// Gives the guest what came for it; false where something is left, for want of memory: then it is tried again.
+  private func deliver(to inner: TCPSocket) -> Bool {
+    while !undelivered.isEmpty {
+      var buffer = IOBuffer(bytes: undelivered)
+      let count = (try? inner.send(&buffer, OutgoingMessage(sender: inner.owner))) ?? 0
+      guard count > 0 else {
+        guard hold() else {
+          fail(.noBufferSpace)
+          return false
+        }
+        let timer = KernelTimer { [weak self] in self?.pump() }
+        retry = timer
+        carrier.services.arm(timer, deadline: carrier.services.monotonicTime + StreamRelay.pause)
+        return false
+      }
+      undelivered.removeFirst(count)
+    }
+    return true
+  }
+
+  private static let pause = Nanoseconds.milliseconds(20)
+
+  /// Counts what is held; false where there is no room for it.
+  private func hold() -> Bool {
+    (try? charge.resize(toHold: StreamRelay.price + pending.count + undelivered.count)) != nil
   }
 
   // MARK: The end
@@ -208,7 +249,9 @@ final class StreamRelay: Waiter {
     forgetConnecting()
     inner?.close()
     inner = nil
-    pending = []
+    (pending, undelivered) = ([], [])
+    if let retry { carrier.services.disarm(retry) }
+    retry = nil
     carrier.remove(self)
   }
 }

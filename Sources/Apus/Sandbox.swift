@@ -128,13 +128,13 @@ public final class Sandbox {
     network.configure(&settings)
     settings.cpus = configuration.hostCPUs
     settings.randomizesAddresses = configuration.randomizesAddresses
+    settings.measuresTimes = configuration.measuresTimes
     let kernel = Kernel(configuration: settings, services: services, vfs: tree.vfs)
-    kernel.statistics.collectsTimes = configuration.measuresTimes
     if let logger = configuration.logger { kernel.report = { logger.warning("\($0)") } }
-    if let trace = configuration.trace { kernel.tracer = TraceWriter { _ = try? trace.writeAll($0.utf8) } }
+    if let trace = configuration.trace { kernel.trace(to: TraceWriter { _ = try? trace.writeAll($0.utf8) }) }
     try network.connect(kernel.network, descriptors: descriptors) { [unowned kernel] text in
       kernel.report?(text)
-      kernel.tracer?.note(text)
+      kernel.noteInTrace(text)
     }
     if configuration.forwardsSignals {
       try attempt("cannot receive signals") { () throws(Errno) in try services.attachHostSignals() }

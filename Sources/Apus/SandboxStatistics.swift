@@ -70,15 +70,15 @@ public struct SandboxStatistics: Sendable {
 
   init(_ kernel: Kernel, elapsed: UInt64) {
     let counts = kernel.statistics
-    traps.syscalls = Int(clamping: counts.traps.syscalls)
-    traps.foreignSyscalls = Int(clamping: counts.traps.foreignSyscalls)
-    traps.pageFaults = Int(clamping: counts.traps.pageFaults)
-    traps.otherFaults = Int(clamping: counts.traps.otherFaults)
-    traps.preemptions = Int(clamping: counts.traps.preemptions)
-    traps.deaths = Int(clamping: counts.traps.deaths)
-    for (number, count) in counts.syscallCounts.enumerated() where count > 0 {
-      let row = Syscall(
-        number: UInt64(number), count: Int(clamping: count), time: counts.syscallTimes[number])
+    let trapCounts = counts.trapCounts
+    traps.syscalls = Int(clamping: trapCounts.syscalls)
+    traps.foreignSyscalls = Int(clamping: trapCounts.foreignSyscalls)
+    traps.pageFaults = Int(clamping: trapCounts.pageFaults)
+    traps.otherFaults = Int(clamping: trapCounts.otherFaults)
+    traps.preemptions = Int(clamping: trapCounts.preemptions)
+    traps.deaths = Int(clamping: trapCounts.deaths)
+    for (number, count, time) in counts.syscalls {
+      let row = Syscall(number: UInt64(number), count: Int(clamping: count), time: time)
       if counts.unknownSyscalls[UInt64(number)] == nil { syscalls.append(row) }
     }
     syscalls.sort { ($0.time, $0.count, $1.number) > ($1.time, $1.count, $0.number) }

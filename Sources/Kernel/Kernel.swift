@@ -19,14 +19,14 @@ package final class Kernel {
   package let scheduler: Scheduler
   /// The path walk and the mounts.
   let vfs: VFS
-  package let statistics = KernelStatistics()
+  package let statistics: KernelStatistics
   let startTime: MonotonicTime
   var hostName: String
   /// What `/proc/sys/kernel/random/boot_id` says.
   lazy var bootID = UUIDText.random(services)
   var domainName = "(none)"
   /// Shows system calls as they end; nil when not tracing.
-  package var tracer: TraceWriter?
+  var tracer: TraceWriter?
 
   /// The caller's terminal, where there is one. Set before the first process starts.
   var console: Terminal?
@@ -46,13 +46,14 @@ package final class Kernel {
   /// Why the first process could not execute its program.
   package internal(set) var startError: Errno?
   /// The end of the sandbox; CPU threads stop once it is set.
-  package internal(set) var result: WaitStatus?
+  var outcome: WaitStatus?
   /// Tells the user of an event in one line (the host's stderr).
   package var report: ((String) -> Void)?
   package let outOfMemory: OutOfMemory
 
   package init(configuration: KernelConfiguration, services: any MachineServices, vfs: VFS) {
     self.configuration = configuration
+    statistics = KernelStatistics(collectsTimes: configuration.measuresTimes)
     self.services = services
     self.vfs = vfs
     hostName = configuration.hostName
@@ -70,6 +71,15 @@ package final class Kernel {
       sender: { [unowned self] in servedTask?.senderCredentials },
       caller: { [unowned self] in servedTask?.socketCredentials })
   }
+
+  // What every trap reads is stored for this module alone, and seen by others through these: see CONTRIBUTING.
+
+  /// How the sandbox has ended.
+  package var result: WaitStatus? { outcome }
+  /// Shows all system calls from now on.
+  package func trace(to tracer: TraceWriter) { self.tracer = tracer }
+  /// Shows a line of its own among the calls, where they are shown.
+  package func noteInTrace(_ text: String) { tracer?.note(text) }
 
   package var physicalMemory: PhysicalMemory { services.physicalMemory }
   /// Counts what the kernel keeps for guests.

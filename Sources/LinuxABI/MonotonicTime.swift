@@ -4,10 +4,12 @@ public struct MonotonicTime: Hashable, Comparable, Sendable, BitwiseCopyable {
   @inlinable @inline(__always) public init(sinceBoot: Nanoseconds) { self.sinceBoot = sinceBoot }
   @inlinable @inline(__always) public init(nanoseconds: UInt64) { sinceBoot = Nanoseconds(rawValue: nanoseconds) }
 
+  // Computed, as every trap compares with them: a stored constant costs other modules a call.
+
   /// Earlier than any other time.
-  public static let zero = MonotonicTime(nanoseconds: 0)
+  @inlinable public static var zero: MonotonicTime { MonotonicTime(nanoseconds: 0) }
   /// Never.
-  public static let never = MonotonicTime(nanoseconds: .max)
+  @inlinable public static var never: MonotonicTime { MonotonicTime(nanoseconds: .max) }
 
   @inlinable @inline(__always) public static func < (left: MonotonicTime, right: MonotonicTime) -> Bool {
     left.sinceBoot < right.sinceBoot

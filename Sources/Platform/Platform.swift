@@ -193,7 +193,11 @@ extension GuestProcess {
 /// A host thread that runs the code of one guest thread.
 package protocol GuestThread: AnyObject, Sendable {
   /// The registers: what the last trap found, and what `run` goes on with.
-  var registers: Registers { get set }
+  var registers: Registers { get }
+  /// Sets what `run` goes on with.
+  func setRegisters(_ registers: Registers)
+  /// Sets `rax` alone, where a call's result goes.
+  func setResult(_ value: UInt64)
   /// Runs queued memory operations, then guest code until it traps. Called on a CPU thread *without* the kernel lock.
   func run(on placement: Placement) -> Trap
   /// Memory operations that the last run began with were carried out by another host thread.
@@ -211,4 +215,13 @@ package protocol GuestThread: AnyObject, Sendable {
   func resetExtendedState()
   /// The thread is over; its host thread is parked or ended.
   func exit()
+}
+
+extension GuestThread {
+  /// Changes some of the registers.
+  package func changeRegisters(_ change: (inout Registers) -> Void) {
+    var registers = registers
+    change(&registers)
+    setRegisters(registers)
+  }
 }

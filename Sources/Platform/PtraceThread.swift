@@ -7,7 +7,7 @@ import Synchronization
 @safe final class PtraceThread: GuestThread, @unchecked Sendable {
   private let process: StubProcess
   private let host: HostThread
-  var registers: Registers
+  private(set) var registers: Registers
   /// The extended state to go on with, where it is not the one that the host thread has.
   private var newState: [UInt8]?
 
@@ -17,6 +17,9 @@ import Synchronization
     self.registers = registers
     newState = parent?.extendedState() ?? ExtendedState.initial
   }
+
+  func setRegisters(_ registers: Registers) { self.registers = registers }
+  func setResult(_ value: UInt64) { registers.rax = value }
 
   func run(on placement: Placement) -> Trap {
     switch process.flush(before: host, cpu: placement.cpu) {

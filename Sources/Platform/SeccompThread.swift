@@ -8,7 +8,7 @@ import Synchronization
   private let process: StubProcess
   private let host: HostThread
   private var frame: HostSignalFrame
-  var registers: Registers
+  private(set) var registers: Registers
 
   init(process: StubProcess, host: HostThread, registers: Registers, parent: SeccompThread?) {
     self.process = process
@@ -17,6 +17,9 @@ import Synchronization
     frame = HostSignalFrame(
       in: host.context, extendedState: parent.flatMap { $0.frame.extendedState(in: $0.host.context) })
   }
+
+  func setRegisters(_ registers: Registers) { self.registers = registers }
+  func setResult(_ value: UInt64) { registers.rax = value }
 
   func run(on placement: Placement) -> Trap {
     let context = host.context
@@ -39,9 +42,10 @@ import Synchronization
       return .died(reason: process.deathReason)
     }
     self.frame = frame
-    frame.readRegisters(of: context, into: &registers)
-    let trap = frame.trap(
-      signal: Signal(rawValue: context.header(STUB_HEADER_SIGNAL)), in: context, registers: &registers)
+    var found = Registers()
+    frame.readRegisters(of: context, into: &found)
+    let trap = frame.trap(signal: Signal(rawValue: context.header(STUB_HEADER_SIGNAL)), in: context, registers: &found)
+    registers = found
     host.note(trap)
     return trap
   }

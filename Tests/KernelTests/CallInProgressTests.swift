@@ -24,7 +24,7 @@ struct CallInProgressTests {
   }
 
   @Test func nothingOfACallIsLeftForTheNext() {
-    var call = CallInProgress()
+    let call = CallInProgress()
     call.begin(registers(.write))
     call.deadline = MonotonicTime(nanoseconds: 5)
     call.transferred = 7
@@ -42,7 +42,7 @@ struct CallInProgressTests {
   }
 
   @Test func deadlineIsKeptForOneRepetition() {
-    var call = CallInProgress()
+    let call = CallInProgress()
     call.begin(registers(.nanosleep))
     call.deadline = MonotonicTime(nanoseconds: 5)
     call.park()
@@ -60,7 +60,7 @@ struct CallInProgressTests {
   }
 
   @Test func forgottenDeadlineDoesNotComeBack() {
-    var call = CallInProgress()
+    let call = CallInProgress()
     call.begin(registers(.nanosleep))
     call.deadline = MonotonicTime(nanoseconds: 5)
     _ = call.makeAgain(keepingDeadline: true)

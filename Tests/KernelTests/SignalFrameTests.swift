@@ -25,7 +25,7 @@ import Testing
     var registers = task.thread.registers
     registers.rbx = 77
     registers.rflags = 0x202 | 0x400 | 0x100
-    task.thread.registers = registers
+    task.thread.setRegisters(registers)
     machine.send(Signal.usr1, to: task)
     machine.trap(task, .preempted)
     let now = task.thread.registers
@@ -55,7 +55,7 @@ import Testing
     (registers.rax, registers.rcx, registers.r15, registers.rbp) = (1, 2, 3, 4)
     registers.rflags = 0xa03
     registers.fsBase = 0x5000
-    task.thread.registers = registers
+    task.thread.setRegisters(registers)
     let thread = try #require(task.thread as? FakeThread)
     thread.state[100] = 42
     let state = thread.state
@@ -63,7 +63,7 @@ import Testing
     machine.trap(task, .preempted)
     #expect(task.signals.mask == SignalSet(signals: Signal.usr1, Signal.usr2))
     thread.state = FakeThread.initialState
-    task.thread.registers.r15 = 99
+    task.thread.changeRegisters { $0.r15 = 99 }
     try machine.returnFromHandler(task)
     #expect(task.thread.registers == registers)
     #expect(thread.state == state)
@@ -72,7 +72,7 @@ import Testing
 
   @Test func sigreturnTakesNoFlagsOfTheSystem() throws {
     try machine.handle(task, Signal.usr1)
-    task.thread.registers.rflags = 0x202
+    task.thread.changeRegisters { $0.rflags = 0x202 }
     machine.send(Signal.usr1, to: task)
     machine.trap(task, .preempted)
     var frame = try machine.frame(of: task)
@@ -93,8 +93,8 @@ import Testing
     try machine.handle(task, Signal.usr1)
     machine.send(Signal.usr1, to: task)
     machine.trap(task, .preempted)
-    task.thread.registers.rsp = 0x10
-    task.thread.registers.rax = UInt64(SyscallNumber.rt_sigreturn.rawValue)
+    task.thread.changeRegisters { $0.rsp = 0x10 }
+    task.thread.setResult(UInt64(SyscallNumber.rt_sigreturn.rawValue))
     machine.trap(task, .syscall)
     #expect(task.group.exitStatus == .signaled(Signal.segv))
   }
@@ -104,7 +104,7 @@ import Testing
     try machine.handle(task, Signal.segv, flags: .onStack)
     try task.memory.writeValue(GuestAddress(TestMachine.data), stack(TestMachine.data + 0x4000, 0x4000))
     #expect(try machine.call(task, .sigaltstack, TestMachine.data, 0) == 0)
-    task.thread.registers.rsp = 0x5000
+    task.thread.changeRegisters { $0.rsp = 0x5000 }
     machine.send(Signal.usr1, to: task)
     machine.trap(task, .preempted)
     #expect(task.thread.registers.rdi == UInt64(Signal.segv))
@@ -151,7 +151,7 @@ import Testing
     #expect(
       try task.memory.readValue(GuestAddress(TestMachine.data + 64), as: AlternateStack.self).flags
         == .onStack)
-    task.thread.registers.rsp = handlerStack
+    task.thread.changeRegisters { $0.rsp = handlerStack }
     try machine.returnFromHandler(task)
     #expect(task.thread.registers.rsp == TestMachine.stackPointer)
     #expect(try machine.call(task, .sigaltstack, TestMachine.data, 0) == 0)

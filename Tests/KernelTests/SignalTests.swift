@@ -206,8 +206,8 @@ import Testing
 
   /// Leaves the task as a call does that a signal has interrupted.
   private func interrupt(_ restart: RestartKind) {
-    task.thread.registers.rip = TestMachine.code + 2
-    task.thread.registers.rax = UInt64(bitPattern: -4)
+    task.thread.changeRegisters { $0.rip = TestMachine.code + 2 }
+    task.thread.setResult(UInt64(bitPattern: -4))
     var registers = task.thread.registers
     registers.rax = 34
     task.call.begin(registers)

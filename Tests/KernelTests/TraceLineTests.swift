@@ -73,7 +73,7 @@ import Testing
 
   @Test func callsThatLinuxDoesNotHaveShowTheirNumber() throws {
     lines.all = []
-    task.thread.registers.rax = 9999
+    task.thread.setResult(9999)
     machine.trap(task, .syscall)
     let line = try #require(lines.all.first)
     #expect(line.hasPrefix("syscall_9999("))

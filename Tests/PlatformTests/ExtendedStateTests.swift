@@ -32,7 +32,7 @@ import Testing
     #expect(Array(state[160 + 48..<160 + 64]) == [UInt8](0..<16))
 
     // Kept.
-    thread.registers.rip = TestGuest.code
+    thread.changeRegisters { $0.rip = TestGuest.code }
     #expect(thread.run(on: .anywhere) == .syscall)
     #expect(guest.read(data + 8, as: UInt64.self) == 0x0f0e_0d0c_0b0a_0908)
 
@@ -48,13 +48,13 @@ import Testing
     state[160 + 48] = 0x77
     try thread.setExtendedState(state)
     #expect(thread.extendedState()[160 + 48] == 0x77)
-    thread.registers.rip = TestGuest.code
+    thread.changeRegisters { $0.rip = TestGuest.code }
     #expect(thread.run(on: .anywhere) == .syscall)
     #expect(guest.read(data, as: UInt8.self) == 0x77)
 
     // Reset.
     thread.resetExtendedState()
-    thread.registers.rip = TestGuest.code
+    thread.changeRegisters { $0.rip = TestGuest.code }
     #expect(thread.run(on: .anywhere) == .syscall)
     #expect(guest.read(data, as: UInt64.self) == 0)
     #expect(guest.read(data + 8, as: UInt64.self) == 0)
@@ -78,7 +78,7 @@ import Testing
     #expect(thread.run(on: .anywhere) == .syscall)
     #expect(throws: Errno.badAddress) { try thread.setExtendedState([UInt8](repeating: 0, count: 100)) }
     try thread.setExtendedState([UInt8](repeating: 0xff, count: 512))
-    thread.registers.rip = TestGuest.code
+    thread.changeRegisters { $0.rip = TestGuest.code }
     #expect(thread.run(on: .anywhere) == .syscall)
     #expect(guest.read(Int(TestGuest.dataOffset), as: UInt64.self) == .max)
     process.kill()

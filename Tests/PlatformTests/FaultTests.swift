@@ -44,7 +44,7 @@ import Testing
     #expect(guest.read(0x8018, as: UInt64.self) == 0x1122_3344_5566)
 
     process.queue(.unmap(address: 0x70_0000, length: 4096))
-    thread.registers.rip = TestGuest.code
+    thread.changeRegisters { $0.rip = TestGuest.code }
     guard case .fault(let third) = thread.run(on: .anywhere) else {
       Issue.record("the page is still mapped")
       return
@@ -69,7 +69,7 @@ import Testing
     for length: UInt64 in [2, 2, 0] {
       guard case .fault(let fault) = thread.run(on: .anywhere) else { break }
       seen.append((fault.signal, fault.trapNumber))
-      thread.registers.rip &+= length
+      thread.changeRegisters { $0.rip &+= length }
     }
     #expect(seen.map(\.0) == [.fpe, .ill, .trap])
     #expect(seen.map(\.1) == [.divideError, .invalidOpcode, .breakpoint])

@@ -32,10 +32,12 @@ import Testing
     ]
     for site in sites {
       for call in calls {
-        thread.registers = TestGuest.start
-        thread.registers.rip = site
-        thread.registers.rax = UInt64(call.rawValue)
-        thread.registers.r10 = 0x11
+        thread.setRegisters(TestGuest.start)
+        thread.changeRegisters {
+          $0.rip = site
+          $0.rax = UInt64(call.rawValue)
+          $0.r10 = 0x11
+        }
         guard thread.run(on: .anywhere) == .syscall, thread.registers.rip == site + 2 else {
           Issue.record("\(call) went through at \(site - Stub.base)")
           return
@@ -66,14 +68,16 @@ import Testing
       (header, 3, 1, 0, wake), (header, 5, 1, 0, wake), (Stub.control, 10, 1, 0, wake),
     ]
     for (address, operation, value, limit, bits) in refused {
-      thread.registers = TestGuest.start
-      thread.registers.rip = site
-      thread.registers.rax = 202
-      thread.registers.rdi = address
-      thread.registers.rsi = operation
-      thread.registers.rdx = value
-      thread.registers.r10 = limit
-      thread.registers.r9 = bits
+      thread.setRegisters(TestGuest.start)
+      thread.changeRegisters {
+        $0.rip = site
+        $0.rax = 202
+        $0.rdi = address
+        $0.rsi = operation
+        $0.rdx = value
+        $0.r10 = limit
+        $0.r9 = bits
+      }
       #expect(
         thread.run(on: .anywhere) == .syscall && thread.registers.rip == site + 2,
         "\(String(address, radix: 16)) \(operation) \(value) \(bits)")
@@ -97,9 +101,9 @@ import Testing
     let thread = try process.makeThread(registers: start, extendedStateOf: nil)
     #expect(thread.run(on: .anywhere) == .foreignSyscall)
     #expect(thread.registers.rip == TestGuest.code + 2)
-    thread.registers.rax = 0x4000_0000 | 39
+    thread.changeRegisters { $0.rax = 0x4000_0000 | 39 }
     #expect(thread.run(on: .anywhere) == .foreignSyscall)
-    thread.registers.rax = 39
+    thread.changeRegisters { $0.rax = 39 }
     #expect(thread.run(on: .anywhere) == .syscall)
     process.kill()
   }
@@ -112,8 +116,8 @@ import Testing
     var addresses = [Stub.base, Stub.constants, Stub.control, Stub.control + 64]
     if let vdso = guest.platform.vdsoImage { addresses.append(vdso.address.rawValue) }
     for address in addresses {
-      thread.registers = TestGuest.start
-      thread.registers.rdi = address
+      thread.setRegisters(TestGuest.start)
+      thread.changeRegisters { $0.rdi = address }
       guard case .fault(let fault) = thread.run(on: .anywhere) else {
         Issue.record("written at \(address)")
         return

@@ -69,12 +69,12 @@ final class Traps: Sendable {
           address: GuestAddress(TestGuest.data), length: 4096, offset: 0x8000 + UInt64(round & 1) * 4096,
           protection: .read,
           populate: false))
-      thread.registers.rip = TestGuest.code
+      thread.changeRegisters { $0.rip = TestGuest.code }
       // Now and then they come together, which has to work at any trap.
       #expect(thread.run(on: round % 16 == 15 ? together : apart) == .syscall)
       #expect(thread.waitedForAgent)
       #expect(thread.registers.rbx == (round & 1 == 0 ? 11 : 22))
-      thread.registers.rip = TestGuest.code
+      thread.changeRegisters { $0.rip = TestGuest.code }
       #expect(thread.run(on: apart) == .syscall)
     }
     try guest.startThread {
@@ -130,8 +130,10 @@ final class Traps: Sendable {
     }
     #expect(guest.read(Int(TestGuest.dataOffset), as: UInt64.self) == 36)
     for thread in threads {
-      thread.registers.rip = TestGuest.code
-      thread.registers.rax = 1
+      thread.changeRegisters {
+        $0.rip = TestGuest.code
+        $0.rax = 1
+      }
       #expect(thread.run(on: .anywhere) == .syscall)
     }
     #expect(guest.read(Int(TestGuest.dataOffset), as: UInt64.self) == 44)
@@ -199,8 +201,10 @@ final class Traps: Sendable {
         guest.write([UInt8(truncatingIfNeeded: page), UInt8(page >> 8), 0xaa], at: Int(offset))
       }
       for page in [0, 1, 255, 256, 699] {
-        thread.registers.rip = TestGuest.code
-        thread.registers.rdi = 0x1000_0000 + UInt64(page) * 8192
+        thread.changeRegisters {
+          $0.rip = TestGuest.code
+          $0.rdi = 0x1000_0000 + UInt64(page) * 8192
+        }
         #expect(thread.run(on: .anywhere) == .syscall)
         #expect(thread.registers.rbx & 0xffffff == UInt64(page) | 0xaa0000)
       }
@@ -217,7 +221,7 @@ final class Traps: Sendable {
     process.queue(.unmap(address: GuestAddress(TestGuest.data), length: 4096))
     let ticket = process.releaseTicket()
     #expect(guest.platform.confirmedRelease(of: process) < ticket)
-    thread.registers.rip = TestGuest.code
+    thread.changeRegisters { $0.rip = TestGuest.code }
     #expect(thread.run(on: .anywhere) == .syscall)
     #expect(guest.platform.confirmedRelease(of: process) >= ticket)
 

@@ -39,9 +39,11 @@ import Testing
     expected.rflags = thread.registers.rflags
     #expect(thread.registers == expected)
 
-    thread.registers.rax = 60
-    thread.registers.rdi = 77
-    thread.registers.fsBase = 0x9000
+    thread.changeRegisters {
+      $0.rax = 60
+      $0.rdi = 77
+      $0.fsBase = 0x9000
+    }
     #expect(thread.run(on: .anywhere) == .syscall)
     #expect(thread.registers.rip == TestGuest.code + 4)
     #expect(thread.registers.rax == 60)

@@ -66,7 +66,7 @@ extension Kernel {
     do throws(Errno) {
       loaded = try load(program, request, into: memory, for: task, credentials)
       if isFirst {
-        task.thread.registers = loaded.registers
+        task.thread.setRegisters(loaded.registers)
       } else {
         let thread = try memory.process.makeThread(registers: loaded.registers, extendedStateOf: nil)
         leaveMemory(of: task)

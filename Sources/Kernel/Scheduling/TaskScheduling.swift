@@ -1,7 +1,7 @@
 import LinuxABI
 
 /// What the scheduler knows of a task, and what programs set of it (sched(7)).
-struct TaskScheduling {
+final class TaskScheduling {
   /// The CPU the task runs on, or ran on last.
   var cpu: CPU
   /// A CPU thread is inside the guest with the task.

@@ -4,7 +4,7 @@ import LinuxABI
 /// Signals that wait to be delivered to a task or a process (signal(7)).
 ///
 /// A standard signal is kept once; real-time signals queue, and come out in the order they were sent.
-struct PendingSignals {
+final class PendingSignals {
   /// The signals that are pending.
   private(set) var set = SignalSet()
   private var queue = Deque<SignalInfo>()
@@ -13,13 +13,13 @@ struct PendingSignals {
   var count: Int { queue.count }
 
   /// Adds a signal. Without `keepsInfo` only its number is kept: who sent it is lost.
-  mutating func add(_ info: SignalInfo, keepsInfo: Bool = true) {
+  func add(_ info: SignalInfo, keepsInfo: Bool = true) {
     set.formUnion(SignalSet(info.signal))
     if keepsInfo { queue.append(info) }
   }
 
   /// Takes the next signal that is in `wanted`: faults first, then the lowest number.
-  mutating func take(_ wanted: SignalSet) -> SignalInfo? {
+  func take(_ wanted: SignalSet) -> SignalInfo? {
     var candidates = set.intersection(wanted)
     let faults = candidates.intersection(.synchronous)
     if !faults.isEmpty { candidates = faults }
@@ -36,7 +36,7 @@ struct PendingSignals {
   }
 
   /// Forgets all signals of a set.
-  mutating func remove(_ signals: SignalSet) {
+  func remove(_ signals: SignalSet) {
     guard !set.isDisjoint(with: signals) else { return }
     set.subtract(signals)
     queue.removeAll { signals.contains($0.signal) }

@@ -94,7 +94,7 @@ extension Kernel {
       var registers = task.thread.registers
       registers.rip &+= Kernel.syscallInstructionLength
       registers.rax = Kernel.encode(.interrupted)
-      task.thread.registers = registers
+      task.thread.setRegisters(registers)
     }
     guard let restart = task.call.restart else { return }
     task.call.restart = nil
@@ -108,7 +108,7 @@ extension Kernel {
     var registers = task.thread.registers
     registers.rip &-= Kernel.syscallInstructionLength
     registers.rax = task.call.makeAgain(keepingDeadline: restart == .restartBlock)
-    task.thread.registers = registers
+    task.thread.setRegisters(registers)
   }
 
   private static let syscallInstructionLength: UInt64 = 2

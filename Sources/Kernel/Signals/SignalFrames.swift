@@ -53,7 +53,7 @@ extension Kernel {
     registers.rdx = (address &+ SignalFrame.contextOffset).rawValue
     registers.rax = 0
     registers.rflags &= ~Kernel.clearedFlags
-    task.thread.registers = registers
+    task.thread.setRegisters(registers)
 
     task.signals.maskToRestore = nil
     var blocked = task.signals.mask.union(action.mask)
@@ -78,7 +78,7 @@ extension Kernel {
         try task.thread.setExtendedState(readState(at: GuestAddress(machine.extendedState), task.memory))
       }
       let restored = machine.restored(into: registers)
-      task.thread.registers = restored
+      task.thread.setRegisters(restored)
       try? task.setAlternateStack(frame.context.stack, at: restored.rsp)
     } catch {
       forceSignal(SignalInfo(signal: Signal.segv, code: SignalInfo.siKernel), on: task)

@@ -2,11 +2,11 @@ import FileSystem
 import LinuxABI
 
 /// The signals of one task: those that it blocks, those that wait for it, and where it handles them.
-struct TaskSignals {
+final class TaskSignals {
   var mask = SignalSet()
   /// Set by calls with a temporary mask (ppoll, sigsuspend): restored when the call ends or the handler returns.
   var maskToRestore: SignalSet?
-  var pending = PendingSignals()
+  let pending = PendingSignals()
   var pendingSet: SignalSet { pending.set }
   var alternateStack = AlternateStack()
   /// The last fault, which signal frames show (`mcontext` of x86-64).
@@ -62,7 +62,7 @@ final class SignalHandlers {
 /// Handlers and pending signals of a process, and where it is in being stopped.
 final class GroupSignals {
   var handlers: SignalHandlers
-  var pending = PendingSignals()
+  let pending = PendingSignals()
   var pendingSet: SignalSet { pending.set }
   /// The signal that stopped the process.
   var stopSignal = Signal.null

@@ -143,10 +143,10 @@ extension Syscalls {
     switch code.value {
     case .setGS:
       guard value.isUserAddress else { throw .notPermitted }
-      task.thread.registers.gsBase = value.rawValue
+      task.thread.changeRegisters { $0.gsBase = value.rawValue }
     case .setFS:
       guard value.isUserAddress else { throw .notPermitted }
-      task.thread.registers.fsBase = value.rawValue
+      task.thread.changeRegisters { $0.fsBase = value.rawValue }
     case .getFS: try task.memory.writeValue(value, task.thread.registers.fsBase)
     case .getGS: try task.memory.writeValue(value, task.thread.registers.gsBase)
     case .getCPUID: return 1

@@ -5,7 +5,7 @@ import Platform
 
 /// The system call that a task makes: what it was called with, and what it must not forget while it is parked. A call that
 /// is woken is run again from its start; what it may not do twice, it finds here.
-struct CallInProgress {
+final class CallInProgress {
   /// The registers at entry: the arguments, and the number in `rax`.
   private(set) var registers = Registers()
   /// The call is parked: it is run again when the task is.
@@ -73,7 +73,7 @@ struct CallInProgress {
 
   /// The task has trapped to make a call.
   @inline(__always)
-  mutating func begin(_ registers: Registers) {
+  func begin(_ registers: Registers) {
     self.registers = registers
     if keepsDeadline {
       keepsDeadline = false
@@ -87,7 +87,7 @@ struct CallInProgress {
   }
 
   /// One of its messages was moved.
-  mutating func countMessage() {
+  func countMessage() {
     messages += 1
     transferred = 0
     let done = kept
@@ -96,14 +96,14 @@ struct CallInProgress {
   }
 
   /// A call that its task does not make by itself: it begins as if it was parked.
-  mutating func begin(_ number: SyscallNumber, keeping kept: Kept) {
+  func begin(_ number: SyscallNumber, keeping kept: Kept) {
     registers.rax = UInt64(number.rawValue)
     isParked = true
     self.kept = kept
   }
 
   /// The call waits.
-  mutating func park() {
+  func park() {
     isParked = true
     isRetry = true
   }
@@ -122,24 +122,24 @@ struct CallInProgress {
 
   /// The call has ended, or its task ends. - Returns: what has to be let go of, once this value is as it should be.
   @inline(__always)
-  mutating func end() -> Remains? {
+  func end() -> Remains? {
     isParked = false
     return kept.isNothing && files.isEmpty ? nil : forget()
   }
 
-  private mutating func forget() -> Remains {
+  private func forget() -> Remains {
     defer { (kept, files) = (.nothing, KeptFiles()) }
     return Remains(kept: kept, files: files)
   }
 
   /// The guest makes the interrupted call again. - Returns: the number, for its `rax`.
-  mutating func makeAgain(keepingDeadline: Bool) -> UInt64 {
+  func makeAgain(keepingDeadline: Bool) -> UInt64 {
     keepsDeadline = keepingDeadline
     return registers.rax
   }
 
   /// The call does not go on after all; true where it would have.
-  mutating func forgetDeadline() -> Bool {
+  func forgetDeadline() -> Bool {
     defer { keepsDeadline = false }
     return keepsDeadline
   }

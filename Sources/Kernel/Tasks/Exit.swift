@@ -145,8 +145,8 @@ extension Kernel {
 
   /// The first process has ended: so does the sandbox.
   func endSandbox(_ status: WaitStatus) {
-    guard result == nil else { return }
-    result = status
+    guard outcome == nil else { return }
+    outcome = status
     for cpu in scheduler.cpus {
       scheduler.wake(cpu)
       if let task = cpu.current, task.scheduling.isInGuest { task.thread.preempt() }

@@ -36,7 +36,7 @@ extension TaskAttributes {
 }
 
 extension TaskScheduling {
-  fileprivate mutating func inherit(from parent: TaskScheduling) {
+  fileprivate func inherit(from parent: TaskScheduling) {
     nice = parent.nice
     affinity = parent.affinity
     ioPriority = parent.ioPriority

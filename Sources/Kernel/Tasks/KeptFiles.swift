@@ -40,10 +40,12 @@ extension Task {
   func keepFiles(ofCall number: UInt64, _ arguments: SyscallArguments) {
     guard files.sharers > 1, call.files.isEmpty else { return }
     let descriptors = Syscalls.descriptors(number)
+    var kept = KeptFiles()
     for index in 0..<6 where descriptors >> UInt8(index) & 1 != 0 {
       let number = FileDescriptorNumber(register: arguments[index])
-      guard call.files[number] == nil, let file = try? files.file(number) else { continue }
-      call.files.keep(file, as: number)
+      guard kept[number] == nil, let file = try? files.file(number) else { continue }
+      kept.keep(file, as: number)
     }
+    call.files = kept
   }
 }

@@ -31,7 +31,7 @@ final class Task: Waiter {
   var name: String
 
   var state = State.waiting
-  var scheduling: TaskScheduling
+  let scheduling: TaskScheduling
   /// Time and switches. Faults and memory are counted for the process alone.
   var usage = ResourceUsage()
   let startTime: MonotonicTime
@@ -40,13 +40,13 @@ final class Task: Waiter {
   var attributes = TaskAttributes()
 
   /// The system call in progress, or the last one.
-  var call = CallInProgress()
+  let call = CallInProgress()
   private var registrations: [(queue: WaitQueue, registration: WaitQueue.Registration)] = []
   /// For those, where they are many.
   private var registrationCharge: MemoryCharge?
   private(set) lazy var deadlineTimer = KernelTimer { [unowned self] in wakeUp() }
 
-  var signals = TaskSignals()
+  let signals = TaskSignals()
 
   // Thread state of clone(2) and futexes
   var clearChildTID = GuestAddress.null

@@ -18,7 +18,7 @@ extension Kernel {
       runSyscall(task)
     case .foreignSyscall:
       statistics.traps.foreignSyscalls &+= 1
-      task.thread.registers.rax = Kernel.encode(.noFunction)
+      task.thread.setResult(Kernel.encode(.noFunction))
     case .vsyscall:
       emulateVsyscall(task)
     case .fault(let fault):
@@ -78,15 +78,15 @@ extension Kernel {
         // execve and rt_sigreturn set all registers themselves.
         task.call.replacedRegisters = false
       } else {
-        task.thread.registers.rax = UInt64(bitPattern: Int64(value))
+        task.thread.setResult(UInt64(bitPattern: Int64(value)))
       }
     case .error(let error):
       if !task.group.hasExecuted, task.group === firstGroup { return firstExecFailed(error) }
-      task.thread.registers.rax = Kernel.encode(error)
+      task.thread.setResult(Kernel.encode(error))
     case .restart(let restart):
       if !task.group.hasExecuted, task.group === firstGroup { return firstExecFailed(.interrupted) }
       task.call.restart = restart
-      task.thread.registers.rax = Kernel.encode(.interrupted)
+      task.thread.setResult(Kernel.encode(.interrupted))
     }
     if let tracer { trace(task, number, arguments, result, with: tracer) }
   }
@@ -138,7 +138,7 @@ extension Kernel {
   /// Chooses what the CPU does next: goes on with its task, takes another, or sleeps.
   func nextStep(on cpu: CPU) -> CPUStep {
     while true {
-      if result != nil { return .stop }
+      if outcome != nil { return .stop }
       guard let task = cpu.current ?? takeTask(for: cpu) else {
         cpu.isIdle = true
         return .sleep
@@ -205,7 +205,7 @@ extension Kernel {
     registers.rip = target
     registers.rsp &+= 8
     registers.rax = UInt64(number.rawValue)
-    task.thread.registers = registers
+    task.thread.setRegisters(registers)
     task.call.begin(registers)
     runSyscall(task)
   }

@@ -100,7 +100,7 @@ final class Simulation {
       let words = call.arguments + [UInt64](repeating: 0, count: 6 - call.arguments.count)
       (registers.rdi, registers.rsi, registers.rdx) = (words[0], words[1], words[2])
       (registers.r10, registers.r8, registers.r9) = (words[3], words[4], words[5])
-      visit.task.thread.registers = registers
+      visit.task.thread.setRegisters(registers)
       log.append("\(now.sinceBoot.rawValue) \(visit.task.id) \(call.number)")
       trap(next, visit, .syscall)
     } else {

@@ -144,7 +144,7 @@ final class TestMachine {
     let words = arguments + [UInt64](repeating: 0, count: 6 - arguments.count)
     (registers.rdi, registers.rsi, registers.rdx) = (words[0], words[1], words[2])
     (registers.r10, registers.r8, registers.r9) = (words[3], words[4], words[5])
-    task.thread.registers = registers
+    task.thread.setRegisters(registers)
     return trap(task, .syscall) ? result(task) : nil
   }
 
@@ -155,7 +155,7 @@ final class TestMachine {
 
   /// Lets the task execute the `syscall` instruction that it is at once more.
   func repeatCall(_ task: Task) -> Int? {
-    task.thread.registers.rip += 2
+    task.thread.changeRegisters { $0.rip += 2 }
     return trap(task, .syscall) ? result(task) : nil
   }
 
@@ -186,7 +186,7 @@ final class TestMachine {
     registers.rsp += 8
     registers.rip = TestMachine.restorer + 2
     registers.rax = UInt64(SyscallNumber.rt_sigreturn.rawValue)
-    task.thread.registers = registers
+    task.thread.setRegisters(registers)
     trap(task, .syscall)
   }
 

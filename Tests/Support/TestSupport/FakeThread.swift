@@ -3,7 +3,7 @@ import Platform
 
 /// A guest thread that runs nothing.
 package final class FakeThread: GuestThread, @unchecked Sendable {
-  package var registers: Registers
+  package private(set) var registers: Registers
   package var state: [UInt8]
   package private(set) var preemptions = 0
   package private(set) var hasExited = false
@@ -21,6 +21,8 @@ package final class FakeThread: GuestThread, @unchecked Sendable {
     self.state = state ?? FakeThread.initialState
   }
 
+  package func setRegisters(_ registers: Registers) { self.registers = registers }
+  package func setResult(_ value: UInt64) { registers.rax = value }
   package var waitedForAgent: Bool { false }
   package func run(on placement: Placement) -> Trap { .preempted }
   package func preempt() { preemptions += 1 }

@@ -105,9 +105,11 @@ public struct FlockOperation: NamedFlags, Sendable, BitwiseCopyable {
   public static let exclusive = FlockOperation(rawValue: 2)
   public static let nonBlocking = FlockOperation(rawValue: 4)
   public static let unlock = FlockOperation(rawValue: 8)
+  public static let mandatory = FlockOperation(rawValue: 32)
 
   public static let names: [ConstantName] = [
     .init("LOCK_SH", shared), .init("LOCK_EX", exclusive), .init("LOCK_UN", unlock), .init("LOCK_NB", nonBlocking),
+    .init("LOCK_MAND", mandatory),
   ]
 }
 

@@ -11,10 +11,33 @@ extension AddressSpace {
     let range = try pages(address, length)
     guard !range.isEmpty else { return }
     let isComplete = areas.covers(range)
+    if advice == .populateRead || advice == .populateWrite { return try populate(range, advice) }
     if !advice.isHint {
       for part in areas.parts(in: range) { try advise(part, advice) }
     }
     guard isComplete else { throw .noMemory }
+  }
+
+  /// `MADV_POPULATE_READ` and `MADV_POPULATE_WRITE`: page after page, up to the first that can't be.
+  private func populate(_ range: Range<PageNumber>, _ advice: MemoryAdvice) throws(Errno) {
+    var next = range.lowerBound
+    for part in areas.parts(in: range) {
+      guard part.start == next else { throw .noMemory }
+      guard part.protection.allows(advice == .populateRead ? .read : .write) else { throw .invalidArgument }
+      fill(part.range, populate: true)
+      guard part.index(of: part.end - 1) < objectEnd(part) else { throw .badAddress }
+      next = part.end
+    }
+    guard next == range.upperBound else { throw .noMemory }
+  }
+
+  /// The first page past the end of what an area maps.
+  func objectEnd(_ area: VirtualArea) -> PageNumber {
+    switch area.object?.backing {
+    case nil: .max
+    case .frames(let store)?: store.pageCount
+    case .hostFile?: .zero + (area.object?.object.mappingSize ?? 0).bytesToPagesUp
+    }
   }
 
   private func advise(_ area: VirtualArea, _ advice: MemoryAdvice) throws(Errno) {
@@ -26,8 +49,9 @@ extension AddressSpace {
       guard area.object == nil else { throw .invalidArgument }
       try drop(area)
     case .remove:
-      guard area.isShared, case .frames(let store)? = area.object?.backing else { throw .invalidArgument }
-      guard area.protection.contains(.write) else { throw .permissionDenied }
+      guard let object = area.object else { throw .invalidArgument }
+      guard area.isShared, area.maximum.contains(.write) else { throw .permissionDenied }
+      guard case .frames(let store) = object.backing else { throw .notSupported }
       try store.punch(offset: area.offset.offset, length: area.byteCount)
     case .dontFork: try setFlag(.dontFork, true, area.range)
     case .doFork: try setFlag(.dontFork, false, area.range)
@@ -35,9 +59,6 @@ extension AddressSpace {
       guard area.object == nil else { throw .invalidArgument }
       try setFlag(.wipeOnFork, true, area.range)
     case .keepOnFork: try setFlag(.wipeOnFork, false, area.range)
-    case .populateRead, .populateWrite:
-      guard area.protection.allows(advice == .populateRead ? .read : .write) else { throw .badAddress }
-      fill(area.range, populate: true)
     default: break
     }
   }

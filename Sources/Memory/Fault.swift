@@ -214,9 +214,11 @@ extension AddressSpace {
     return .resolved
   }
 
-  /// Shows what a store has in a new mapping, unless that is scattered.
+  /// Shows what a store has in a new mapping, unless that is scattered. Frames past its end are not part of it.
   func showStore(_ store: FrameStore, _ area: VirtualArea) {
-    let present = store.parts(in: area.offset..<area.offset &+ area.count)
+    let end = min(area.offset &+ area.count, store.pageCount)
+    guard area.offset < end else { return }
+    let present = store.parts(in: area.offset..<end)
     guard present.count <= 16, hasRoom(for: present.count, areas: 0) else { return }
     for part in present {
       let extent = Extent(

@@ -52,6 +52,9 @@ extension AddressSpace {
         if !copiesFrames || area.isShared {
           kept.append(extent)
           if copiesFrames { child.share(extent) }
+        } else if area.object?.object.mappingIsStable == false {
+          // A copy would no longer follow the file.
+          shareOnWrite(extent, with: child, &kept, &protections)
         } else {
           while group < copyAhead.groups.count, copyAhead.groups[group].upperBound <= extent.start { group += 1 }
           copyOrShare(extent, with: child, groups: group, &kept, &protections)

@@ -18,11 +18,16 @@ extension AddressSpace {
   package func setLocked(_ isLocked: Bool, _ address: GuestAddress, length: UInt64, fills: Bool) throws(Errno) {
     let range = try pages(address, length)
     guard !range.isEmpty else { return }
-    guard areas.covers(range) else { throw .noMemory }
-    try setFlag(.locked, isLocked, range)
+    // Up to the first page that is not mapped.
+    var end = range.lowerBound
+    for part in areas.parts(in: range) where part.start == end { end = part.end }
+    try setFlag(.locked, isLocked, range.lowerBound..<end)
+    guard end == range.upperBound else { throw .noMemory }
     guard isLocked && fills else { return }
     fillAccessible(range)
-    guard areas.parts(in: range).allSatisfy({ !$0.protection.isEmpty }) else { throw .noMemory }
+    guard areas.parts(in: range).allSatisfy({ !$0.protection.isEmpty && $0.index(of: $0.end - 1) < objectEnd($0) }) else {
+      throw .noMemory
+    }
   }
 
   /// Whether the area at an address is locked.

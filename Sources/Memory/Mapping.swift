@@ -8,6 +8,12 @@ extension AddressSpace {
   /// Writable private file mappings up to this many pages are copied at once.
   static let copiedFilePages: UInt64 = 64
 
+  /// Whether nothing is mapped in a range, for `MAP_FIXED_NOREPLACE`; what can't be a range is left to `map`.
+  package func isFree(_ address: GuestAddress, length: UInt64) -> Bool {
+    guard address.isPageAligned, let range = try? pages(address, length), !range.isEmpty else { return true }
+    return areas.isFree(range)
+  }
+
   /// mmap(2). Returns the address.
   package func map(_ request: MapRequest) throws(Errno) -> GuestAddress {
     let flags = request.flags
@@ -198,7 +204,8 @@ extension AddressSpace {
         copyFile(area)
       }
     case .frames(let store)?:
-      showStore(store, area)
+      // As in Linux, what is filled ahead of being written is no longer the file's.
+      if !all || area.isShared || !area.protection.contains(.write) { showStore(store, area) }
       if all { fill(area.range, populate: true) }
     }
   }

@@ -2,42 +2,63 @@ import LinuxABI
 import Platform
 
 extension AddressSpace {
-  /// mremap(2). `MREMAP_DONTUNMAP` is not supported (`EINVAL`).
+  /// mremap(2). Checks come in Linux's order: what the arguments alone decide, then what is there.
   package func remap(
     _ old: GuestAddress, oldLength: UInt64, newLength: UInt64, flags: RemapFlags, newAddress: GuestAddress
   ) throws(Errno) -> GuestAddress {
-    guard flags.isSubset(of: [.mayMove, .fixed]), !flags.contains(.fixed) || flags.contains(.mayMove) else {
-      throw .invalidArgument
-    }
-    guard old.isPageAligned, let oldBytes = oldLength.pageUp, let newBytes = newLength.pageUp, newBytes > 0
-    else { throw .invalidArgument }
-    let from = PageNumber(holding: old)
-    let oldCount = oldBytes.bytesToPages
+    let end = AddressSpace.endPage
+    guard old.isPageAligned, let newBytes = newLength.pageUp, newBytes > 0 else { throw .invalidArgument }
+    // A length that wraps around to zero is one.
+    let oldCount = (oldLength.pageUp ?? 0).bytesToPages
     let newCount = newBytes.bytesToPages
-    guard newCount <= AddressSpace.endPage - .zero else { throw .noMemory }
-    guard from < AddressSpace.endPage, oldCount <= AddressSpace.endPage - from, let index = areas.index(of: from)
-    else { throw .badAddress }
-    let area = areas[index]
-    // A length of zero makes a second mapping of shared memory.
-    guard oldCount > 0 || (area.isShared && flags.contains(.mayMove)) else { throw .invalidArgument }
-    // What only shrinks may be several mappings.
-    let shrinks = newCount <= oldCount && !flags.contains(.fixed)
-    guard shrinks || oldCount <= area.end - from else { throw .badAddress }
-    guard hasRoom(for: 4) else { throw .noMemory }
-    let source = from..<from + oldCount
-
+    guard newCount <= end - .zero else { throw .invalidArgument }
+    let from = PageNumber(holding: old)
+    var target: Range<PageNumber>?
     if flags.contains(.fixed) {
-      let target = try fixedTarget(newAddress, newCount, source)
-      if newCount > oldCount { try checkGrowth(area, by: newCount - oldCount) }
+      let start = PageNumber(holding: newAddress)
+      guard newAddress.isPageAligned, start < end, newCount <= end - start else { throw .invalidArgument }
+      target = start..<start + newCount
+    }
+    if flags.contains(.dontUnmap), oldCount != newCount { throw .invalidArgument }
+    guard from < end, oldCount <= end - from else { throw .badAddress }
+    let source = from..<from + oldCount
+    if let target {
+      // As Linux compares: an empty source may lie in the target, too.
+      guard source.upperBound <= target.lowerBound || target.upperBound <= from else { throw .invalidArgument }
+      guard newAddress >= Layout.minimumAddress else { throw .notPermitted }
+    }
+    guard let index = areas.index(of: from) else { throw .badAddress }
+    let area = areas[index]
+    if let target, oldCount == newCount, source.upperBound > area.end {
+      return try moveAll(source, to: target, keepsOld: flags.contains(.dontUnmap))
+    }
+    // A length of zero makes a second mapping of shared memory.
+    guard oldCount > 0 || area.isShared else { throw .invalidArgument }
+    // What only shrinks may be several mappings; what is left of one that moves, too, may not.
+    let kept = min(oldCount, newCount)
+    guard kept <= area.end - from || newCount <= oldCount && target == nil else { throw .badAddress }
+    guard newCount <= oldCount || oldCount <= area.end - from else { throw .badAddress }
+    guard hasRoom(for: 4) else { throw .noMemory }
+
+    if let target {
+      let growth = flags.contains(.dontUnmap) ? newCount : newCount > oldCount ? newCount - oldCount : 0
+      if growth > 0 { try checkGrowth(area, by: growth) }
       if !areas.isFree(target) { remove(target, hides: true) }
-      return move(area, source, to: target)
+      if newCount < oldCount { remove(from + newCount..<source.upperBound, hides: true) }
+      return move(area, from..<from + kept, to: target, keepsOld: flags.contains(.dontUnmap))
+    }
+    if flags.contains(.dontUnmap) {
+      guard oldCount <= area.end - from else { throw .badAddress }
+      try checkGrowth(area, by: newCount)
+      guard let start = findGap(newCount) else { throw .noMemory }
+      return move(area, source, to: start..<start + newCount, keepsOld: true)
     }
     if newCount <= oldCount && oldCount > 0 {
       if newCount < oldCount { remove(from + newCount..<source.upperBound, hides: true) }
       return old
     }
     try checkGrowth(area, by: newCount - oldCount)
-    if oldCount > 0, source.upperBound == area.end, newCount <= AddressSpace.endPage - from,
+    if oldCount > 0, source.upperBound == area.end, newCount <= end - from,
       canExtend(source.upperBound..<from + newCount)
     {
       var more = area
@@ -50,20 +71,25 @@ extension AddressSpace {
     }
     guard flags.contains(.mayMove) else { throw .noMemory }
     guard let start = findGap(newCount) else { throw .noMemory }
-    return move(area, source, to: start..<start + newCount)
+    return move(area, source, to: start..<start + newCount, keepsOld: false)
   }
 
-  private func fixedTarget(
-    _ address: GuestAddress, _ count: UInt64, _ source: Range<PageNumber>
-  ) throws(Errno) -> Range<PageNumber> {
-    let page = PageNumber(holding: address)
-    guard address.isPageAligned, page < AddressSpace.endPage, count <= AddressSpace.endPage - page else {
-      throw .invalidArgument
+  /// Moves all areas of a range, with the gaps between them, as long as none changes its size.
+  private func moveAll(
+    _ source: Range<PageNumber>, to target: Range<PageNumber>, keepsOld: Bool
+  ) throws(Errno) -> GuestAddress {
+    let parts = areas.parts(in: source)
+    // As in Linux: files whose addresses their file system chooses move alone.
+    for part in parts { if case .hostFile? = part.object?.backing { throw .badAddress } }
+    for part in parts {
+      guard hasRoom(for: 4) else { throw .noMemory }
+      if keepsOld { try checkGrowth(part, by: part.count) }
+      let start = target.lowerBound + (part.start - source.lowerBound)
+      let place = start..<start + part.count
+      if !areas.isFree(place) { remove(place, hides: true) }
+      _ = move(part, part.range, to: place, keepsOld: keepsOld)
     }
-    guard address >= Layout.minimumAddress else { throw .notPermitted }
-    let target = page..<page + count
-    guard !target.overlaps(source) else { throw .invalidArgument }
-    return target
+    return target.lowerBound.address
   }
 
   private func checkGrowth(_ area: VirtualArea, by count: UInt64) throws(Errno) {
@@ -85,8 +111,11 @@ extension AddressSpace {
     return areas[next].start >= range.upperBound + gap
   }
 
-  /// Moves pages with their frames; the target is free.
-  private func move(_ area: VirtualArea, _ source: Range<PageNumber>, to target: Range<PageNumber>) -> GuestAddress {
+  /// Moves pages with their frames; the target is free. What is kept of the old mapping is as if it had never been
+  /// touched (`MREMAP_DONTUNMAP`).
+  private func move(
+    _ area: VirtualArea, _ source: Range<PageNumber>, to target: Range<PageNumber>, keepsOld: Bool
+  ) -> GuestAddress {
     let carried = source.lowerBound..<min(source.upperBound, source.lowerBound + target.pageCount)
     if source.upperBound > carried.upperBound { remove(carried.upperBound..<source.upperBound, hides: true) }
     var moved = area
@@ -98,7 +127,7 @@ extension AddressSpace {
 
     let parts = extents.parts(in: carried)
     extents.remove(carried)
-    if !carried.isEmpty { areas.remove(carried) }
+    if !carried.isEmpty, !keepsOld { areas.remove(carried) }
     insert(moved)
     for var extent in parts {
       extent.start = target.lowerBound + (extent.start - carried.lowerBound)
@@ -107,8 +136,12 @@ extension AddressSpace {
       show(extent)
     }
     showFile(moved, in: target)
-    if !carried.isEmpty {
-      hide(carried)
+    guard !carried.isEmpty else { return target.lowerBound.address }
+    hide(carried)
+    if keepsOld {
+      try? setFlag(.locked, false, carried)
+      showFile(area, in: carried)
+    } else {
       noteFree(upTo: carried.upperBound)
     }
     return target.lowerBound.address

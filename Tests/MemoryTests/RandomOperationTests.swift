@@ -185,7 +185,8 @@ private typealias Model = [UInt64: ModelPage]
       #expect(error == .badAddress)
       return
     }
-    for page in range {
+    // What lies between mappings is not moved.
+    for page in range where model[page] != nil {
       model[target + page - range.lowerBound] = model[page]
       model[page] = nil
     }

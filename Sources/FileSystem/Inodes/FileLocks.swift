@@ -76,6 +76,11 @@ package final class FileLocks {
     try charge?.resize(toHold: (records.count + 2) * FileLocks.price, otherwise: .noLocks)
   }
 
+  /// The first record of `owner` in a range (`F_OFD_GETLK` for `F_UNLCK`).
+  package func held(by owner: FileLockOwner, in range: Range<Int64>) -> FileLockRecord? {
+    records.filter { $0.owner == owner && $0.range.overlaps(range) }.min { $0.range.lowerBound < $1.range.lowerBound }
+  }
+
   /// Locks a range, replacing what the owner holds there.
   /// - Throws: `.wouldBlock` while another owner holds a lock in the way.
   package func acquire(

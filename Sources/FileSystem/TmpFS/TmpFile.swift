@@ -148,6 +148,7 @@ package class TmpOpenFile: OpenFile {
   }
 
   package override func write(from buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
+    guard buffer.remaining > 0 else { return 0 }
     let start = flags.contains(.append) ? file.size : offset ?? position
     let count = try file.write(from: &buffer, at: start)
     if offset == nil { position = start + UInt64(count) }

@@ -115,5 +115,9 @@ extension VFS {
     } else {
       throw .notSupported
     }
+    // A prefix alone is no name.
+    if name.hasSuffix("."), name.utf8.firstIndex(of: UInt8(ascii: ".")) == name.utf8.index(before: name.utf8.endIndex) {
+      throw .invalidArgument
+    }
   }
 }

@@ -56,7 +56,9 @@ extension VFS {
   /// link(2).
   package func link(_ source: PathLocation, _ path: String, _ context: PathContext) throws(Errno) {
     let inode = source.dentry.inode
-    let (directory, name) = try resolveForCreation(path, context, kind: inode.kind)
+    // That a directory has one name only is found out last: the new name is looked up as any other file's.
+    let kind = inode.kind == .directory ? .regular : inode.kind
+    let (directory, name) = try resolveForCreation(path, context, kind: kind)
     if source.mount !== directory.mount { throw .improperLink }
     if inode.kind == .directory { throw .notPermitted }
     let parent = directory.dentry
@@ -120,10 +122,11 @@ extension VFS {
   ) throws(Errno) {
     if flags.contains(.exchange) && !flags.isDisjoint(with: [.noReplace, .whiteout]) { throw .invalidArgument }
     if !flags.isSubset(of: [.noReplace, .exchange]) { throw .invalidArgument }
-    if oldPath.isEmpty || newPath.isEmpty { throw .noSuchFileOrDirectory }
+    if oldPath.isEmpty { throw .noSuchFileOrDirectory }
     var from = PathWalk(self, oldContext, [])
     var to = PathWalk(self, newContext, [])
     let (oldLast, oldHasSlash) = try from.walkToLast(oldPath)
+    if newPath.isEmpty { throw .noSuchFileOrDirectory }
     let (newLast, newHasSlash) = try to.walkToLast(newPath)
     if from.location.mount !== to.location.mount { throw .improperLink }
     guard case .name(let oldName) = oldLast else { throw .resourceBusy }

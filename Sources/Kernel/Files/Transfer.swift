@@ -56,7 +56,12 @@ extension Task {
     _ file: OpenFile, _ target: GuestBuffer, at offset: UInt64? = nil, noWait: Bool = false
   ) throws(Errno) -> CallOutcome<Int> {
     if let terminal = file.terminal, let suspension = try stopToRead(terminal) { return .suspended(suspension) }
-    var buffer = try resolve(target, for: .write)
+    var buffer: IOBuffer
+    do throws(Errno) {
+      buffer = try resolve(target, for: .write)
+    } catch {
+      return try readNowhere(file, at: offset, noWait: noWait, failure: error)
+    }
     do throws(Errno) {
       let count = try file.read(into: &buffer, at: offset)
       group.transfers.reads &+= 1
@@ -64,6 +69,25 @@ extension Task {
       return .done(count)
     } catch {
       guard error == .wouldBlock, !noWait else { throw error }
+      return .suspended(try wait(for: file, .readable))
+    }
+  }
+
+  /// A read into memory that is not there: it fails where there is something to read, so the end of the file, errors of
+  /// the file and waiting come first.
+  private func readNowhere(
+    _ file: OpenFile, at offset: UInt64?, noWait: Bool, failure: Errno
+  ) throws(Errno) -> CallOutcome<Int> {
+    switch file.inode?.kind {
+    case .regular, .directory, .characterDevice:
+      guard file.terminal == nil else { throw failure }
+      // A byte that is read at a place stays there.
+      var byte = IOBuffer(collecting: 1)
+      guard try file.read(into: &byte, at: offset ?? file.position) == 0 else { throw failure }
+      return .done(0)
+    default:
+      guard !file.readiness().contains(.readable) else { throw failure }
+      guard !noWait else { throw .wouldBlock }
       return .suspended(try wait(for: file, .readable))
     }
   }

@@ -118,8 +118,13 @@ extension Syscalls {
   private static func changes<Time>(
     _ task: Task, _ times: InPointer<FileTimes<Time>>
   ) throws(Errno) -> (access: AttributeChange.TimeChange?, modification: AttributeChange.TimeChange?) {
-    if times.isNull { return (.now, .now) }
-    let times = try task.load(times)
+    try changes(times.isNull ? nil : try task.load(times))
+  }
+
+  private static func changes<Time>(
+    _ times: FileTimes<Time>?
+  ) throws(Errno) -> (access: AttributeChange.TimeChange?, modification: AttributeChange.TimeChange?) {
+    guard let times else { return (.now, .now) }
     return (try times.access.change, try times.modification.change)
   }
 
@@ -163,9 +168,9 @@ extension Syscalls {
     _ flags: AtFlags
   ) throws(Errno) -> Int {
     guard flags.isSubset(of: [.symbolicLinkNoFollow, .emptyPath]) else { throw .invalidArgument }
-    let changes = try changes(task, times)
-    // Both omitted: Linux does not even look at the file.
-    if changes.access == nil && changes.modification == nil { return 0 }
+    let times = times.isNull ? nil : try task.load(times)
+    // Both omitted: Linux does not even look at the file. Whether the times can be, it asks last.
+    if let times, times.access.isOmitted, times.modification.isOmitted { return 0 }
     let target: Task.PathTarget
     if path.address.isNull {
       guard !directory.isWorkingDirectory else { throw .badAddress }
@@ -174,6 +179,6 @@ extension Syscalls {
     } else {
       target = try task.target(at: directory, path, flags)
     }
-    return try changeTimes(task, target, changes)
+    return try changeTimes(task, target, try changes(times))
   }
 }

@@ -56,8 +56,10 @@ extension Syscalls {
   static func fallocate(
     _ task: Task, _ file: FileDescriptorNumber, _ mode: AllocationMode, _ offset: Int64, _ length: Int64
   ) throws(Errno) -> Int {
+    let file = try task.openFile(file)
     guard offset >= 0, length > 0 else { throw .invalidArgument }
-    let file = try task.writableFile(file)
+    guard mode != .punchHole else { throw .notSupported }
+    guard file.flags.isWritable else { throw .badFileDescriptor }
     guard file.pipe == nil else { throw .illegalSeek }
     guard file.inode?.kind == .regular else { throw .operationNotSupportedByDevice }
     let (end, overflow) = offset.addingReportingOverflow(length)
@@ -134,21 +136,25 @@ extension Syscalls {
     _ task: Task, _ input: FileDescriptorNumber, _ inputOffset: InOutPointer<Int64>, _ output: FileDescriptorNumber,
     _ outputOffset: InOutPointer<Int64>, _ count: UInt64, _ flags: Hexadecimal<UInt32>
   ) throws(Errno) -> CallOutcome<Int> {
-    let input = try task.readableFile(input)
-    let output = try task.writableFile(output)
+    let input = try task.openFile(input)
+    let output = try task.openFile(output)
+    let source = inputOffset.isNull ? Int64(clamping: input.position) : try task.load(inputOffset)
+    let target = outputOffset.isNull ? Int64(clamping: output.position) : try task.load(outputOffset)
     guard flags.value == 0 else { throw .invalidArgument }
-    for file in [input, output] {
-      guard let kind = file.inode?.kind else { throw .invalidArgument }
-      if kind == .directory { throw .isDirectory }
-      guard kind == .regular else { throw .invalidArgument }
+    let kinds = [input.inode?.kind, output.inode?.kind]
+    guard !kinds.contains(.directory) else { throw .isDirectory }
+    guard kinds.allSatisfy({ $0 == .regular }) else { throw .invalidArgument }
+    guard input.flags.isReadable, output.flags.isWritable, !output.flags.contains(.append) else {
+      throw .badFileDescriptor
     }
-    if output.flags.contains(.append) { throw .badFileDescriptor }
-    let from = try fileOffset(task, inputOffset) ?? input.position
-    let to = try fileOffset(task, outputOffset) ?? output.position
-    let count = Int(min(count, UInt64(copyLimit)))
-    if input.inode === output.inode, from < to &+ UInt64(count), to < from &+ UInt64(count) {
+    for offset in [source, target] where UInt64(bitPattern: offset).addingReportingOverflow(count).overflow { throw .overflow }
+    let available = max(try input.attributes().size.subtractingReportingOverflow(source).partialValue, 0)
+    let count = Int(min(count, UInt64(copyLimit), UInt64(available)))
+    if input.inode === output.inode, source < target &+ Int64(count), target < source &+ Int64(count) {
       throw .invalidArgument
     }
+    let (from, to) = (try fileOffset(source), try fileOffset(target))
+    guard count > 0 else { return .done(0) }
     try VFS.removePrivileges(of: output, task.credentials)
     let read = try task.blocking(input, .readable) { () throws(Errno) -> [UInt8] in
       var buffer = IOBuffer(collecting: count)
@@ -184,6 +190,8 @@ extension Syscalls {
   static func flock(
     _ task: Task, _ file: FileDescriptorNumber, _ operation: FlockOperation
   ) throws(Errno) -> CallOutcome<Int> {
+    // Linux once had mandatory locks, and goes on accepting the flag for them.
+    if operation.contains(.mandatory) { return .done(0) }
     let file = try task.openFile(file)
     let kind: FileLockKind?
     switch operation.subtracting(.nonBlocking) {

@@ -24,7 +24,7 @@ extension Syscalls {
   /// The flags that `MAP_SHARED_VALIDATE` knows.
   private static let knownMapFlags: MapFlags = [
     .sharedValidate, .fixed, .anonymous, .low32, .growsDown, .denyWrite, .executable, .locked, .noReserve, .populate,
-    .nonBlock, .stack, .fixedNoReplace,
+    .nonBlock, .stack,
   ]
 
   /// mmap(2). There are no huge pages: `MAP_HUGETLB` fails as on a host that has none.
@@ -37,6 +37,7 @@ extension Syscalls {
     guard offset & Layout.pageMask == 0 else { throw .invalidArgument }
     let file = flags.contains(.anonymous) ? nil : try task.files.file(descriptor)
     guard size != 0 else { throw .invalidArgument }
+    if flags.contains(.fixedNoReplace), !task.memory.isFree(address, length: size) { throw .fileExists }
     let type = flags.intersection(.typeMask)
     guard !type.isEmpty, type != .sharedValidate || file != nil else { throw .invalidArgument }
     if type == .sharedValidate, !flags.isSubset(of: knownMapFlags) { throw .notSupported }
@@ -96,8 +97,6 @@ extension Syscalls {
     if flags.contains(.fixed) || flags.contains(.dontUnmap) {
       guard flags.contains(.mayMove) else { throw .invalidArgument }
     }
-    if flags.contains(.dontUnmap), oldLength != newLength { throw .invalidArgument }
-    guard old.isPageAligned, newLength != 0 else { throw .invalidArgument }
     if newLength > oldLength, task.memory.isLocked(old) {
       let (locked, overflow) = task.memory.lockedBytes.addingReportingOverflow(newLength - oldLength)
       try checkLockLimit(task, overflow ? .max : locked, .resourceTemporarilyUnavailable)

@@ -19,8 +19,10 @@ extension Syscalls {
     guard let locks = file.inode?.locks else { throw .badFileDescriptor }
 
     if command == .getLock || command == .getDescriptionLock {
-      guard let kind else { throw .invalidArgument }
-      if let found = locks.test(owner: owner, range: range, kind: kind) {
+      guard kind != nil || isDescription else { throw .invalidArgument }
+      let record =
+        kind.map { locks.test(owner: owner, range: range, kind: $0) } ?? locks.held(by: owner, in: range)
+      if let found = record {
         request.type = found.kind.rawValue
         request.whence = Int16(Whence.start.rawValue)
         request.start = found.range.lowerBound

@@ -23,13 +23,17 @@ extension Syscalls {
     _ task: Task, _ output: FileDescriptorNumber, _ input: FileDescriptorNumber, _ position: InOutPointer<Int64>,
     _ count: UInt64
   ) throws(Errno) -> CallOutcome<Int> {
-    let output = try task.writableFile(output)
     let input = try task.readableFile(input)
+    guard position.isNull || !input.isPollable else { throw .illegalSeek }
+    let given = try fileOffset(task, position)
+    let output = try task.writableFile(output)
     let count = min(try Task.transferCount(count), sendfileLimit)
-    guard !output.flags.contains(.append), !input.isPollable else { throw .invalidArgument }
+    guard !output.flags.contains(.append) else { throw .invalidArgument }
+    guard count > 0 else { return .done(0) }
+    guard !input.isPollable, input.inode?.kind != .directory else { throw .invalidArgument }
     try VFS.removePrivileges(of: output, task.credentials)
     let start: UInt64
-    if let given = try fileOffset(task, position) {
+    if let given {
       start = given
     } else {
       start = try input.seek(to: 0, whence: .current)

@@ -27,6 +27,7 @@ extension Timespec: FileTime {
       }
     }
   }
+  var isOmitted: Bool { nanoseconds == Timespec.utimeOmit }
   var tracedTime: String {
     switch nanoseconds {
     case Timespec.utimeNow: "UTIME_NOW"

@@ -127,5 +127,9 @@ package.targets += [
   .testTarget(name: "ConformanceTests", swiftSettings: strict),
   .executableTarget(name: "benchmark-program", path: "Benchmarks/Program", linkerSettings: staticProgram),
   .executableTarget(
+    name: "fuzz-calls", dependencies: ["GuestSupport"], path: "Tests/Fuzz/Program", linkerSettings: staticProgram),
+  .executableTarget(
+    name: "apus-fuzz", dependencies: [arguments], path: "Tests/Fuzz/Runner", swiftSettings: strict),
+  .executableTarget(
     name: "apus-benchmark", dependencies: ["Host", arguments], path: "Benchmarks/Runner", swiftSettings: strict),
 ]

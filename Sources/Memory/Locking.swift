@@ -25,8 +25,8 @@ extension AddressSpace {
     guard end == range.upperBound else { throw .noMemory }
     guard isLocked && fills else { return }
     fillAccessible(range)
-    guard areas.parts(in: range).allSatisfy({ !$0.protection.isEmpty && $0.index(of: $0.end - 1) < objectEnd($0) }) else {
-      throw .noMemory
+    for part in areas.parts(in: range) {
+      guard !part.protection.isEmpty, part.index(of: part.end - 1) < objectEnd(part) else { throw .noMemory }
     }
   }
 

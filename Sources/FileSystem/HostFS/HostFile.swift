@@ -57,7 +57,7 @@ package final class HostFile: OpenFile {
       if count == 0 { break }
       done += count
     }
-    if offset == nil {
+    if offset == nil, done > 0 {
       if appends { start = UInt64(clamping: try Host.status(reader.descriptor).size) &- UInt64(done) }
       position = start &+ UInt64(done)
     }

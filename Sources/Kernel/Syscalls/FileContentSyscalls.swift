@@ -147,7 +147,9 @@ extension Syscalls {
     guard input.flags.isReadable, output.flags.isWritable, !output.flags.contains(.append) else {
       throw .badFileDescriptor
     }
-    for offset in [source, target] where UInt64(bitPattern: offset).addingReportingOverflow(count).overflow { throw .overflow }
+    for offset in [source, target] where UInt64(bitPattern: offset).addingReportingOverflow(count).overflow {
+      throw .overflow
+    }
     let available = max(try input.attributes().size.subtractingReportingOverflow(source).partialValue, 0)
     let count = Int(min(count, UInt64(copyLimit), UInt64(available)))
     if input.inode === output.inode, source < target &+ Int64(count), target < source &+ Int64(count) {

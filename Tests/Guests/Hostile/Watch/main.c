@@ -57,7 +57,7 @@ int main(int argc, char **argv) {
     _exit(98);
   }
   int status = -1;
-  const int64_t deadline = guest_now() + 60000000000;
+  const int64_t deadline = guest_now() + 280000000000;
   while (waitpid(offender, &status, WNOHANG) == 0) {
     if (guest_now() > deadline) {
       kill(offender, SIGKILL);

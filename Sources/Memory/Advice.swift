@@ -24,7 +24,7 @@ extension AddressSpace {
     for part in areas.parts(in: range) {
       guard part.start == next else { throw .noMemory }
       guard part.protection.allows(advice == .populateRead ? .read : .write) else { throw .invalidArgument }
-      fill(part.range, populate: true)
+      fill(part.range, populate: true, reads: advice == .populateRead)
       guard part.index(of: part.end - 1) < objectEnd(part) else { throw .badAddress }
       next = part.end
     }

@@ -230,13 +230,21 @@ extension AddressSpace {
     }
   }
 
-  /// Gives frames to all pages of a range that can have them, while memory lasts.
-  func fill(_ range: Range<PageNumber>, populate: Bool) {
+  /// Gives frames to all pages of a range that can have them, while memory lasts: as if they were written where that is
+  /// allowed, or read where `reads` says so.
+  func fill(_ range: Range<PageNumber>, populate: Bool, reads: Bool = false) {
     var page = range.lowerBound
     while page < range.upperBound {
       let next = extents.lowerBound(page)
       if next < extents.count, extents[next].start <= page {
-        page = extents[next].end
+        let extent = extents[next]
+        if extent.isCopyOnWrite, extent.protection.contains(.write), !reads {
+          let wanted = Int(min(extent.end, range.upperBound) - page)
+          guard resolve(page, .write, wanted: wanted) == .resolved else { return }
+          page += 1
+        } else {
+          page = extent.end
+        }
         continue
       }
       guard let area = areas.index(of: page) else { return }
@@ -248,7 +256,7 @@ extension AddressSpace {
         install(run, at: page..<page + UInt64(run.count), area, populate: populate)
         page += UInt64(run.count)
       } else {
-        let access: MemoryAccess = areas[area].protection.contains(.write) ? .write : .read
+        let access: MemoryAccess = areas[area].protection.contains(.write) && !reads ? .write : .read
         guard resolve(page, access, wanted: Int(end - page)) == .resolved, extents.index(of: page) != nil else {
           return
         }

@@ -28,7 +28,7 @@ extension Syscalls {
     let given = try fileOffset(task, position)
     let output = try task.writableFile(output)
     let count = min(try Task.transferCount(count), sendfileLimit)
-    guard !output.flags.contains(.append) else { throw .invalidArgument }
+    guard output.pipe != nil || !output.flags.contains(.append) else { throw .invalidArgument }
     guard count > 0 else { return .done(0) }
     guard !input.isPollable, input.inode?.kind != .directory else { throw .invalidArgument }
     try VFS.removePrivileges(of: output, task.credentials)

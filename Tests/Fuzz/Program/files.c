@@ -74,9 +74,10 @@ static void transfer(void) {
     case 4: result = write(to, buffer, count); break;
     case 2: result = pread(from, buffer, count, offset); break;
     case 3: result = pwrite(to, buffer, count, offset); break;
-    case 5: result = sendfile(to, from, NULL, count); break;
+    // What is checked before a count of zero is Linux's affair.
+    case 5: result = sendfile(to, from, NULL, count + 1); break;
     case 6: result = copy_file_range(from, NULL, to, NULL, count, 0); break;
-    case 7: result = sendfile(to, from, &offset, count); break;
+    case 7: result = sendfile(to, from, &offset, count + 1); break;
     default: result = copy_file_range(from, &offset, to, NULL, count, 0); break;
   }
   fuzz_result(result);
@@ -224,7 +225,7 @@ static void ask(void) {
     }
     default: {
       const off_t offset = position();
-      const int whence = FUZZ_CHOICE(SEEK_SET, SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA, SEEK_HOLE, 9), file = descriptor();
+      const int whence = FUZZ_CHOICE(SEEK_SET, SEEK_SET, SEEK_CUR, SEEK_END, 9), file = descriptor();
       printf("lseek %d %ld %d", file, (long)offset, whence);
       // Where a directory's position is means nothing to others.
       const bool is_directory = fstat(file, &status) == 0 && S_ISDIR(status.st_mode);

@@ -12,7 +12,8 @@
 enum { PAGE = 4096, PAGES = 48, FILE_PAGES = 16 };
 
 static char *const arena = (char *)0x100000000000;
-static int file, pipes[2];
+/// The file that is mapped, and one that is not.
+static int file, other, pipes[2];
 static sigjmp_buf touched;
 static unsigned depth;
 
@@ -22,12 +23,12 @@ static void caught(int signal, siginfo_t *info, void *context) {
   siglongjmp(touched, 1);
 }
 
-/// The file, all of it filled again.
-static void fill_file(void) {
+/// A file, all of it filled again.
+static void fill_file(int file, char first) {
   char page[PAGE];
   CHECK(ftruncate(file, FILE_PAGES * PAGE) == 0);
   for (unsigned i = 0; i < FILE_PAGES; i++) {
-    memset(page, 'A' + i, PAGE);
+    memset(page, first + i, PAGE);
     CHECK(pwrite(file, page, PAGE, i * PAGE) == PAGE);
   }
 }
@@ -39,8 +40,10 @@ static void begin(void) {
   const struct sigaction action = {.sa_sigaction = caught, .sa_flags = SA_SIGINFO | SA_ONSTACK};
   CHECK(sigaction(SIGSEGV, &action, NULL) == 0 && sigaction(SIGBUS, &action, NULL) == 0);
   file = memfd_create("fuzz", 0);
-  CHECK(file >= 0 && pipe2(pipes, O_NONBLOCK) == 0);
-  fill_file();
+  other = memfd_create("other", 0);
+  CHECK(file >= 0 && other >= 0 && pipe2(pipes, O_NONBLOCK) == 0);
+  fill_file(file, 'A');
+  fill_file(other, 'a');
 }
 
 static char *place(unsigned *pages) {
@@ -103,29 +106,36 @@ static void advise(void) {
   fuzz_result(madvise(address, pages * PAGE, advice));
 }
 
-/// Copies between the arena and the kernel, across whatever is there.
+/// Copies between the arena and the kernel, across whatever is there. (In which order bytes are copied between two places
+/// of one file is nobody's business, so that the file is not the one that is mapped.)
 static void transfer(void) {
   unsigned pages;
   char *address = place(&pages) + FUZZ_CHOICE(0, 0, 1, 4000);
   const size_t count = 1 + fuzz_below(pages * PAGE);
   const off_t offset = fuzz_below(FILE_PAGES * PAGE);
-  const unsigned kind = fuzz_below(4);
-  printf("%s %ld+%zu at %ld", (const char *[]){"pread", "pwrite", "readv", "pipe"}[kind], (long)(address - arena), count,
+  const unsigned kind = fuzz_below(5);
+  printf("%s %ld+%zu at %ld", (const char *[]){"pread", "pwrite", "readv", "change", "pipe"}[kind], (long)(address - arena), count,
          (long)offset);
   switch (kind) {
-    case 0: fuzz_result(pread(file, address, count, offset)); break;
+    case 0: fuzz_result(pread(other, address, count, offset)); break;
     case 1: {
       struct stat status;
-      CHECK(fstat(file, &status) == 0);
-      // Never past the end: what it wrote then could be what it reads.
+      CHECK(fstat(other, &status) == 0);
+      // Never past the end: a write that fails may make a file longer nevertheless.
       const off_t left = status.st_size > offset ? status.st_size - offset : 0;
-      fuzz_result(pwrite(file, address, (off_t)count < left ? (off_t)count : left, offset));
+      fuzz_result(pwrite(other, address, (off_t)count < left ? (off_t)count : left, offset));
       break;
     }
     case 2: {
       char buffer[100];
       struct iovec parts[2] = {{buffer, sizeof buffer}, {address, count}};
-      fuzz_result(preadv(file, parts, 2, offset));
+      fuzz_result(preadv(other, parts, 2, offset));
+      break;
+    }
+    case 3: {
+      char change[300];
+      memset(change, 'z', sizeof change);
+      fuzz_result(pwrite(file, change, sizeof change, offset));
       break;
     }
     default: {
@@ -208,7 +218,7 @@ static void step(void) {
     }
     case 20:
       printf("fill");
-      fill_file();
+      fill_file(file, 'A');
       break;
     case 21: fork_and_step(); break;
     default: transfer(); break;

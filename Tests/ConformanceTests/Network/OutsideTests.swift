@@ -12,7 +12,7 @@ private struct OutsideWorld {
     }
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    process.arguments = ["-c", "exec unshare -n -m ip link add a type veth 2>/dev/null"]
+    process.arguments = ["-c", "exec unshare -n -m ip link add v0 type veth 2>/dev/null"]
     process.environment = Programs.environment
     guard (try? process.run()) != nil else { return false }
     process.waitUntilExit()

@@ -25,8 +25,7 @@ extension Kernel {
     servedTask = nil
     tracer = nil
     report = nil
-    network.carrier?.shutDown()
-    network.carrier = nil
+    network.shutdown()
     vfs.shutdown()
   }
 }

@@ -55,6 +55,13 @@ package final class NetworkStack {
     unix.signalUrgent = { [unowned self] socket in reportUrgent?(socket) }
   }
 
+  /// The sandbox ends: closes the way out, and what lies in messages that nobody will receive.
+  package func shutdown() {
+    carrier?.shutDown()
+    carrier = nil
+    unix.closeAll()
+  }
+
   /// Tells UNIX sockets who makes the system call that is served, by its real ids (`sender`) and its effective ones.
   package func connect(sender: @escaping () -> SocketCredentials?, caller: @escaping () -> SocketCredentials?) {
     unix.sender = sender

@@ -45,7 +45,10 @@ func makeConnection(
 
 /// Somebody for whom no path is looked up.
 func makeCaller() throws(Errno) -> SocketCaller {
-  let vfs = VFS(context: FileSystemContext(services: try TestServices()))
-  let paths = PathContext(root: vfs.root, base: vfs.root, credentials: Credentials(uid: 7, gid: 8))
-  return SocketCaller(credentials: maker, vfs: vfs, paths: paths)
+  let services = try TestServices()
+  return withExtendedLifetime(services) {
+    let vfs = VFS(context: FileSystemContext(services: services))
+    let paths = PathContext(root: vfs.root, base: vfs.root, credentials: Credentials(uid: 7, gid: 8))
+    return SocketCaller(credentials: maker, vfs: vfs, paths: paths)
+  }
 }

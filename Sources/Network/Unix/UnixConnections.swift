@@ -84,6 +84,7 @@ extension UnixSocket {
     if let error = takePendingError() { throw error }
     guard let connection = connections.popFirst() else { throw isReadShut ? .invalidArgument : .wouldBlock }
     if flags.contains(.nonBlocking) { connection.flags.insert(.nonBlocking) }
+    if connections.isEmpty { connections = [] }
     connection.isAccepted = true
     wakeSenders()
     return connection

@@ -30,6 +30,14 @@ final class UnixDomain {
     let bytes: [UInt8]
   }
 
+  /// Closes what is left at the end of the sandbox.
+  func closeAll() {
+    for socket in sockets.values {
+      socket.close()
+      PassedFiles.drop(socket.takeUnreceivedFiles())
+    }
+  }
+
   func add(_ socket: UnixSocket) { sockets[socket.number] = socket }
   func remove(_ socket: UnixSocket) { sockets[socket.number] = nil }
 

@@ -30,16 +30,11 @@ extension UnixSocket {
       }
       let part = buffer.write(message.rest)
       received?.count += part
-      messages[0].taken += part
-      byteCount -= part
+      takePart(part)
       if settings.peekOffset > 0 { settings.peekOffset = max(settings.peekOffset - Int32(clamping: part), 0) }
-      if !message.files.isEmpty {
-        domain.inFlight.remove(message.files, from: self)
-        received?.files = message.files.files
-        messages[0].files = PassedFiles()
-      }
+      if !message.files.isEmpty { received?.files = message.files.files }
       guard part == message.count else { break }
-      removeFirst()
+      removeMessage(at: 0)
       if !message.files.isEmpty || buffer.remaining == 0 { break }
     }
     return received
@@ -99,23 +94,22 @@ extension UnixSocket {
       if first.count > 0, urgentIndex != 0 { return true }
       if first.count == 0 {
         if received != nil, urgentIndex == nil || urgentIndex == 0 { return false }
-        removeFirst()
+        dropMessage(at: 0)
         continue
       }
       if received != nil { return false }
       urgentIndex = nil
       if settings.isSet(.outOfBandInline) { return true }
-      byteCount -= first.count
-      removeFirst()
+      dropMessage(at: 0)
     }
     return false
   }
 
-  /// The first message leaves the queue.
-  private func removeFirst() {
-    let message = messages.removeFirst()
-    if let index = urgentIndex { urgentIndex = index > 0 ? index - 1 : nil }
-    message.sender.release(message.price)
+  /// A message goes that nobody receives.
+  private func dropMessage(at index: Int) {
+    let files = messages[index].files
+    removeMessage(at: index)
+    PassedFiles.drop(files.files)
   }
 
   /// The urgent byte (`MSG_OOB`). Its place stays: a receive stops there.
@@ -127,13 +121,8 @@ extension UnixSocket {
     buffer.write(message.rest)
     received.count = 1
     if !flags.contains(.peek) {
-      messages[index].taken += 1
-      byteCount -= 1
-      urgentIndex = nil
-      if index > 0, messages[index - 1].count == 0 {
-        let place = messages.remove(at: index - 1)
-        place.sender.release(place.price)
-      }
+      takeUrgent(at: index)
+      if index > 0, messages[index - 1].count == 0 { dropMessage(at: index - 1) }
     }
     return received
   }
@@ -165,11 +154,8 @@ extension UnixSocket {
       for file in message.files.files { file.retainDescriptor() }
       if settings.peekOffset >= 0 { settings.peekOffset = Int32(clamping: Int(settings.peekOffset) + received.count) }
     } else {
-      domain.inFlight.remove(message.files, from: self)
-      byteCount -= message.count
       if settings.peekOffset > 0 { settings.peekOffset = max(settings.peekOffset - Int32(clamping: message.count), 0) }
-      messages.removeFirst()
-      message.sender.release(message.price)
+      removeMessage(at: 0)
       wakeSenders()
     }
     received.files = message.files.files

@@ -100,8 +100,7 @@ extension UnixSocket {
     _ bytes: [UInt8], price: Int, _ files: [OpenFile], _ message: OutgoingMessage, to receiver: UnixSocket
   ) {
     let tellsSender = message.statesSender || wantsSender || receiver.wantsSender || !receiver.isAccepted
-    receiver.byteCount += bytes.count
-    receiver.messages.append(
+    receiver.append(
       UnixMessage(
         bytes: bytes, price: price, sender: self, credentials: tellsSender ? message.sender : nil,
         files: domain.inFlight.add(files, of: message.user, to: receiver),

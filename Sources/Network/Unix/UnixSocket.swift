@@ -33,9 +33,11 @@ package final class UnixSocket: Socket {
   var peerOwner: SocketCredentials?
 
   // What waits in it
-  var messages = Deque<UnixMessage>()
+  private(set) var messages = Deque<UnixMessage>()
+  /// How many there were at most since its storage was last made smaller.
+  private var peakCount = 0
   /// Bytes of `messages` that were not received.
-  var byteCount = 0
+  private(set) var byteCount = 0
   /// Which of `messages` is the urgent byte (`MSG_OOB`).
   var urgentIndex: Int?
   /// What it has sent and nobody has received, in `UnixMessage.price`.
@@ -204,10 +206,23 @@ package final class UnixSocket: Socket {
   /// Too much waits in it for a sender that is not its peer.
   var isFull: Bool { (state == .listening ? connections.count : messages.count) > backlog }
 
+  /// For how many sockets' room one may wait before all who use it look again.
+  private static let maximumAwaited = 64
+
   /// Wakes `sender` when there may be room.
   func addWaiting(_ sender: UnixSocket) {
+    if sender.awaited.count >= UnixSocket.maximumAwaited {
+      sender.stopWaiting()
+      sender.queue.wake([.output, .writeNormal, .writeBand])
+    }
     waitingSenders[ObjectIdentifier(sender)] = sender
     sender.awaited[ObjectIdentifier(self)] = self
+  }
+
+  /// Nobody wakes it any more.
+  private func stopWaiting() {
+    for receiver in awaited.values { receiver.waitingSenders[ObjectIdentifier(self)] = nil }
+    awaited = [:]
   }
 
   /// There may be room for those that wait for it.
@@ -219,6 +234,44 @@ package final class UnixSocket: Socket {
       sender.awaited[ObjectIdentifier(self)] = nil
       sender.queue.wake([.output, .writeNormal, .writeBand])
     }
+  }
+
+  // MARK: The queue
+
+  func append(_ message: UnixMessage) {
+    messages.append(message)
+    byteCount += message.bytes.count
+    peakCount = max(peakCount, messages.count)
+  }
+
+  /// Some bytes of the first message were taken, and the files with them.
+  func takePart(_ count: Int) {
+    domain.inFlight.remove(messages[0].files, from: self)
+    messages[0].files = PassedFiles()
+    messages[0].taken += count
+    byteCount -= count
+  }
+
+  /// A message leaves the queue, with what is left of it.
+  func removeMessage(at index: Int) {
+    let message = index == 0 ? messages.removeFirst() : messages.remove(at: index)
+    domain.inFlight.remove(message.files, from: self)
+    byteCount -= message.count
+    if let urgent = urgentIndex, index <= urgent { urgentIndex = index == urgent ? nil : urgent - 1 }
+    message.sender.release(message.price)
+    // What a long queue took is not counted once it is short.
+    guard peakCount > 64, messages.count < peakCount / 4 else { return }
+    peakCount = messages.count
+    var smaller = Deque<UnixMessage>(minimumCapacity: peakCount * 2)
+    smaller.append(contentsOf: messages)
+    messages = smaller
+  }
+
+  /// The urgent byte was taken; its place stays.
+  func takeUrgent(at index: Int) {
+    messages[index].taken += 1
+    byteCount -= 1
+    urgentIndex = nil
   }
 
   // MARK: The open file
@@ -274,8 +327,7 @@ package final class UnixSocket: Socket {
     state = .closed
     releaseName()
     wakeSenders()
-    for receiver in awaited.values { receiver.waitingSenders[ObjectIdentifier(self)] = nil }
-    awaited = [:]
+    stopWaiting()
     if let peer, type.isConnectionOriented {
       peer.isReadShut = true
       peer.isWriteShut = true
@@ -351,6 +403,7 @@ package final class UnixSocket: Socket {
       message.sender.release(message.price)
     }
     messages = []
+    peakCount = 0
     byteCount = 0
     urgentIndex = nil
     for connection in connections { files += connection.removeFilesOfMessages() }

@@ -42,11 +42,13 @@ extension ProcFS {
     let isStream = transport == .tcp
     let gap = String(repeating: " ", count: 24)
     let addresses =
-      family == .inet ? "local_address rem_address   st " : "local_address \(gap)remote_address \(gap)st "
+      family == .inet ? "local_address rem_address   st " : "local_address \(gap)remote_address\(gap)st "
     let head =
       (transport == .udp && family == .inet ? " " : "") + "  sl  " + addresses
       + "tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode" + (isStream ? "" : " ref pointer drops")
-    func line(_ text: String) -> String { (family == .inet && isStream ? Text.left(text, 149) : text) + "\n" }
+    // Linux pads the lines of two of them.
+    let width = family == .inet6 || transport == .raw ? 0 : isStream ? 149 : 127
+    func line(_ text: String) -> String { Text.left(text, width) + "\n" }
     let rows = stack.reports(transport).filter { $0.family == family }.enumerated().map { index, report in
       let sendQueue = report.state == .listening ? 0 : report.sendQueue
       let place = Text.right("\(index)", isStream ? 4 : 5)

@@ -153,7 +153,9 @@ package struct Route: Hashable, Sendable {
     }
     var result = [local(IPNetwork(entry.address, prefix: entry.address.width))]
     guard case .v4 = entry.address, entry.prefix < 31 else { return result }
-    if interface.kind == .loopback { result.append(local(entry.network)) }
+    if interface.kind == .loopback, entry.network.address != entry.address {
+      result.insert(local(entry.network), at: 0)
+    }
     result.append(
       Route(
         IPNetwork(entry.network.last, prefix: 32), interface: interface.index, table: .local, type: .broadcast,

@@ -111,9 +111,12 @@ struct RouteService: NetlinkService {
 
   private func addresses(_ request: NetlinkRequest, _ family: AddressFamily) -> [NetlinkMessage] {
     let index = AddressMessage(request.payload)?.index ?? 0
-    return table.interfaces.filter { index == 0 || $0.index == Int32(truncatingIfNeeded: index) }.flatMap { interface in
-      interface.addresses.filter { family == .unspecified || $0.address.family == family }
-        .map { message(of: $0, interface, for: request) }
+    let interfaces = table.interfaces.filter { index == 0 || $0.index == Int32(truncatingIfNeeded: index) }
+    let families = family == .unspecified ? [AddressFamily.inet, .inet6] : [family]
+    return families.flatMap { family in
+      interfaces.flatMap { interface in
+        interface.addresses.filter { $0.address.family == family }.map { message(of: $0, interface, for: request) }
+      }
     }
   }
 
@@ -125,7 +128,7 @@ struct RouteService: NetlinkService {
     header.family = UInt8(truncatingIfNeeded: entry.address.family.rawValue)
     header.prefix = UInt8(clamping: entry.prefix)
     header.flags = AddressMessage.permanent
-    header.scope = (interface.kind == .loopback ? RouteScope.host : .universe).rawValue
+    header.scope = (entry.isLoopback ? RouteScope.host : .universe).rawValue
     header.index = UInt32(bitPattern: interface.index)
     var message = NetlinkMessage(request.replyHeader(RouteMessage.newAddress, multi: true), fixed: header.bytes)
     message.append(Attribute.address, entry.address.bytes)
@@ -209,18 +212,17 @@ struct RouteService: NetlinkService {
     var header = RouteEntryMessage()
     header.family = asked.family
     header.destinationPrefix = UInt8(clamping: destination.width)
-    header.table = (route.table == .local && destination.family == .inet ? RouteTable.local : route.table).rawValue
+    header.table = (destination.family == .inet ? RouteTable.main : route.table).rawValue
     header.scope = RouteScope.universe.rawValue
     header.type = route.type.rawValue
     header.origin = (destination.family == .inet ? RouteOrigin.unspecified : route.origin).rawValue
-    // RTM_F_CLONED: made for this one address.
-    header.flags = 0x200
+    // RTM_F_CLONED: made for this one address. RTCF_LOCAL, which version 6 has not.
+    header.flags = route.type == .local && destination.family == .inet ? 0x8000_0200 : 0x200
     var message = NetlinkMessage(request.replyHeader(RouteMessage.newRoute), fixed: header.bytes)
     message.append(Attribute.table, UInt32(header.table))
     message.append(Attribute.destination, destination.bytes)
     message.append(Attribute.interface, UInt32(bitPattern: route.interface))
-    let source = route.table == .local ? destination : route.source
-    if let source { message.append(Attribute.preferredSource, source.bytes) }
+    if let source = route.source { message.append(Attribute.preferredSource, source.bytes) }
     if let gateway = route.gateway { message.append(Attribute.gateway, gateway.bytes) }
     message.append(Attribute.user, UInt32(0))
     message.append(Attribute.cacheInformation, [UInt8](repeating: 0, count: 32))
@@ -253,5 +255,15 @@ extension NetworkInterface.Counters {
   /// In the order of `struct rtnl_link_stats64`: the last field is not in the older structure.
   var fields: [UInt64] {
     [receivedPackets, sentPackets, receivedBytes, sentBytes] + [UInt64](repeating: 0, count: 21)
+  }
+}
+
+extension NetworkInterface.Address {
+  /// It means this host on every host.
+  fileprivate var isLoopback: Bool {
+    switch address {
+    case .v4(let address): address.isLoopback
+    case .v6(let address): address == .loopback
+    }
   }
 }

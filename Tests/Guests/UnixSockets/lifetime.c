@@ -133,13 +133,15 @@ void killed(void) {
   printf("many: %d\n", count_sockets() > before + 1000);
   CHECK(kill(child, SIGKILL) == 0);
   printf("ended: %d\n", guest_wait(child));
-  int after = -1;
-  for (int i = 0; i < 500 && after != before; i++) {
+  // Natively other programs have sockets, too.
+  const int most = before + 200;
+  int after = most + 1;
+  for (int i = 0; i < 500 && after > most; i++) {
     int ends[2];
     CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
     close(ends[0]), close(ends[1]);
     guest_sleep_ms(4);
     after = count_sockets();
   }
-  printf("as before: %d\n", after == before);
+  printf("as before: %d\n", after <= most);
 }

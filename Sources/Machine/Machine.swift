@@ -75,6 +75,8 @@ package final class Machine: Sendable {
         let trap = thread.run(on: placement)
         let time = Machine.now
         step = withKernel { $0.nextStep(onCPU: index, after: trap, at: time) }
+      case .again:
+        step = withKernel { $0.nextStep(onCPU: index) }
       case .sleep:
         wakeup.sleep()
         step = withKernel { $0.nextStep(onCPU: index) }

@@ -41,13 +41,16 @@ import LinuxABI
   private var keptAtMeasure = 0
   private var peakPages = 0
   private var allocations = 0
+  /// Long runs that are free, but whose memory the host still has to take back: that takes longer than others may wait.
+  private var returning: [FrameRun] = []
+  private var returningPages = 0
   /// Queues that hold frames, of address spaces that live and of those that are gone.
   private var queues: [ReleaseQueue] = []
 
   /// Bytes in use: pages, and what Apus keeps.
   package var usedBytes: UInt64 {
     measure()
-    return UInt64(measuredPages + kernelMemory.countedPages).pagesToBytes
+    return UInt64(max(0, measuredPages - returningPages) + kernelMemory.countedPages).pagesToBytes
   }
   /// The most bytes that have been seen in use.
   package var peakBytes: UInt64 { UInt64(max(peakPages, measuredPages)).pagesToBytes }
@@ -105,6 +108,7 @@ import LinuxABI
       measure()
       keptAtMeasure = kept
     }
+    while measuredPages + kept > limitPages, returnFrames(4096) { measure() }
     if measuredPages + kept > limitPages { reclaim(waits: false) }
     return measuredPages + kept <= limitPages
   }
@@ -157,12 +161,14 @@ import LinuxABI
 
   private func allocateClean(_ count: Int) -> FrameRun? {
     var count = count
-    let promised = handedPages + pool.dirtyPages
+    let promised = handedPages + pool.dirtyPages + returningPages
     let room = roomPages
     if promised + count > room {
       if handedSinceMeasure + count > 256 || measuredPages + handedSinceMeasure + count > room / 8 * 7 {
         measure()
       }
+      // The host gets no more back than is needed here.
+      while measuredPages + count > room, returnFrames(4096) { measure() }
       if measuredPages + count > room {
         reclaim()
         guard measuredPages < room else { return nil }
@@ -186,7 +192,8 @@ import LinuxABI
   private func measure() {
     // Without a file nobody knows what was touched: all that is handed out counts.
     measuredPages =
-      isPrivate ? handedPages + pool.dirtyPages : Int(MemoryFile.allocatedBytes(descriptor).bytesToPages)
+      isPrivate
+      ? handedPages + pool.dirtyPages + returningPages : Int(MemoryFile.allocatedBytes(descriptor).bytesToPages)
     peakPages = max(peakPages, measuredPages)
     handedSinceMeasure = 0
   }
@@ -195,16 +202,34 @@ import LinuxABI
   private func reclaim(waits: Bool = true) {
     for queue in queues { queue.hurry() }
     drainConfirmed()
+    _ = returnFrames(.max)
     punch(pool.drainDirty())
     measure()
     var rounds = 0
     while waits, measuredPages >= roomPages, rounds < 20, queues.contains(where: \.hasBatches) {
       Host.sleep(nanoseconds: 100_000)
       drainConfirmed()
+      _ = returnFrames(.max)
       punch(pool.drainDirty())
       measure()
       rounds += 1
     }
+  }
+
+  /// Gives the memory of free frames back to the host, at most so many pages; false where there are none.
+  package func returnFrames(_ count: Int) -> Bool {
+    guard returningPages > 0 else { return false }
+    var left = count
+    while left > 0, let run = returning.popLast() {
+      let part = FrameRun(start: run.start, count: min(run.count, left))
+      if run.count > left {
+        returning.append(FrameRun(start: run.start + Frame(left), count: run.count - left))
+      }
+      returningPages -= part.count
+      left -= part.count
+      punch(part)
+    }
+    return true
   }
 
   private func punch(_ runs: [FrameRun]) {
@@ -269,7 +294,8 @@ import LinuxABI
   private func free(_ run: FrameRun) {
     handedPages -= run.count
     if run.count > FramePool.longestDirty, pool.dirtyPages + run.count > dirtyLimit {
-      punch(run)
+      returning.append(run)
+      returningPages += run.count
     } else {
       pool.keepDirty(run)
       if pool.dirtyPages > dirtyLimit { punch(pool.drainDirty()) }

@@ -236,4 +236,24 @@ struct CallInProgressTests {
     #expect(machine.finish(task) == -Int(Errno.noChildProcess.rawValue))
     #expect(try machine.call(task, .wait4, UInt64(child.id), 0, 0) == Int(child.id))
   }
+
+  // MARK: Calls in parts
+
+  /// What would hold the kernel for long is done in parts: others have their turn before it goes on.
+  @Test func aLargeReadLetsOthersIn() throws {
+    let size: UInt64 = 5 << 20
+    let flags = UInt64(MapFlags.private.union(.anonymous).rawValue)
+    let mapped = try machine.call(task, .mmap, 0, size, 3, flags, UInt64.max, 0)
+    let target = try #require(mapped)
+    try task.memory.write(GuestAddress(address), Array("large\0".utf8))
+    let file = UInt64(try #require(try machine.call(task, .memfd_create, address, 0)))
+    try #require(try machine.call(task, .ftruncate, file, size) == 0)
+    try #require(try machine.call(task, .pwrite64, file, address, 5, size - 5) == 5)
+    let switches = machine.kernel.scheduler.switches
+    #expect(try machine.call(task, .read, file, UInt64(target), size) == Int(size))
+    // It left its CPU after each part but the last.
+    #expect(machine.kernel.scheduler.switches - switches == 2)
+    #expect(try task.memory.read(GuestAddress(UInt64(target) + size - 5), count: 5) == Array("large".utf8))
+    #expect(try machine.call(task, .read, file, UInt64(target), size) == 0)
+  }
 }

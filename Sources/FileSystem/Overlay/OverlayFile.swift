@@ -104,8 +104,20 @@ private final class OverlayOpenFile: TmpOpenFile {
   override var waitQueue: WaitQueue? { lower.waitQueue }
 
   override func mappable() throws(Errno) -> any MappableObject {
-    if flags.isWritable { try file.willChangeData(discarding: false) }
+    if flags.isWritable { try file.copyUp(through: lower) }
     return file.isCopied ? try super.mappable() : try file.lowerMapping(lower, name: description)
+  }
+
+  // In parts: truncation and allocation may be repeated, as a write may.
+
+  override func truncate(to size: UInt64) throws(Errno) {
+    if size > 0 { try file.copyUp(through: lower) }
+    try super.truncate(to: size)
+  }
+
+  override func allocate(mode: AllocationMode, offset: UInt64, length: UInt64) throws(Errno) {
+    try file.copyUp(through: lower)
+    try super.allocate(mode: mode, offset: offset, length: length)
   }
 
   override func close() {

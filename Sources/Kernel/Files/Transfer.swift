@@ -23,7 +23,35 @@ extension Task {
     init(_ source: InBuffer, count: UInt64) throws(Errno) {
       self = .single(address: source.address, count: try Task.transferCount(count))
     }
+
+    var count: Int {
+      switch self {
+      case .single(_, let count): count
+      case .vector(let parts): parts.reduce(0) { $0 + Int(clamping: $1.count) }
+      }
+    }
+
+    /// At most `limit` bytes of it, after the first `start`.
+    func part(from start: Int, limit: Int) -> GuestBuffer {
+      switch self {
+      case .single(let address, let count): return .single(address: address &+ start, count: min(count - start, limit))
+      case .vector(let vectors):
+        var (skipped, left) = (UInt64(start), UInt64(limit))
+        var parts: [(address: GuestAddress, count: UInt64)] = []
+        for vector in vectors {
+          let before = min(skipped, vector.count)
+          skipped -= before
+          let count = min(vector.count - before, left)
+          left -= count
+          if count > 0 { parts.append((vector.address &+ Int(before), count)) }
+        }
+        return .vector(parts)
+      }
+    }
   }
+
+  /// What one run of a call moves at most, from or to a file that never keeps it waiting: others have their turn in between.
+  static let transferPart = 2 << 20
 
   /// Reads an iovec and bounds its total. - Throws: `EINVAL` (readv(2)).
   func readVector(_ vectors: VectorPointer, count: UInt64) throws(Errno) -> GuestBuffer {
@@ -56,6 +84,9 @@ extension Task {
     _ file: OpenFile, _ target: GuestBuffer, at offset: UInt64? = nil, noWait: Bool = false
   ) throws(Errno) -> CallOutcome<Int> {
     if let terminal = file.terminal, let suspension = try stopToRead(terminal) { return .suspended(suspension) }
+    if target.count > Task.transferPart, !file.isPollable {
+      return try readInParts(file, target, at: offset, noWait: noWait)
+    }
     var buffer: IOBuffer
     do throws(Errno) {
       buffer = try resolve(target, for: .write)
@@ -92,11 +123,65 @@ extension Task {
     }
   }
 
+  private func readInParts(
+    _ file: OpenFile, _ target: GuestBuffer, at offset: UInt64?, noWait: Bool
+  ) throws(Errno) -> CallOutcome<Int> {
+    let part = target.part(from: call.transferred, limit: Task.transferPart)
+    var buffer: IOBuffer
+    do throws(Errno) {
+      buffer = try resolve(part, for: .write)
+    } catch {
+      if call.transferred > 0 { return .done(call.transferred) }
+      return try readNowhere(file, at: offset, noWait: noWait, failure: error)
+    }
+    do throws(Errno) {
+      let count = try file.read(into: &buffer, at: offset.map { $0 &+ UInt64(call.transferred) })
+      call.transferred += count
+      group.transfers.bytesRead &+= UInt64(count)
+      if count == part.count, call.transferred < target.count { return .suspended(giveWay()) }
+    } catch {
+      return try endingTransfer { () throws(Errno) in
+        guard error == .wouldBlock, !noWait else { throw error }
+        return try wait(for: file, .readable)
+      }
+    }
+    group.transfers.reads &+= 1
+    return .done(call.transferred)
+  }
+
+  private func writeInParts(
+    _ file: OpenFile, _ source: GuestBuffer, at offset: UInt64?, noWait: Bool
+  ) throws(Errno) -> CallOutcome<Int> {
+    let part = source.part(from: call.transferred, limit: Task.transferPart)
+    let start = offset.map { $0 &+ UInt64(call.transferred) }
+    do throws(Errno) {
+      var buffer = try resolve(part, for: .read)
+      if call.transferred == 0 { try VFS.removePrivileges(of: file, credentials) }
+      // What is past the limit was not asked for, as far as a write that has begun is concerned.
+      if call.transferred > 0, try isAtSizeLimit(file, at: start) { return .done(call.transferred) }
+      try limitSize(of: file, &buffer, at: start)
+      let count = try file.write(from: &buffer, at: start)
+      call.transferred += count
+      group.transfers.bytesWritten &+= UInt64(count)
+      if count == part.count, call.transferred < source.count { return .suspended(giveWay()) }
+    } catch {
+      return try endingTransfer { () throws(Errno) in
+        if noWait, error == .wouldBlock { throw error }
+        return try wait(after: error, of: file, for: .writable)
+      }
+    }
+    group.transfers.writes &+= 1
+    return .done(call.transferred)
+  }
+
   /// Writes guest memory to a file, waiting where the file would block. A stream takes everything, in several runs if need
   /// be; what was written before a signal or an error is the result.
   func write(
     _ file: OpenFile, _ source: GuestBuffer, at offset: UInt64? = nil, noWait: Bool = false
   ) throws(Errno) -> CallOutcome<Int> {
+    if source.count > Task.transferPart, !file.isPollable {
+      return try writeInParts(file, source, at: offset, noWait: noWait)
+    }
     var buffer = try resolve(source, for: .read)
     buffer.advance(call.transferred)
     try VFS.removePrivileges(of: file, credentials)
@@ -157,6 +242,14 @@ extension Task {
     // Only now: what is ready at once wakes the task at once.
     if suspension == .parked { file.prepareToWait(for: events) }
     return suspension
+  }
+
+  /// `RLIMIT_FSIZE` leaves no room where a write would begin.
+  private func isAtSizeLimit(_ file: OpenFile, at offset: UInt64?) throws(Errno) -> Bool {
+    let limit = group.limits[.fileSize].current
+    guard limit != ResourceLimit.infinity, file.inode?.kind == .regular else { return false }
+    if file.flags.contains(.append) { return UInt64(clamping: try file.attributes().size) >= limit }
+    return offset ?? file.position >= limit
   }
 
   /// `RLIMIT_FSIZE`: shortens a write to a regular file. - Throws: `EFBIG`, after SIGXFSZ.

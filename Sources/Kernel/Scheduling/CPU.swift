@@ -31,6 +31,8 @@ final class CPU {
 package enum CPUStep: Sendable {
   /// Runs guest code until it traps, then calls `Kernel.nextStep(onCPU:after:at:)`.
   case run(any GuestThread, Placement)
+  /// Lets the kernel lock go, so that others come in, and calls `Kernel.nextStep(onCPU:)` again.
+  case again
   /// Sleeps until `MachineServices.wakeCPU`, then calls `Kernel.nextStep(onCPU:)`.
   case sleep
   /// Ends: the sandbox is over.

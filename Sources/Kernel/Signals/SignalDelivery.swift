@@ -14,6 +14,9 @@ extension Kernel {
     }
   }
 
+  /// Frames of as many handlers are written at a time.
+  private static let signalsInARow = 64
+
   private func settleSignals(of task: Task) {
     let group = task.group
     if group.isStopped {
@@ -27,8 +30,15 @@ extension Kernel {
       task.signals.mask = mask
       task.signals.maskToRestore = nil
     }
+    var left = Kernel.signalsInARow
     while let info = takeSignal(of: task, SignalSet.all.subtracting(task.signals.mask)) {
       deliver(info, to: task)
+      left -= 1
+      if left == 0 {
+        // The rest comes before it runs, but after others.
+        task.call.givesWay = true
+        return
+      }
       if group.exitStatus != nil || task.mustExit { return }
       if group.isStopped {
         enterStop(task)

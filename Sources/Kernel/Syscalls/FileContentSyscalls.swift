@@ -42,20 +42,22 @@ extension Syscalls {
   }
 
   /// ftruncate(2).
-  static func ftruncate(_ task: Task, _ file: FileDescriptorNumber, _ size: Int64) throws(Errno) -> Int {
+  static func ftruncate(_ task: Task, _ file: FileDescriptorNumber, _ size: Int64) throws(Errno) -> CallOutcome<Int> {
     let size = try fileOffset(size)
     let file = try task.openFile(file)
     guard file.flags.isWritable, file.inode?.kind == .regular else { throw .invalidArgument }
     try checkSize(task, size)
     try VFS.removePrivileges(of: file, task.credentials)
-    try file.truncate(to: size)
-    return 0
+    return try task.blocking(file, .readable) { () throws(Errno) in
+      try file.truncate(to: size)
+      return 0
+    }
   }
 
   /// fallocate(2).
   static func fallocate(
     _ task: Task, _ file: FileDescriptorNumber, _ mode: AllocationMode, _ offset: Int64, _ length: Int64
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     let file = try task.openFile(file)
     guard offset >= 0, length > 0 else { throw .invalidArgument }
     guard mode != .punchHole else { throw .notSupported }
@@ -66,8 +68,10 @@ extension Syscalls {
     guard !overflow else { throw .fileTooLarge }
     if !mode.contains(.keepSize) { try checkSize(task, UInt64(end)) }
     try VFS.removePrivileges(of: file, task.credentials)
-    try file.allocate(mode: mode, offset: UInt64(offset), length: UInt64(length))
-    return 0
+    return try task.blocking(file, .readable) { () throws(Errno) in
+      try file.allocate(mode: mode, offset: UInt64(offset), length: UInt64(length))
+      return 0
+    }
   }
 
   // MARK: writing back
@@ -128,9 +132,6 @@ extension Syscalls {
 
   // MARK: copying
 
-  /// The most bytes that one call copies, as the kernel lock is held meanwhile.
-  private static let copyLimit = 1 << 20
-
   /// copy_file_range(2), which has no flags yet.
   static func copyFileRange(
     _ task: Task, _ input: FileDescriptorNumber, _ inputOffset: InOutPointer<Int64>, _ output: FileDescriptorNumber,
@@ -151,12 +152,14 @@ extension Syscalls {
       throw .overflow
     }
     let available = max(try input.attributes().size.subtractingReportingOverflow(source).partialValue, 0)
-    let count = Int(min(count, UInt64(copyLimit), UInt64(available)))
-    if input.inode === output.inode, source < target &+ Int64(count), target < source &+ Int64(count) {
+    let total = Int(min(count, UInt64(Layout.maximumTransfer), UInt64(available)))
+    if input.inode === output.inode, source < target &+ Int64(total), target < source &+ Int64(total) {
       throw .invalidArgument
     }
-    let (from, to) = (try fileOffset(source), try fileOffset(target))
-    guard count > 0 else { return .done(0) }
+    let done = task.call.transferred
+    let (from, to) = (try fileOffset(source) &+ UInt64(done), try fileOffset(target) &+ UInt64(done))
+    let count = max(0, min(total - done, copyPart))
+    guard count > 0 || done > 0 else { return .done(0) }
     try VFS.removePrivileges(of: output, task.credentials)
     let read = try task.blocking(input, .readable) { () throws(Errno) -> [UInt8] in
       var buffer = IOBuffer(collecting: count)
@@ -168,17 +171,27 @@ extension Syscalls {
     case .done(let collected): bytes = collected
     case .suspended(let suspension): return .suspended(suspension)
     }
-    let outcome = try task.blocking(output, .writable) { () throws(Errno) -> Int in
-      var source = IOBuffer(bytes: bytes)
-      try task.limitSize(of: output, &source, at: to)
-      return bytes.isEmpty ? 0 : try output.write(from: &source, at: to)
+    let outcome: CallOutcome<Int>
+    do throws(Errno) {
+      outcome = try task.blocking(output, .writable) { () throws(Errno) -> Int in
+        var source = IOBuffer(bytes: bytes)
+        try task.limitSize(of: output, &source, at: to)
+        return bytes.isEmpty ? 0 : try output.write(from: &source, at: to)
+      }
+    } catch {
+      guard done > 0 else { throw error }
+      outcome = .done(0)
     }
-    if case .done(let written) = outcome {
-      try finishCopy(task, inputOffset, input, from &+ UInt64(written))
-      try finishCopy(task, outputOffset, output, to &+ UInt64(written))
-    }
-    return outcome
+    guard case .done(let written) = outcome else { return outcome }
+    task.call.transferred += written
+    if written == copyPart, task.call.transferred < total { return .suspended(task.giveWay()) }
+    try finishCopy(task, inputOffset, input, from &+ UInt64(written))
+    try finishCopy(task, outputOffset, output, to &+ UInt64(written))
+    return .done(task.call.transferred)
   }
+
+  /// What one run of copy_file_range(2) copies: others have their turn in between.
+  private static let copyPart = 1 << 20
 
   private static func finishCopy(
     _ task: Task, _ pointer: InOutPointer<Int64>, _ file: OpenFile, _ offset: UInt64

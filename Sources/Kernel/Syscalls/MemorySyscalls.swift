@@ -31,11 +31,11 @@ extension Syscalls {
   static func mmap(
     _ task: Task, _ address: GuestAddress, _ size: UInt64, _ asked: MemoryProtection, _ flags: MapFlags,
     _ descriptor: FileDescriptorNumber, _ offset: Hexadecimal<UInt64>
-  ) throws(Errno) -> Int {
+  ) throws(Errno) -> CallOutcome<Int> {
     var flags = flags
     let offset = offset.value
     guard offset & Layout.pageMask == 0 else { throw .invalidArgument }
-    let file = flags.contains(.anonymous) ? nil : try task.files.file(descriptor)
+    let file = flags.contains(.anonymous) ? nil : try task.file(descriptor)
     guard size != 0 else { throw .invalidArgument }
     if flags.contains(.fixedNoReplace), !task.memory.isFree(address, length: size) { throw .fileExists }
     let type = flags.intersection(.typeMask)
@@ -65,10 +65,14 @@ extension Syscalls {
         guard !protection.contains(.write) else { throw .notPermitted }
         request.maximumProtection.remove(.write)
       }
-      request.source = .file(try file.mappable(), offset: offset)
+      // A file of the root may have to be copied first, in parts.
+      switch try task.blocking(file, .readable, { () throws(Errno) in try file.mappable() }) {
+      case .done(let object): request.source = .file(object, offset: offset)
+      case .suspended(let suspension): return .suspended(suspension)
+      }
       request.holder = file.writeHold
     }
-    return Int(bitPattern: UInt(try task.memory.map(request).rawValue))
+    return .done(Int(bitPattern: UInt(try task.memory.map(request).rawValue)))
   }
 
   /// munmap(2).

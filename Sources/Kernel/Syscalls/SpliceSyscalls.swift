@@ -15,8 +15,6 @@ extension Syscalls {
 
   /// Bytes moved in one step.
   private static let chunk = 1 << 17
-  /// Bytes that sendfile(2) moves at most: the kernel lock is held meanwhile. Callers expect partial transfers.
-  private static let sendfileLimit = 16 << 20
 
   /// sendfile(2).
   static func sendfile(
@@ -27,7 +25,7 @@ extension Syscalls {
     guard position.isNull || !input.isPollable else { throw .illegalSeek }
     let given = try fileOffset(task, position)
     let output = try task.writableFile(output)
-    let count = min(try Task.transferCount(count), sendfileLimit)
+    let count = try Task.transferCount(count)
     guard output.pipe != nil || !output.flags.contains(.append) else { throw .invalidArgument }
     guard count > 0 else { return .done(0) }
     guard !input.isPollable, input.inode?.kind != .directory else { throw .invalidArgument }
@@ -42,7 +40,9 @@ extension Syscalls {
     var offset = position.isNull ? start : start &+ UInt64(task.call.transferred)
     var failure: Errno?
     var waitsForInput = false
+    let pause = task.call.transferred + Task.transferPart
     while task.call.transferred < count {
+      if task.call.transferred >= pause { return .suspended(task.giveWay()) }
       do throws(Errno) {
         let (moved, isShort) = try move(
           task, from: input, at: offset, to: output, limit: min(chunk, count - task.call.transferred), &waitsForInput)

@@ -18,6 +18,8 @@ final class CallInProgress {
   var deadline: MonotonicTime?
   /// Bytes that it has moved.
   var transferred = 0
+  /// It has done a part of its work, and goes on with it when others had their turn.
+  var givesWay = false
   /// Messages that it has moved (sendmmsg(2), recvmmsg(2)).
   var messages = 0
   /// When recvmmsg(2) takes no further ones.

@@ -116,6 +116,13 @@ final class Task: Waiter {
     registrationCharge = try kernel.kernelMemory.charge(count * 192)
   }
 
+  /// The call has done a part of its work: it is run again when others had their turn. For what would hold the kernel lock
+  /// for long.
+  func giveWay() -> Suspension {
+    call.givesWay = true
+    return .parked
+  }
+
   /// Parks this task until `wakeUp()`; signals wake it too, but do not end the call: it looks again and waits again.
   func waitUninterruptibly(on queue: WaitQueue? = nil) -> Suspension {
     if let queue { registrations.append((queue, queue.add(self))) }

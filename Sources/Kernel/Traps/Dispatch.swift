@@ -135,20 +135,38 @@ extension Kernel {
     forceSignal(info, on: task)
   }
 
+  /// How many tasks in a row may go on with their calls before others get the kernel lock.
+  private static let longestRound = 32
+  /// Frames that an idle CPU gives back to the host at a time.
+  private static let returnedFrames = 4096
+
   /// Chooses what the CPU does next: goes on with its task, takes another, or sleeps.
   func nextStep(on cpu: CPU) -> CPUStep {
+    var left = Kernel.longestRound
     while true {
       if outcome != nil { return .stop }
+      if left == 0 { return .again }
+      left -= 1
       guard let task = cpu.current ?? takeTask(for: cpu) else {
+        if physicalMemory.returnFrames(Kernel.returnedFrames) { return .again }
         cpu.isIdle = true
         return .sleep
+      }
+      if task.call.givesWay {
+        task.call.givesWay = false
+        cpu.chargeSystemTime(of: task, until: monotonicTime)
+        scheduler.release(cpu)
+        if task.state == .runnable { scheduler.enqueue(task) }
+        return .again
       }
       if task.state == .runnable, task.call.isParked, task.group.exitStatus == nil, !task.mustExit,
         !task.group.isStopped
       {
         runSyscall(task)
+        if task.call.givesWay { continue }
       }
       if task.state == .runnable { prepareForGuest(task) }
+      if task.call.givesWay { continue }
       guard task.state == .runnable else {
         cpu.chargeSystemTime(of: task, until: monotonicTime)
         task.usage.voluntarySwitches &+= 1

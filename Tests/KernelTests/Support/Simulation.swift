@@ -55,6 +55,8 @@ final class Simulation {
 
   private func enter(_ index: Int, _ step: CPUStep) {
     visits[index] = nil
+    var step = step
+    while case .again = step { step = kernel.nextStep(onCPU: index) }
     guard case .run(let thread, _) = step, let thread = thread as? FakeThread,
       let task = kernel.scheduler.cpus[index].current
     else {

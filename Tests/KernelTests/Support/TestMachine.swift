@@ -114,7 +114,9 @@ final class TestMachine {
     step()
   }
 
-  private func step() { _ = kernel.nextStep(on: cpu) }
+  private func step() {
+    while case .again = kernel.nextStep(on: cpu) {}
+  }
 
   /// Has a task trap, and go on as far as it can.
   @discardableResult

@@ -150,8 +150,7 @@ static void read_4k(void) {
   require(pread(data_file, data, page, 8192) == page, "pread");
 }
 
-/// Time of one operation: the median of five batches, after a short warm-up.
-static void report(const char *name, void (*operation)(void), int count) {
+void report(const char *name, void (*operation)(void), int count) {
   int batch = (int)(count * scale / 5);
   if (batch < 1) batch = 1;
   for (int i = 0; i < batch / 10 + 1; i++) operation();
@@ -206,6 +205,7 @@ static void micro(void) {
   data_file = open(own_path, O_RDONLY);
   require(data_file >= 0, "open");
   report("pread 4k", read_4k, 10000);
+  network(scale);
 }
 
 static void time_command(const char *name, char **command) {

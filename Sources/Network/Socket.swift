@@ -25,6 +25,8 @@ package class Socket: OpenFile {
   private final var mode: UInt32 = 0o777
   private final var ownerIDs: (uid: UInt32, gid: UInt32)
 
+  /// What sends signals about it (`O_ASYNC`).
+  package final var signalRegistration: WaitQueue.Registration?
   final let queue = WaitQueue()
   /// Its inode number.
   package final let number = AnonymousInode.next()

@@ -15,7 +15,7 @@ extension Syscalls {
     .init(.dup, dup),
     .init(.dup2, dup2),
     .init(.dup3, dup3),
-    .init(.fcntl, fcntl, .partial("no leases, no directory notifications, no write hints, and no file sends SIGIO")),
+    .init(.fcntl, fcntl, .partial("no leases, no directory notifications, no write hints; only sockets send SIGIO")),
     .init(.ioctl, ioctl, .partial("no file attributes, no cloning of files")),
   ]
 
@@ -68,8 +68,8 @@ extension Syscalls {
     return Int(new.rawValue)
   }
 
-  /// fcntl(2). No file sends SIGIO and none has leases or directory notifications: `O_ASYNC` isn't set, as on Linux for
-  /// files without it, and `F_SETLEASE` and `F_NOTIFY` are refused.
+  /// fcntl(2). Only sockets send SIGIO, and none has leases or directory notifications: elsewhere `O_ASYNC` isn't set, as on
+  /// Linux for files without it, and `F_SETLEASE` and `F_NOTIFY` are refused.
   static func fcntl(
     _ task: Task, _ descriptor: FileDescriptorNumber, _ command: Constant<FcntlCommand>, _ argument: FcntlArgument
   ) throws(Errno) -> CallOutcome<Int> {
@@ -99,7 +99,9 @@ extension Syscalls {
       let large: OpenFlags = file.location != nil && !file.flags.contains(.path) ? .largeFile : []
       return .done(Int(file.flags.subtracting(hidden).union(large).rawValue))
     case .setStatusFlags:
-      try setStatusFlags(task, file, argument.as(OpenFlags.self))
+      let flags = argument.as(OpenFlags.self)
+      try setStatusFlags(task, file, flags)
+      _ = task.kernel.setAsync(file, descriptor, flags.contains(.async))
       return .done(0)
     case .getLock, .getDescriptionLock, .setLock, .setLockWait, .setDescriptionLock, .setDescriptionLockWait:
       return try recordLock(task, descriptor, file, command, argument.as(InOutPointer<RecordLock>.self))
@@ -171,9 +173,8 @@ extension Syscalls {
       }
       return .done(0)
     case Ioctl.async:
-      guard try task.memory.readValue(argument, as: Int32.self) == 0 else {
-        throw .inappropriateIOCTLForDevice
-      }
+      let isOn = try task.memory.readValue(argument, as: Int32.self) != 0
+      guard task.kernel.setAsync(file, descriptor, isOn) || !isOn else { throw .inappropriateIOCTLForDevice }
       return .done(0)
     case Ioctl.readable:
       guard let inode = file.inode, inode.kind == .regular else { break }

@@ -73,6 +73,7 @@ void tcp_urgent(void);
 void tcp_pressure(void);
 void tcp_epoll(void);
 void tcp_options(void);
+void tcp_signals(void);
 void bind_conflicts(void);
 void bind_addresses(void);
 void dual_stack(void);

@@ -22,6 +22,7 @@ int main(int argc, char **argv) {
       {"tcp pressure", tcp_pressure},
       {"tcp epoll", tcp_epoll},
       {"tcp options", tcp_options},
+      {"tcp signals", tcp_signals},
       {"bind conflicts", bind_conflicts},
       {"bind addresses", bind_addresses},
       {"dual stack", dual_stack},

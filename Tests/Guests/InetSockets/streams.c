@@ -4,6 +4,51 @@
 
 static char buffer[1 << 16];
 
+static volatile sig_atomic_t io_signals;
+static void on_io(int signal) { io_signals += signal == SIGIO; }
+
+static volatile int io_code, io_descriptor;
+static void on_chosen(int signal, siginfo_t *info, void *context) {
+  (void)signal, (void)context;
+  io_code = info->si_code;
+  io_descriptor = info->si_fd;
+}
+
+void tcp_signals(void) {
+  int ends[2], on = 1;
+  connected_pair(AF_INET, ends);
+  signal(SIGIO, on_io);
+  show_ok("owner", fcntl(ends[1], F_SETOWN, getpid()));
+  CHECK(write(ends[0], "a", 1) == 1);
+  settle();
+  printf("without O_ASYNC: %d\n", (int)io_signals);
+  show_ok("FIOASYNC", ioctl(ends[1], FIOASYNC, &on));
+  printf("flags: %#x\n", fcntl(ends[1], F_GETFL));
+  CHECK(write(ends[0], "b", 1) == 1);
+  settle();
+  printf("with O_ASYNC: %d\n", io_signals > 0);
+  const struct sigaction action = {.sa_sigaction = on_chosen, .sa_flags = SA_SIGINFO};
+  CHECK(sigaction(SIGRTMIN + 1, &action, NULL) == 0 && fcntl(ends[1], F_SETSIG, SIGRTMIN + 1) == 0);
+  CHECK(write(ends[0], "c", 1) == 1);
+  settle();
+  printf("chosen signal: code %d, own descriptor %d\n", io_code, io_descriptor == ends[1]);
+  show_ok("off", fcntl(ends[1], F_SETFL, 0));
+  io_code = 0;
+  CHECK(write(ends[0], "d", 1) == 1);
+  settle();
+  printf("off: %d, flags: %#x\n", io_code, fcntl(ends[1], F_GETFL));
+  int pair[2];
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+  io_signals = 0;
+  show_ok("owner", fcntl(pair[0], F_SETOWN, getpid()));
+  show_ok("O_ASYNC", fcntl(pair[0], F_SETFL, O_ASYNC));
+  CHECK(write(pair[1], "a", 1) == 1);
+  settle();
+  printf("signals: %d\n", io_signals > 0);
+  const int file = open("/dev/null", O_RDWR);
+  show_ok("no such thing", ioctl(file, FIOASYNC, &on));
+}
+
 static const int families[] = {AF_INET, AF_INET6};
 
 void tcp_basics(void) {

@@ -24,9 +24,10 @@ extension AddressSpace {
     try setFlag(.locked, isLocked, range.lowerBound..<end)
     guard end == range.upperBound else { throw .noMemory }
     guard isLocked && fills else { return }
-    fillAccessible(range)
     for part in areas.parts(in: range) {
-      guard !part.protection.isEmpty, part.index(of: part.end - 1) < objectEnd(part) else { throw .noMemory }
+      guard !part.protection.isEmpty else { throw .noMemory }
+      fill(part.range, populate: true)
+      guard part.index(of: part.end - 1) < objectEnd(part) else { throw .noMemory }
     }
   }
 
@@ -42,10 +43,7 @@ extension AddressSpace {
     }
     let whole = PageNumber.zero..<AddressSpace.endPage
     areas.join(around: whole)
-    if isLocked && fills { fillAccessible(whole) }
-  }
-
-  private func fillAccessible(_ range: Range<PageNumber>) {
-    for part in areas.parts(in: range) where !part.protection.isEmpty { fill(part.range, populate: true) }
+    guard isLocked && fills else { return }
+    for part in areas.parts(in: whole) where !part.protection.isEmpty { fill(part.range, populate: true) }
   }
 }

@@ -36,6 +36,8 @@ extension AddressSpace {
           try object.object.checkHostMapping(descriptor, isShared: area.isShared, isExecutable: true)
         }
         change(area, part, to: wanted)
+        // Locked memory is there for whatever may be done with it.
+        if area.flags.contains(.locked), !area.isShared, wanted.contains(.write) { fill(part, populate: true) }
       }
       position = part.upperBound
     }

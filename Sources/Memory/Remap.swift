@@ -139,7 +139,8 @@ extension AddressSpace {
     guard !carried.isEmpty else { return target.lowerBound.address }
     hide(carried)
     if keepsOld {
-      try? setFlag(.locked, false, carried)
+      // Linux takes the lock off the whole area.
+      if let index = areas.index(of: carried.lowerBound) { try? setFlag(.locked, false, areas[index].range) }
       showFile(area, in: carried)
     } else {
       noteFree(upTo: carried.upperBound)

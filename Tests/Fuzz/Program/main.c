@@ -6,6 +6,7 @@
 
 #include "fuzz.h"
 #include <inttypes.h>
+#include <signal.h>
 
 static uint64_t stream;
 
@@ -65,6 +66,7 @@ int main(int argc, char **argv) {
   const uint64_t seed = strtoull(argv[2], NULL, 10);
   const unsigned steps = strtoul(argv[3], NULL, 10);
   setvbuf(stdout, NULL, _IOLBF, 0);
+  signal(SIGPIPE, SIG_IGN);
   mode->begin();
   for (unsigned step = 0; step < steps; step++) {
     if (is_skipped(step, argv + 4)) continue;

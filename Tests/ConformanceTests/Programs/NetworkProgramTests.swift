@@ -56,7 +56,8 @@ import Testing
     server(
       "memcached", with: ["memcached", "/usr/bin/python3"], "exec memcached -u root -l 127.0.0.1 -p $port -U $port",
       """
-      printf "set k 0 0 5\\r\\nhello\\r\\nget k\\r\\nincr k 1\\r\\nquit\\r\\n" >/dev/tcp/127.0.0.1/$port
+      exec 3<>/dev/tcp/127.0.0.1/$port
+      printf "set k 0 0 5\\r\\nhello\\r\\nget k\\r\\nincr k 1\\r\\nquit\\r\\n" >&3; cat <&3
       exec 3<>/dev/tcp/127.0.0.1/$port
       printf "set n 0 0 1\\r\\n4\\r\\nget k\\r\\nget n\\r\\nincr n 5\\r\\nquit\\r\\n" >&3; cat <&3
       """),

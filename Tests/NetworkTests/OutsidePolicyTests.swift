@@ -7,7 +7,7 @@ import Testing
   private func verdict(
     _ policy: OutsidePolicy, _ address: String, port: UInt16 = 80, route: RouteType = .unicast
   ) throws -> OutsidePolicy.Verdict {
-    policy.verdict(on: try #require(IPAddress(address), "\(address)"), port: port, route: route)
+    policy.verdict(on: try #require(IPAddress(address), "\(address)"), port: port) { _ in route }
   }
 
   private func rule(_ network: String, port: UInt16? = nil) throws -> AllowedDestination {
@@ -44,6 +44,22 @@ import Testing
     #expect(try verdict(very, "192.0.2.7", route: .local) == .allowed)
     #expect(try verdict(very, "::ffff:192.0.2.7", route: .local) == .allowed)
     #expect(try verdict(very, "192.0.2.7", port: 81, route: .local) == .refused(.host))
+  }
+
+  /// A gateway that translates would carry packets for these to the host's own address.
+  @Test(arguments: [
+    "64:ff9b::192.0.2.7", "64:ff9b:1::192.0.2.7", "64:ff9b:1:c000:2:700::", "64:ff9b:1:c0:0:207::",
+    "64:ff9b:1::c0:2:700:0", "2002:c000:207::1",
+  ])
+  func addressesOfTheHostWithinOthersAreOutOfReachToo(address: String) throws {
+    let own = try #require(IPAddress("192.0.2.7"))
+    let address = try #require(IPAddress(address), "\(address)")
+    for policy in [OutsidePolicy(allowed: nil), OutsidePolicy(allowed: [try rule("::/0"), try rule("64:ff9b::/32")])] {
+      #expect(policy.verdict(on: address, port: 80) { $0 == own ? .local : .unicast } == .refused(.host))
+      #expect(policy.verdict(on: address, port: 80) { $0 == own ? nil : .unicast } == .allowed)
+    }
+    let very = OutsidePolicy(allowed: [AllowedDestination(.network(IPNetwork(address, prefix: 128)), port: nil)])
+    #expect(very.verdict(on: address, port: 80) { $0 == own ? .local : .unicast } == .allowed)
   }
 
   @Test func onlyWhatIsAllowedIsReached() throws {

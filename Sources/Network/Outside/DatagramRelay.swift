@@ -3,17 +3,17 @@ import Host
 import LinuxABI
 import Memory
 
-/// What carries the datagrams of one guest's socket outside: a socket of the host for each version that it uses.
+/// What carries the datagrams of one guest's socket outside: a socket of the host for each version that it uses, and for
+/// its questions to name servers.
 final class DatagramRelay {
   private unowned let socket: UDPSocket
   private unowned let carrier: OutsideCarrier
-  private var (version4, version6): (HostWatch?, HostWatch?)
-  /// Destinations that were allowed before, with their place on the host.
-  private var known: [SocketEndpoint: SocketEndpoint] = [:]
+  private var watches: [DatagramPeers.Channel: HostWatch] = [:]
+  /// Destinations that were allowed before.
+  private var peers = DatagramPeers()
   /// Questions that name servers have not answered yet, by the numbers that their answers will have.
   private var questions: [UInt16: DNSMessage.Question] = [:]
 
-  private static let maximumKnown = 1024
   private static let maximumQuestions = 256
   /// Datagrams that are taken before others have their turn.
   private static let maximumDatagrams = 64
@@ -26,20 +26,19 @@ final class DatagramRelay {
   // MARK: Sending
 
   func send(_ datagram: inout IOBuffer, to destination: SocketEndpoint) throws(Errno) -> Int {
-    let outer = try outerEndpoint(destination)
+    let place = try place(of: destination)
     let count = datagram.remaining
-    let isQuery = carrier.isNameServer(destination)
     let bytes = datagram.read(count)
-    if isQuery {
+    if place.channel.isForNameServers {
       if let refusal = carrier.refusal(of: bytes) {
         if !refusal.isEmpty { deliver(refusal, from: destination) }
         return count
       }
       note(query: bytes)
     }
-    let host = try watch(for: outer.address)
+    let host = try watch(for: place.channel)
     var message = Host.Socket.Message()
-    message.name = outer.hostAddress.bytes
+    message.name = place.outer.hostAddress.bytes
     var buffer = IOBuffer(bytes: bytes)
     do throws(Errno) {
       _ = try buffer.send(message, on: host.descriptor)
@@ -51,23 +50,23 @@ final class DatagramRelay {
     return count
   }
 
-  private func outerEndpoint(_ destination: SocketEndpoint) throws(Errno) -> SocketEndpoint {
-    if let outer = known[destination] { return outer }
+  private func place(of destination: SocketEndpoint) throws(Errno) -> DatagramPeers.Place {
+    if let place = peers.place(of: destination) { return place }
     let outer = try carrier.outerEndpoint(destination, .udp)
-    if known.count >= DatagramRelay.maximumKnown { known = [:] }
-    known[destination] = outer
-    return outer
+    let place = DatagramPeers.Place(outer, isNameServer: carrier.isNameServer(destination))
+    peers.add(destination, at: place)
+    return place
   }
 
-  private func watch(for address: IPv6Address) throws(Errno) -> HostWatch {
-    if let watch = address.isVersion4 ? version4 : version6 { return watch }
-    let descriptor = try carrier.makeSocket(address, .datagram)
+  private func watch(for channel: DatagramPeers.Channel) throws(Errno) -> HostWatch {
+    if let watch = watches[channel] { return watch }
+    let descriptor = try carrier.makeSocket(channel.isVersion4 ? .inet : .inet6, .datagram)
     let watch = HostWatch(descriptor, budget: carrier.budget, services: carrier.services)
-    watch.onReport { [unowned self, unowned watch] _ in take(from: watch) }
-    if socket.settings.isSet(.broadcast), address.isVersion4 {
+    watch.onReport { [unowned self, unowned watch] _ in take(from: watch, channel) }
+    if socket.settings.isSet(.broadcast), channel.isVersion4 {
       try? Host.Socket.setOption(.broadcast, of: descriptor, to: Int32(1).littleEndianBytes)
     }
-    if address.isVersion4 { version4 = watch } else { version6 = watch }
+    watches[channel] = watch
     return watch
   }
 
@@ -79,27 +78,27 @@ final class DatagramRelay {
 
   // MARK: Receiving
 
-  private func take(from host: HostWatch) {
+  private func take(from host: HostWatch, _ channel: DatagramPeers.Channel) {
     for _ in 0..<DatagramRelay.maximumDatagrams {
       var buffer = IOBuffer(collecting: 65536)
       // An error is one of a datagram that was lost.
       guard let received = try? buffer.receive(on: host.descriptor, []) else { break }
-      guard let source = SocketEndpoint(hostAddress: received.name) else { continue }
-      receive(buffer.collected, from: source)
+      // Who was not sent to is not heard: so nothing comes in that the policy would keep out.
+      guard let outer = SocketEndpoint(hostAddress: received.name),
+        let source = peers.name(of: DatagramPeers.Place(outer, isNameServer: channel.isForNameServers))
+      else { continue }
+      let bytes = buffer.collected
+      if channel.isForNameServers { note(answer: bytes) }
+      deliver(bytes, from: source)
     }
     host.want(.input)
   }
 
-  private func receive(_ bytes: [UInt8], from source: SocketEndpoint) {
-    if let server = carrier.innerNameServer(of: source) {
-      if let number = UInt16(bigEndian: bytes, at: 0), let question = questions.removeValue(forKey: number) {
-        carrier.note(bytes, to: question)
-      }
-      return deliver(bytes, from: server)
+  private func note(answer: [UInt8]) {
+    guard let number = UInt16(bigEndian: answer, at: 0), let question = questions.removeValue(forKey: number) else {
+      return
     }
-    // Who was not sent to is not heard: so nothing comes in that the policy would keep out.
-    guard known[source] == source else { return }
-    deliver(bytes, from: source)
+    carrier.note(answer, to: question)
   }
 
   private func deliver(_ bytes: [UInt8], from source: SocketEndpoint) {
@@ -113,8 +112,7 @@ final class DatagramRelay {
   }
 
   func close() {
-    version4?.close()
-    version6?.close()
-    (version4, version6) = (nil, nil)
+    for watch in watches.values { watch.close() }
+    watches = [:]
   }
 }

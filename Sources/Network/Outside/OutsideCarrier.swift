@@ -72,8 +72,8 @@ package final class OutsideCarrier: NetworkCarrier {
       return server.outer
     }
     guard let routes else { throw .networkUnreachable }
-    guard let route = routes.route(to: address) else { throw .networkUnreachable }
-    switch verdict(address, destination.port, route, transport) {
+    guard routes.route(to: address) != nil else { throw .networkUnreachable }
+    switch verdict(address, destination.port, routes, transport) {
     case .allowed: return destination
     case .refused(let refusal):
       let place = destination.address.isVersion4 ? "\(address):\(destination.port)" : "[\(address)]:\(destination.port)"
@@ -83,13 +83,13 @@ package final class OutsideCarrier: NetworkCarrier {
   }
 
   private func verdict(
-    _ address: IPAddress, _ port: UInt16, _ route: RouteType, _ transport: InternetProtocol
+    _ address: IPAddress, _ port: UInt16, _ routes: HostRoutes, _ transport: InternetProtocol
   ) -> OutsidePolicy.Verdict {
     if stack.interfaces.interfaces.contains(where: { $0.addresses.contains { $0.network.contains(address) } }) {
       // A neighbour in a network where there are none.
       return .refused(.special)
     }
-    let verdict = policy.verdict(on: address, port: port, route: route)
+    let verdict = policy.verdict(on: address, port: port, route: routes.route(to:))
     guard verdict == .allowed, let mayReach, !mayReach(address, port, transport) else { return verdict }
     return .refused(.delegate)
   }
@@ -116,11 +116,6 @@ package final class OutsideCarrier: NetworkCarrier {
     policy.note(DNSMessage.addresses(in: answer, to: question), of: question.name)
   }
 
-  /// The address by which guests know a name server of the host.
-  func innerNameServer(of outer: SocketEndpoint) -> SocketEndpoint? {
-    nameServers.first { $0.outer == outer }.map { SocketEndpoint($0.inner, port: DNSMessage.port) }
-  }
-
   func isNameServer(_ destination: SocketEndpoint) -> Bool {
     destination.port == DNSMessage.port
       && nameServers.contains { SocketEndpoint($0.inner, port: DNSMessage.port) == destination }
@@ -137,7 +132,7 @@ package final class OutsideCarrier: NetworkCarrier {
 
   package func connect(_ socket: TCPSocket, to destination: SocketEndpoint) throws(Errno) {
     let outer = try outerEndpoint(destination, .tcp)
-    let descriptor = try makeSocket(outer.address, .stream)
+    let descriptor = try makeSocket(outer.address.isVersion4 ? .inet : .inet6, .stream)
     let relay = try StreamRelay(HostWatch(descriptor, budget: budget, services: services), carrier: self)
     try relay.connect(socket, to: outer)
     add(relay)
@@ -168,11 +163,9 @@ package final class OutsideCarrier: NetworkCarrier {
 
   func endConnecting(_ socket: TCPSocket) { connecting[ObjectIdentifier(socket)] = nil }
 
-  /// Makes a socket of the host for an address.
-  func makeSocket(_ address: IPv6Address, _ type: SocketType) throws(Errno) -> FileDescriptor {
-    try budget.take { () throws(Errno) in
-      try Host.Socket.make(address.isVersion4 ? .inet : .inet6, type)
-    }
+  /// Makes a socket of the host.
+  func makeSocket(_ family: AddressFamily, _ type: SocketType) throws(Errno) -> FileDescriptor {
+    try budget.take { () throws(Errno) in try Host.Socket.make(family, type) }
   }
 
   func add(_ relay: StreamRelay) { streams[ObjectIdentifier(relay)] = relay }

@@ -69,19 +69,20 @@ package struct OutsidePolicy: Sendable {
 
   // MARK: Addresses
 
-  /// Says whether an address may be reached. `route` is what the host would do with packets to it.
-  package func verdict(on address: IPAddress, port: UInt16, route: RouteType) -> Verdict {
+  /// Says whether an address may be reached. `route` tells what the host would do with packets to an address, nil where
+  /// nothing leads there; it is asked about those, too, to which a gateway may carry packets for this one.
+  package func verdict(on address: IPAddress, port: UInt16, route: (IPAddress) -> RouteType?) -> Verdict {
     let address = address.unmapped
     if isNamed(address, port) { return .allowed }
     for inner in [address] + address.embedded {
       if OutsidePolicy.metadata.contains(inner) { return .refused(.metadata) }
       if OutsidePolicy.isLoopback(inner) { return .refused(.host) }
       if OutsidePolicy.special.contains(where: { $0.contains(inner) }) { return .refused(.special) }
-    }
-    switch route {
-    case .unicast: break
-    case .local: return .refused(.host)
-    case .broadcast: return .refused(.special)
+      switch route(inner) {
+      case .local: return .refused(.host)
+      case .broadcast: return .refused(.special)
+      case .unicast, nil: break
+      }
     }
     guard let allowed else { return .allowed }
     let isAllowed = allowed.contains { rule in
@@ -172,13 +173,20 @@ package struct OutsidePolicy: Sendable {
 }
 
 extension IPAddress {
-  /// Addresses of version 4 to which gateways may carry packets for this one: NAT64 (RFC 6052), 6to4 (RFC 3056).
+  /// Addresses of version 4 to which gateways may carry packets for this one: NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056).
   fileprivate var embedded: [IPAddress] {
     guard case .v6(let address) = self else { return [] }
     func version4(_ bits: UInt64) -> IPAddress { .v4(IPv4Address(rawValue: UInt32(truncatingIfNeeded: bits))) }
     if address.high == 0x0064_ff9b_0000_0000, address.low >> 32 == 0 { return [version4(address.low)] }
-    if address.high >> 16 == 0x0064_ff9b_0001 { return [version4(address.low)] }
     if address.high >> 48 == 0x2002 { return [version4(address.high >> 16)] }
-    return []
+    guard address.high >> 16 == 0x0064_ff9b_0001 else { return [] }
+    // A local prefix has 48, 56, 64 or 96 bits; bits 64 to 71 belong to no address. Read with another prefix than it was
+    // made with, an address begins with zeros, as no address of a host does.
+    let candidates = [
+      address.low, address.high << 16 | address.low >> 40 & 0xffff,
+      address.high << 24 | address.low >> 32 & 0xff_ffff, address.low >> 24,
+    ]
+    let likely = candidates.filter { $0 & 0xff00_0000 != 0 }
+    return (likely.isEmpty ? [address.low] : likely).map(version4)
   }
 }

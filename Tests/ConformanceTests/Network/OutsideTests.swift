@@ -172,6 +172,29 @@ private struct OutsideWorld {
     #expect(!lines.contains { $0.contains("host got") }, "\(lines)")
   }
 
+  /// Who was asked answers: the host's name server at its own address, and in the sandbox's network.
+  @Test(arguments: Mode.tested)
+  func nameServersAnswerFromWhereTheyWereAsked(_ mode: Mode) async throws {
+    let lines = try await OutsideWorld().run(
+      mode,
+      """
+      $APUS --network outbound -- python3 -c '
+      import socket
+      query = b"\\1\\1\\0\\0\\1" + b"\\0" * 6 + b"\\3two\\4test\\0\\0\\1\\0\\1"
+      s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5)
+      for i, server in enumerate(("192.0.2.9", "10.131.97.53", "192.0.2.9", "10.131.97.53")):
+          s.sendto(bytes([i]) + query, (server, 53))
+          answer, source = s.recvfrom(512); print(answer[0], source[0], socket.inet_ntoa(answer[-4:]))
+      s.connect(("192.0.2.9", 53)); s.send(b"\\7" + query); print(s.recv(512)[0])
+      '
+      """)
+    #expect(
+      lines == [
+        "0 192.0.2.9 192.0.2.10", "1 10.131.97.53 192.0.2.10", "2 192.0.2.9 192.0.2.10", "3 10.131.97.53 192.0.2.10",
+        "7",
+      ])
+  }
+
   @Test(arguments: Mode.tested)
   func onlyWhatIsAllowedIsReached(_ mode: Mode) async throws {
     let lines = try await OutsideWorld().run(

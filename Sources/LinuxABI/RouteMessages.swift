@@ -31,31 +31,14 @@ package enum RouteMessage {
 }
 
 /// `struct ifinfomsg`.
-package struct LinkMessage: Sendable {
-  package static let size = 16
+package struct LinkMessage: NetlinkStructure {
   package var family: UInt8 = 0
+  private var reserved: UInt8 = 0
   package var type: UInt16 = 0
   package var index: Int32 = 0
   package var flags: InterfaceFlags = []
   package var change: UInt32 = 0
   package init() {}
-
-  package init?(_ bytes: [UInt8]) {
-    guard let family = bytes.first, let type = UInt16(littleEndian: bytes, at: 2),
-      let index = Int32(littleEndian: bytes, at: 4), let flags = UInt32(littleEndian: bytes, at: 8),
-      let change = UInt32(littleEndian: bytes, at: 12)
-    else { return nil }
-    self.family = family
-    self.type = type
-    self.index = index
-    self.flags = InterfaceFlags(rawValue: flags)
-    self.change = change
-  }
-
-  package var bytes: [UInt8] {
-    [family, 0] + type.littleEndianBytes + index.littleEndianBytes + flags.rawValue.littleEndianBytes
-      + change.littleEndianBytes
-  }
 
   /// `IFLA_*`.
   package enum Attribute {
@@ -83,25 +66,13 @@ package struct LinkMessage: Sendable {
 }
 
 /// `struct ifaddrmsg`.
-package struct AddressMessage: Sendable {
-  package static let size = 8
+package struct AddressMessage: NetlinkStructure {
   package var family: UInt8 = 0
   package var prefix: UInt8 = 0
   package var flags: UInt8 = 0
   package var scope: UInt8 = 0
   package var index: UInt32 = 0
   package init() {}
-
-  package init?(_ bytes: [UInt8]) {
-    guard bytes.count >= AddressMessage.size, let index = UInt32(littleEndian: bytes, at: 4) else { return nil }
-    family = bytes[0]
-    prefix = bytes[1]
-    flags = bytes[2]
-    scope = bytes[3]
-    self.index = index
-  }
-
-  package var bytes: [UInt8] { [family, prefix, flags, scope] + index.littleEndianBytes }
 
   /// `IFA_F_PERMANENT`.
   package static let permanent: UInt8 = 0x80
@@ -118,33 +89,17 @@ package struct AddressMessage: Sendable {
 }
 
 /// `struct rtmsg`, and `struct fib_rule_hdr`, which is laid out alike.
-package struct RouteEntryMessage: Sendable {
-  package static let size = 12
+package struct RouteEntryMessage: NetlinkStructure {
   package var family: UInt8 = 0
   package var destinationPrefix: UInt8 = 0
   package var sourcePrefix: UInt8 = 0
+  private var typeOfService: UInt8 = 0
   package var table: UInt8 = 0
   package var origin: UInt8 = 0
   package var scope: UInt8 = 0
   package var type: UInt8 = 0
   package var flags: UInt32 = 0
   package init() {}
-
-  package init?(_ bytes: [UInt8]) {
-    guard bytes.count >= RouteEntryMessage.size, let flags = UInt32(littleEndian: bytes, at: 8) else { return nil }
-    family = bytes[0]
-    destinationPrefix = bytes[1]
-    sourcePrefix = bytes[2]
-    table = bytes[4]
-    origin = bytes[5]
-    scope = bytes[6]
-    type = bytes[7]
-    self.flags = flags
-  }
-
-  package var bytes: [UInt8] {
-    [family, destinationPrefix, sourcePrefix, 0, table, origin, scope, type] + flags.littleEndianBytes
-  }
 
   /// `RTA_*`.
   package enum Attribute {

@@ -5,6 +5,9 @@ extension Array<UInt8> {
     guard offset >= 0, count - offset >= MemoryLayout<T>.size else { return nil }
     return unsafe withUnsafeBytes { unsafe $0.loadUnaligned(fromByteOffset: offset, as: T.self) }
   }
+
+  /// The bytes of a value of the guest's ABI, which has no padding.
+  package init<T: BitwiseCopyable>(of value: T) { self = unsafe Swift.withUnsafeBytes(of: value) { unsafe Array($0) } }
 }
 
 extension IOBuffer {

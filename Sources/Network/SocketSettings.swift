@@ -41,6 +41,19 @@ package struct SocketSettings {
   /// Whether an option that is a flag is set.
   package func isSet(_ option: SocketOption) -> Bool { !numbers.isEmpty && self[option] != 0 }
 
+  // What `SO_PEEK_OFF` means
+
+  /// How many of the bytes that wait a peek passes over.
+  var peekStart: Int { max(Int(peekOffset), 0) }
+  /// A peek has shown bytes: the next one goes on behind them.
+  mutating func notePeeked(_ count: Int) {
+    if peekOffset >= 0 { peekOffset = Int32(clamping: Int(peekOffset) + count) }
+  }
+  /// The first bytes that waited are gone.
+  mutating func noteTaken(_ count: Int) {
+    if peekOffset > 0 { peekOffset = max(peekOffset - Int32(clamping: count), 0) }
+  }
+
   mutating func setSendBuffer(_ wanted: Int32, forced: Bool) {
     sendBuffer = max(SocketSettings.buffer(wanted, forced: forced), SocketSettings.minimumSendBuffer)
     self[.bufferLock] |= SocketSettings.sendBufferLock

@@ -231,12 +231,12 @@ package class PacketSocket: InternetSocket {
     let copied: Int
     var offset = 0
     if flags.contains(.peek) {
-      offset = max(Int(settings.peekOffset), 0)
+      offset = settings.peekStart
       copied = received.peek(offset, into: &buffer)
-      if settings.peekOffset >= 0 { settings.peekOffset += Int32(clamping: copied) }
+      settings.notePeeked(copied)
     } else {
       copied = received.take(into: &buffer)
-      if settings.peekOffset > 0 { settings.peekOffset = max(settings.peekOffset - Int32(clamping: header.count), 0) }
+      settings.noteTaken(header.count)
     }
     let length = max(header.count - offset, 0)
     var message = ReceivedMessage(count: flags.contains(.truncated) ? length : copied)

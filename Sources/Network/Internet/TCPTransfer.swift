@@ -92,10 +92,10 @@ extension TCPSocket {
     var message = ReceivedMessage()
     let limit = countToMark
     if flags.contains(.peek) {
-      let offset = max(Int(settings.peekOffset), 0)
+      let offset = settings.peekStart
       guard offset < limit else { throw .wouldBlock }
       message.count = received.copy(from: hole + offset, into: &buffer, limit: limit - offset)
-      if settings.peekOffset >= 0 { settings.peekOffset += Int32(clamping: message.count) }
+      settings.notePeeked(message.count)
       return message
     }
     let peer = peer
@@ -114,7 +114,7 @@ extension TCPSocket {
 
   private func advance(by count: Int) {
     readPosition &+= UInt64(count)
-    if settings.peekOffset > 0 { settings.peekOffset = max(settings.peekOffset - Int32(clamping: count), 0) }
+    settings.noteTaken(count)
     if let urgent, readPosition > urgent.position { self.urgent = nil }
   }
 

@@ -31,7 +31,7 @@ extension UnixSocket {
       let part = buffer.write(message.rest)
       received?.count += part
       takePart(part)
-      if settings.peekOffset > 0 { settings.peekOffset = max(settings.peekOffset - Int32(clamping: part), 0) }
+      settings.noteTaken(part)
       if !message.files.isEmpty { received?.files = message.files.files }
       guard part == message.count else { break }
       removeMessage(at: 0)
@@ -44,7 +44,7 @@ extension UnixSocket {
   private func peekStream(into buffer: inout IOBuffer) -> ReceivedMessage? {
     var received: ReceivedMessage?
     var credentials: SocketCredentials?
-    var skipped = max(Int(settings.peekOffset), 0)
+    var skipped = settings.peekStart
     for (index, message) in messages.enumerated() {
       if index == urgentIndex {
         if received != nil { break }
@@ -73,9 +73,7 @@ extension UnixSocket {
       }
       if buffer.remaining == 0 { break }
     }
-    if let received, settings.peekOffset >= 0 {
-      settings.peekOffset = Int32(clamping: Int(settings.peekOffset) + received.count)
-    }
+    if let received { settings.notePeeked(received.count) }
     return received
   }
 
@@ -135,7 +133,7 @@ extension UnixSocket {
     if let error = takePendingError() { throw error }
     let peeks = flags.contains(.peek)
     var index = 0
-    var skipped = peeks ? max(Int(settings.peekOffset), 0) : 0
+    var skipped = peeks ? settings.peekStart : 0
     while skipped > 0, index < messages.count, skipped >= messages[index].count {
       skipped -= messages[index].count
       index += 1
@@ -152,9 +150,9 @@ extension UnixSocket {
     if received.count < whole { received.flags.insert(.truncated) }
     if peeks {
       for file in message.files.files { file.retainDescriptor() }
-      if settings.peekOffset >= 0 { settings.peekOffset = Int32(clamping: Int(settings.peekOffset) + received.count) }
+      settings.notePeeked(received.count)
     } else {
-      if settings.peekOffset > 0 { settings.peekOffset = max(settings.peekOffset - Int32(clamping: message.count), 0) }
+      settings.noteTaken(message.count)
       removeMessage(at: 0)
       wakeSenders()
     }

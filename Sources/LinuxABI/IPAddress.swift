@@ -21,17 +21,17 @@ package enum IPAddress: Hashable, Sendable {
   /// In network byte order, as attributes and socket addresses have it.
   package var bytes: [UInt8] {
     switch self {
-    case .v4(let address): address.rawValue.bigEndianBytes
-    case .v6(let address): address.high.bigEndianBytes + address.low.bigEndianBytes
+    case .v4(let address): address.bytes
+    case .v6(let address): address.bytes
     }
   }
 
   /// Reads 4 or 16 bytes in network byte order; nil for any other number.
   package init?(bytes: [UInt8]) {
-    if bytes.count == 4, let value = UInt32(bigEndian: bytes, at: 0) {
-      self = .v4(IPv4Address(rawValue: value))
-    } else if bytes.count == 16, let high = UInt64(bigEndian: bytes, at: 0), let low = UInt64(bigEndian: bytes, at: 8) {
-      self = .v6(IPv6Address(high: high, low: low))
+    if bytes.count == 4, let address = IPv4Address(bytes, at: 0) {
+      self = .v4(address)
+    } else if bytes.count == 16, let address = IPv6Address(bytes, at: 0) {
+      self = .v6(address)
     } else {
       return nil
     }
@@ -43,12 +43,27 @@ package enum IPAddress: Hashable, Sendable {
     return self
   }
 
-  /// The address of a socket, where it is one of the Internet's.
-  package init?(_ address: SocketAddress) {
-    switch address {
-    case .inet(let name): self = .v4(name.address)
-    case .inet6(let name): self = .v6(name.address)
-    default: return nil
+  /// As sockets of version 6 see it.
+  package var version6: IPv6Address {
+    switch self {
+    case .v4(let address): IPv6Address(mapping: address)
+    case .v6(let address): address
+    }
+  }
+
+  /// The unspecified address of the same version.
+  package var any: IPAddress {
+    switch self {
+    case .v4: .v4(.any)
+    case .v6: .v6(.any)
+    }
+  }
+
+  /// It means this host on every host.
+  package var isLoopback: Bool {
+    switch self {
+    case .v4(let address): address.isLoopback
+    case .v6(let address): address == .loopback
     }
   }
 

@@ -96,13 +96,13 @@ package struct InternetAddress: Hashable, Sendable {
   }
 
   fileprivate init(_ bytes: [UInt8]) throws(Errno) {
-    guard bytes.count >= 16, let port = UInt16(bigEndian: bytes, at: 2), let address = UInt32(bigEndian: bytes, at: 4)
+    guard bytes.count >= 16, let port = UInt16(bigEndian: bytes, at: 2), let address = IPv4Address(bytes, at: 4)
     else { throw .invalidArgument }
-    self.init(IPv4Address(rawValue: address), port: port)
+    self.init(address, port: port)
   }
 
   fileprivate var data: [UInt8] {
-    port.bigEndianBytes + address.rawValue.bigEndianBytes + [UInt8](repeating: 0, count: 8)
+    port.bigEndianBytes + address.bytes + [UInt8](repeating: 0, count: 8)
   }
 }
 
@@ -124,15 +124,14 @@ package struct Internet6Address: Hashable, Sendable {
   fileprivate init(_ bytes: [UInt8]) throws(Errno) {
     // RFC 2133 had no scope; Linux takes its structure, too.
     guard bytes.count >= 24, let port = UInt16(bigEndian: bytes, at: 2), let flow = UInt32(bigEndian: bytes, at: 4),
-      let high = UInt64(bigEndian: bytes, at: 8), let low = UInt64(bigEndian: bytes, at: 16)
+      let address = IPv6Address(bytes, at: 8)
     else { throw .invalidArgument }
     let scope = UInt32(littleEndian: bytes, at: 24) ?? 0
-    self.init(IPv6Address(high: high, low: low), port: port, flowInformation: flow, scope: scope)
+    self.init(address, port: port, flowInformation: flow, scope: scope)
   }
 
   fileprivate var data: [UInt8] {
-    port.bigEndianBytes + flowInformation.bigEndianBytes + address.high.bigEndianBytes + address.low.bigEndianBytes
-      + scope.littleEndianBytes
+    port.bigEndianBytes + flowInformation.bigEndianBytes + address.bytes + scope.littleEndianBytes
   }
 }
 
@@ -149,6 +148,8 @@ package struct IPv4Address: RawRepresentable, Hashable, Sendable, BitwiseCopyabl
     guard let number = UInt32(bigEndian: bytes, at: offset) else { return nil }
     rawValue = number
   }
+  /// `struct in_addr`.
+  package var bytes: [UInt8] { rawValue.bigEndianBytes }
   /// 127.0.0.0/8.
   package var isLoopback: Bool { rawValue >> 24 == 127 }
 }
@@ -161,6 +162,15 @@ package struct IPv6Address: Hashable, Sendable, BitwiseCopyable {
     self.high = high
     self.low = low
   }
+  /// The address at an offset of a structure; nil where the bytes end before it does.
+  package init?(_ bytes: [UInt8], at offset: Int) {
+    guard let high = UInt64(bigEndian: bytes, at: offset), let low = UInt64(bigEndian: bytes, at: offset + 8) else {
+      return nil
+    }
+    self.init(high: high, low: low)
+  }
+  /// `struct in6_addr`.
+  package var bytes: [UInt8] { high.bigEndianBytes + low.bigEndianBytes }
   /// `in6addr_any`.
   package static let any = IPv6Address(high: 0, low: 0)
   /// `in6addr_loopback`.

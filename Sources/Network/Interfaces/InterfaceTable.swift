@@ -171,13 +171,3 @@ extension IPNetwork {
     return scope
   }
 }
-
-extension IPAddress {
-  /// The unspecified address of the same version.
-  var any: IPAddress {
-    switch self {
-    case .v4: .v4(.any)
-    case .v6: .v6(.any)
-    }
-  }
-}

@@ -175,8 +175,8 @@ struct ICMPMessage {
       return []
     }
     var bytes: [UInt8] = [0x45, header.typeOfService] + UInt16(clamping: length + 20).bigEndianBytes
-    bytes += [0, 0, 0, 0, header.timeToLive, 1, 0, 0] + source.rawValue.bigEndianBytes
-    bytes += destination.rawValue.bigEndianBytes
+    bytes += [0, 0, 0, 0, header.timeToLive, 1, 0, 0] + source.bytes
+    bytes += destination.bytes
     bytes.replaceSubrange(10..<12, with: checksum(of: bytes).bigEndianBytes)
     return bytes
   }

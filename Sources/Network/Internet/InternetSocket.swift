@@ -46,12 +46,8 @@ package class InternetSocket: Socket {
 
   /// An address as a socket of this family takes it. - Throws: `EAFNOSUPPORT`.
   final func endpoint(_ address: SocketAddress) throws(Errno) -> SocketEndpoint {
-    switch (address, family) {
-    case (.inet(let address), .inet):
-      return SocketEndpoint(IPv6Address(mapping: address.address), port: address.port)
-    case (.inet6(let address), .inet6): return SocketEndpoint(address.address, port: address.port)
-    default: throw .addressFamilyNotSupported
-    }
+    guard address.family == family, let endpoint = SocketEndpoint(address) else { throw .addressFamilyNotSupported }
+    return endpoint
   }
 
   /// - Throws: `EAFNOSUPPORT`, `EADDRNOTAVAIL`, `EACCES`, `EINVAL` where it has a name, `EADDRINUSE`.

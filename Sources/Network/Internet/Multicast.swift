@@ -99,10 +99,10 @@ extension InternetSocket {
         }
       return (IPv6Address(mapping: group), stack.interface(with: address), change)
     case .ipv6AddMembership, .ipv6DropMembership:
-      guard let high = UInt64(bigEndian: bytes, at: 0), let low = UInt64(bigEndian: bytes, at: 8),
-        let interface = Int32(littleEndian: bytes, at: 16)
-      else { throw .invalidArgument }
-      return (IPv6Address(high: high, low: low), interface, option == .ipv6AddMembership ? .join : .leave)
+      guard let group = IPv6Address(bytes, at: 0), let interface = Int32(littleEndian: bytes, at: 16) else {
+        throw .invalidArgument
+      }
+      return (group, interface, option == .ipv6AddMembership ? .join : .leave)
     default: return try groupRequest(option, bytes)
     }
   }
@@ -133,11 +133,8 @@ extension InternetSocket {
   }
 
   private func address(_ address: SocketAddress) throws(Errno) -> IPv6Address {
-    switch address {
-    case .inet(let address): IPv6Address(mapping: address.address)
-    case .inet6(let address): address.address
-    default: throw .invalidArgument
-    }
+    guard let endpoint = SocketEndpoint(address) else { throw .invalidArgument }
+    return endpoint.address
   }
 
   /// `IP_MULTICAST_IF`: an address of the interface (`struct in_addr`, `ip_mreq`), or its number (`ip_mreqn`).

@@ -71,9 +71,9 @@ package class PacketSocket: InternetSocket {
 
   /// An address to connect or send to. Sockets of version 6 take those of version 4, too.
   final func packetEndpoint(_ address: SocketAddress) throws(Errno) -> SocketEndpoint {
-    if case .inet(let plain) = address, family == .inet6 {
+    if case .inet = address, family == .inet6, let endpoint = SocketEndpoint(address) {
       guard !isVersion6Only else { throw .addressFamilyNotSupported }
-      return SocketEndpoint(IPv6Address(mapping: plain.address), port: plain.port)
+      return endpoint
     }
     let endpoint = try endpoint(address)
     if family == .inet6, endpoint.address.isVersion4, isVersion6Only { throw .networkUnreachable }
@@ -148,11 +148,8 @@ package class PacketSocket: InternetSocket {
       }
       envelope.typeOfService = value
     case .ipv6PacketInfo where data.count >= 20 && family == .inet6:
-      guard let high = UInt64(bigEndian: data, at: 0), let low = UInt64(bigEndian: data, at: 8),
-        let interface = Int32(littleEndian: data, at: 16)
-      else { return }
+      guard let address = IPv6Address(data, at: 0), let interface = Int32(littleEndian: data, at: 16) else { return }
       guard interface == 0 || stack.hasInterface(interface) else { throw .operationNotSupportedByDevice }
-      let address = IPv6Address(high: high, low: low)
       if address != .any { envelope.source.address = try own(address) }
     case .ipv6HopLimit where family == .inet6:
       guard let value = Int32(littleEndian: data, at: 0), (-1...255).contains(value) else { throw .invalidArgument }
@@ -273,7 +270,7 @@ package class PacketSocket: InternetSocket {
     guard isVersion4, let mapped = destination.address.mapped else { return }
     if flags.contains(.packetInfo) {
       let own = mapped.isLoopback && !destination.address.isBroadcast ? mapped : .loopback
-      add(.ipPacketInfo, interface + own.rawValue.bigEndianBytes + mapped.rawValue.bigEndianBytes)
+      add(.ipPacketInfo, interface + own.bytes + mapped.bytes)
     }
     if flags.contains(.receiveTimeToLive) { add(.ipTimeToLive, Int32(header.timeToLive).littleEndianBytes) }
     if flags.contains(.receiveTypeOfService) { add(.ipTypeOfService, [header.typeOfService]) }
@@ -320,9 +317,4 @@ extension InternetOptions.Flags {
     .receivePacketInfo6, .receiveHopLimit6, .receiveTrafficClass6, .packetInfo, .receiveTimeToLive,
     .receiveTypeOfService, .receiveOriginalDestination,
   ]
-}
-
-extension IPv6Address {
-  /// `struct in6_addr`.
-  package var bytes: [UInt8] { high.bigEndianBytes + low.bigEndianBytes }
 }

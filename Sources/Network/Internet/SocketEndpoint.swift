@@ -10,6 +10,17 @@ package struct SocketEndpoint: Hashable, Sendable, BitwiseCopyable {
     self.port = port
   }
 
+  package init(_ address: IPAddress, port: UInt16) { self.init(address.version6, port: port) }
+
+  /// Where an address leads; nil for one that is not of the Internet families.
+  init?(_ address: SocketAddress) {
+    switch address {
+    case .inet(let name): self.init(IPv6Address(mapping: name.address), port: name.port)
+    case .inet6(let name): self.init(name.address, port: name.port)
+    default: return nil
+    }
+  }
+
   /// No address of a family, and no port.
   init(unspecifiedOf family: AddressFamily) { self.init(family == .inet ? .anyVersion4 : .any, port: 0) }
 

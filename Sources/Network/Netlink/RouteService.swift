@@ -128,7 +128,7 @@ struct RouteService: NetlinkService {
     header.family = UInt8(truncatingIfNeeded: entry.address.family.rawValue)
     header.prefix = UInt8(clamping: entry.prefix)
     header.flags = AddressMessage.permanent
-    header.scope = (entry.isLoopback ? RouteScope.host : .universe).rawValue
+    header.scope = (entry.address.isLoopback ? RouteScope.host : .universe).rawValue
     header.index = UInt32(bitPattern: interface.index)
     var message = NetlinkMessage(request.replyHeader(RouteMessage.newAddress, multi: true), fixed: header.bytes)
     message.append(Attribute.address, entry.address.bytes)
@@ -255,15 +255,5 @@ extension NetworkInterface.Counters {
   /// In the order of `struct rtnl_link_stats64`: the last field is not in the older structure.
   var fields: [UInt64] {
     [receivedPackets, sentPackets, receivedBytes, sentBytes] + [UInt64](repeating: 0, count: 21)
-  }
-}
-
-extension NetworkInterface.Address {
-  /// It means this host on every host.
-  fileprivate var isLoopback: Bool {
-    switch address {
-    case .v4(let address): address.isLoopback
-    case .v6(let address): address == .loopback
-    }
   }
 }

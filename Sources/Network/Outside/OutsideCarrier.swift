@@ -189,25 +189,11 @@ package final class OutsideCarrier: NetworkCarrier {
 }
 
 extension SocketEndpoint {
-  package init(_ address: IPAddress, port: UInt16) { self.init(address.version6, port: port) }
   /// As sockets of the host for this address are told it.
   var hostAddress: SocketAddress { socketAddress(address.isVersion4 ? .inet : .inet6) }
   /// Where a socket of the host says that something comes from; nil for what has no such address.
   init?(hostAddress bytes: [UInt8]) {
-    switch try? SocketAddress(bytes) {
-    case .inet(let name): self.init(IPv6Address(mapping: name.address), port: name.port)
-    case .inet6(let name): self.init(name.address, port: name.port)
-    default: return nil
-    }
-  }
-}
-
-extension IPAddress {
-  /// As sockets of version 6 see it.
-  package var version6: IPv6Address {
-    switch self {
-    case .v4(let address): IPv6Address(mapping: address)
-    case .v6(let address): address
-    }
+    guard let address = try? SocketAddress(bytes) else { return nil }
+    self.init(address)
   }
 }

@@ -76,7 +76,7 @@ package struct OutsidePolicy: Sendable {
     if isNamed(address, port) { return .allowed }
     for inner in [address] + address.embedded {
       if OutsidePolicy.metadata.contains(inner) { return .refused(.metadata) }
-      if OutsidePolicy.isLoopback(inner) { return .refused(.host) }
+      if inner.isLoopback || inner == inner.any { return .refused(.host) }
       if OutsidePolicy.special.contains(where: { $0.contains(inner) }) { return .refused(.special) }
       switch route(inner) {
       case .local: return .refused(.host)
@@ -114,13 +114,6 @@ package struct OutsidePolicy: Sendable {
       guard let allowed, allowed.indices.contains(index) else { return false }
       return (allowed[index].port ?? port) == port
     } == true
-  }
-
-  private static func isLoopback(_ address: IPAddress) -> Bool {
-    switch address {
-    case .v4(let address): address.isLoopback || address == .any
-    case .v6(let address): address == .loopback || address == .any
-    }
   }
 
   private static func networks(_ texts: String...) -> [IPNetwork] { texts.compactMap { IPNetwork($0) } }

@@ -49,12 +49,8 @@ struct NetworkSetup {
     do throws(Errno) {
       let socket = try Host.Socket.make(address.family, port.transport == .tcp ? .stream : .datagram)
       opened = socket
-      if port.transport == .tcp {
-        try Host.Socket.setOption(.reuseAddress, of: socket, to: Int32(1).littleEndianBytes)
-      }
-      if address.family == .inet6 {
-        try Host.Socket.setOption(.ipv6Only, of: socket, to: Int32(1).littleEndianBytes)
-      }
+      if port.transport == .tcp { try Host.Socket.enable(.reuseAddress, of: socket) }
+      if address.family == .inet6 { try Host.Socket.enable(.ipv6Only, of: socket) }
       try Host.Socket.bind(socket, to: address.socketAddress(port: port.hostPort).bytes)
       if port.transport == .tcp { try Host.Socket.listen(socket, backlog: 4096) }
       return socket

@@ -95,6 +95,11 @@ extension Host {
       }
     }
 
+    /// Turns on an option that is a flag.
+    package static func enable(_ option: SocketOption, of socket: FileDescriptor) throws(Errno) {
+      try setOption(option, of: socket, to: SocketOptionValue(true).bytes)
+    }
+
     /// A count that ioctl(2) gives: bytes that can be read, or that wait to be sent.
     package static func count(_ request: UInt32, of socket: FileDescriptor) throws(Errno) -> Int32 {
       var value: Int32 = 0

@@ -15,8 +15,6 @@ final class DatagramRelay {
   private var questions: [UInt16: DNSMessage.Question] = [:]
 
   private static let maximumQuestions = 256
-  /// Datagrams that are taken before others have their turn.
-  private static let maximumDatagrams = 64
 
   init(_ socket: UDPSocket, carrier: OutsideCarrier) {
     self.socket = socket
@@ -37,15 +35,8 @@ final class DatagramRelay {
       note(query: bytes)
     }
     let host = try watch(for: place.channel)
-    var message = Host.Socket.Message()
-    message.name = place.outer.hostAddress.bytes
     var buffer = IOBuffer(bytes: bytes)
-    do throws(Errno) {
-      _ = try buffer.send(message, on: host.descriptor)
-    } catch {
-      // As in a network that is busy, it is lost.
-      guard error == .wouldBlock || error == .noBufferSpace || error == .connectionRefused else { throw error }
-    }
+    try host.sendDatagram(&buffer, to: place.outer)
     host.want(.input)
     return count
   }
@@ -62,9 +53,9 @@ final class DatagramRelay {
     if let watch = watches[channel] { return watch }
     let descriptor = try carrier.makeSocket(channel.isVersion4 ? .inet : .inet6, .datagram)
     let watch = HostWatch(descriptor, budget: carrier.budget, services: carrier.services)
-    watch.onReport { [unowned self, unowned watch] _ in take(from: watch, channel) }
+    watch.onReport { [unowned self, unowned watch] _ in watch.takeDatagrams { take($0, from: $1, channel) } }
     if socket.settings.isSet(.broadcast), channel.isVersion4 {
-      try? Host.Socket.setOption(.broadcast, of: descriptor, to: Int32(1).littleEndianBytes)
+      try? Host.Socket.enable(.broadcast, of: descriptor)
     }
     watches[channel] = watch
     return watch
@@ -78,20 +69,12 @@ final class DatagramRelay {
 
   // MARK: Receiving
 
-  private func take(from host: HostWatch, _ channel: DatagramPeers.Channel) {
-    for _ in 0..<DatagramRelay.maximumDatagrams {
-      var buffer = IOBuffer(collecting: 65536)
-      // An error is one of a datagram that was lost.
-      guard let received = try? buffer.receive(on: host.descriptor, []) else { break }
-      // Who was not sent to is not heard: so nothing comes in that the policy would keep out.
-      guard let outer = SocketEndpoint(hostAddress: received.name),
-        let source = peers.name(of: DatagramPeers.Place(outer, isNameServer: channel.isForNameServers))
-      else { continue }
-      let bytes = buffer.collected
-      if channel.isForNameServers { note(answer: bytes) }
-      deliver(bytes, from: source)
-    }
-    host.want(.input)
+  private func take(_ bytes: [UInt8], from outer: SocketEndpoint, _ channel: DatagramPeers.Channel) {
+    // Who was not sent to is not heard: so nothing comes in that the policy would keep out.
+    let place = DatagramPeers.Place(outer, isNameServer: channel.isForNameServers)
+    guard let source = peers.name(of: place) else { return }
+    if channel.isForNameServers { note(answer: bytes) }
+    deliver(bytes, from: source)
   }
 
   private func note(answer: [UInt8]) {

@@ -1,6 +1,7 @@
 import FileSystem
 import Host
 import LinuxABI
+import Memory
 
 /// A descriptor of the host that a socket owns, and what is waited for on it.
 ///
@@ -58,6 +59,33 @@ final class HostWatch: Waiter {
     Host.Stream.poll(
       descriptor, events: [.input, .priority, .output, .readNormal, .writeNormal, .readHangUp])
   }
+
+  /// Sends what is left of a buffer as one datagram, or loses it, as in a network that is busy.
+  func sendDatagram(_ datagram: inout IOBuffer, to place: SocketEndpoint) throws(Errno) {
+    var message = Host.Socket.Message()
+    message.name = place.hostAddress.bytes
+    do throws(Errno) {
+      _ = try datagram.send(message, on: descriptor)
+    } catch {
+      guard error == .wouldBlock || error == .noBufferSpace || error == .connectionRefused else { throw error }
+      datagram.advance(datagram.remaining)
+    }
+  }
+
+  /// Takes datagrams that have come, with where they are from.
+  func takeDatagrams(_ take: (_ bytes: [UInt8], _ source: SocketEndpoint) -> Void) {
+    for _ in 0..<HostWatch.maximumTurn {
+      var buffer = IOBuffer(collecting: 65536)
+      // An error is one of a datagram that was lost.
+      guard let received = try? buffer.receive(on: descriptor, []) else { break }
+      guard let source = SocketEndpoint(hostAddress: received.name) else { continue }
+      take(buffer.collected, source)
+    }
+    want(.input)
+  }
+
+  /// What is taken before others have their turn.
+  static let maximumTurn = 64
 
   /// Closes the descriptor.
   func close() {

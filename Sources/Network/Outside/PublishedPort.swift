@@ -18,8 +18,6 @@ final class PublishedPort {
   private var retry: KernelTimer?
 
   private static let maximumPeers = 4096
-  /// What is taken before others have their turn.
-  private static let maximumTurn = 64
 
   init(_ host: HostWatch, guestPort: UInt16, transport: InternetProtocol, carrier: OutsideCarrier) {
     self.host = host
@@ -27,7 +25,7 @@ final class PublishedPort {
     self.transport = transport
     self.carrier = carrier
     host.onReport { [unowned self] _ in
-      if transport == .tcp { takeConnections() } else { takeDatagrams() }
+      if transport == .tcp { takeConnections() } else { host.takeDatagrams { take($0, from: $1) } }
     }
     host.want(.input)
   }
@@ -48,7 +46,7 @@ final class PublishedPort {
   // MARK: Connections
 
   private func takeConnections() {
-    for _ in 0..<PublishedPort.maximumTurn {
+    for _ in 0..<HostWatch.maximumTurn {
       let listener = host.descriptor
       do throws(Errno) {
         let descriptor = try carrier.budget.take { () throws(Errno) in try Host.Socket.accept(listener) }
@@ -86,22 +84,15 @@ final class PublishedPort {
 
   // MARK: Datagrams
 
-  private func takeDatagrams() {
-    for _ in 0..<PublishedPort.maximumTurn {
-      var buffer = IOBuffer(collecting: 65536)
-      guard let received = try? buffer.receive(on: host.descriptor, []) else { break }
-      guard let outer = SocketEndpoint(hostAddress: received.name) else { continue }
-      let source = shown(outer)
-      for destination in destinations(source.address.isVersion4) {
-        let header = DatagramHeader(from: source, to: destination)
-        guard let socket = carrier.stack.receiver(of: header) else { continue }
-        remember(source, outer)
-        var bytes = IOBuffer(bytes: buffer.collected)
-        socket.enqueue(&bytes, header)
-        break
-      }
+  private func take(_ bytes: [UInt8], from outer: SocketEndpoint) {
+    let source = shown(outer)
+    for destination in destinations(source.address.isVersion4) {
+      let header = DatagramHeader(from: source, to: destination)
+      guard let socket = carrier.stack.receiver(of: header) else { continue }
+      remember(source, outer)
+      var buffer = IOBuffer(bytes: bytes)
+      return socket.enqueue(&buffer, header)
     }
-    host.want(.input)
   }
 
   /// As guests see whoever comes in: programs of the host itself, which are at its loopback addresses, as the gateway. For
@@ -126,15 +117,8 @@ final class PublishedPort {
 
   func send(_ datagram: inout IOBuffer, to destination: SocketEndpoint) throws(Errno) -> Int {
     let count = datagram.remaining
-    var message = Host.Socket.Message()
     guard let outer = peers[destination] else { throw .networkUnreachable }
-    message.name = outer.hostAddress.bytes
-    do throws(Errno) {
-      _ = try datagram.send(message, on: host.descriptor)
-    } catch {
-      guard error == .wouldBlock || error == .noBufferSpace || error == .connectionRefused else { throw error }
-      datagram.advance(datagram.remaining)
-    }
+    try host.sendDatagram(&datagram, to: outer)
     return count
   }
 }

@@ -45,7 +45,7 @@ final class StreamRelay: Waiter {
     }
     host.onReport { [unowned self] _ in hostReported() }
     // The guest's own writes are joined, or not, before they come here.
-    try? Host.Socket.setOption(.tcpNoDelay, of: host.descriptor, to: Int32(1).littleEndianBytes)
+    try? Host.Socket.enable(.tcpNoDelay, of: host.descriptor)
   }
 
   // MARK: Beginnings
@@ -53,9 +53,7 @@ final class StreamRelay: Waiter {
   /// Begins to connect the guest's socket to a destination.
   func connect(_ socket: TCPSocket, to outer: SocketEndpoint) throws(Errno) {
     self.outer = outer
-    if socket.settings.isSet(.keepAlive) {
-      try? Host.Socket.setOption(.keepAlive, of: host.descriptor, to: Int32(1).littleEndianBytes)
-    }
+    if socket.settings.isSet(.keepAlive) { try? Host.Socket.enable(.keepAlive, of: host.descriptor) }
     do throws(Errno) {
       try Host.Socket.connect(host.descriptor, to: outer.hostAddress.bytes)
     } catch {
@@ -240,8 +238,8 @@ final class StreamRelay: Waiter {
     guard !isEnded else { return }
     isEnded = true
     if isReset {
-      let linger = Int32(1).littleEndianBytes + Int32(0).littleEndianBytes
-      try? Host.Socket.setOption(.linger, of: host.descriptor, to: linger)
+      let linger = SocketOptionValue(Linger(isOn: true, seconds: 0))
+      try? Host.Socket.setOption(.linger, of: host.descriptor, to: linger.bytes)
     }
     host.close()
     if let registration { inner?.queue.remove(registration) }

@@ -150,6 +150,8 @@ package final class NetworkStack {
     }
   }
 
-  /// `/proc/net/unix`.
-  package var unixTable: String { unix.table }
+  /// What is told of UNIX sockets, in the order in which they were made.
+  package var unixReports: [UnixSocketReport] {
+    unix.sockets.values.sorted { $0.number < $1.number }.map { UnixSocketReport($0) }
+  }
 }

@@ -41,6 +41,27 @@ package struct SocketReport {
   }
 }
 
+/// What tools are told of a UNIX socket.
+package struct UnixSocketReport {
+  package let type: SocketType
+  package let name: UnixAddress
+  package let isListening: Bool
+  /// It has a peer.
+  package let isConnected: Bool
+  /// It does not wait in a listener.
+  package let isAccepted: Bool
+  package let inode: UInt64
+
+  init(_ socket: UnixSocket) {
+    type = socket.type
+    name = socket.name
+    isListening = socket.isListening
+    isConnected = socket.state == .established
+    isAccepted = socket.isAccepted
+    inode = socket.number
+  }
+}
+
 extension NetworkStack {
   /// What is told of the sockets of a protocol, in the order in which they were made.
   package func reports(_ transport: InternetProtocol) -> [SocketReport] {

@@ -19,7 +19,6 @@ extension ProcFS {
         ("ipv6_route", file { ProcFS.version6Routes($0.interfaces) }),
         ("packet", file { _ in "sk       RefCnt Type Proto  Iface R Rmem   User   Inode\n" }),
         ("route", file { ProcFS.routes($0.interfaces) }),
-        ("unix", file { $0.unixTable }),
       ] + socketTables)
   }
 

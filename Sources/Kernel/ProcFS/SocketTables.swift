@@ -2,11 +2,11 @@ import FileSystem
 import LinuxABI
 import Network
 
-/// `/proc/net/tcp`, `udp`, `raw` and their relatives for version 6, and what is counted over all sockets.
+/// `/proc/net/tcp`, `udp`, `raw` and their relatives for version 6, `unix`, and what is counted over all sockets.
 extension ProcFS {
   private static let ends = ["", "6"]
 
-  /// The files of sockets of the Internet families.
+  /// The files that list sockets.
   var socketTables: [(String, Inode)] {
     let kinds: [(String, InternetProtocol)] = [("tcp", .tcp), ("udp", .udp), ("raw", .raw)]
     let tables = kinds.flatMap { name, transport in
@@ -26,6 +26,7 @@ extension ProcFS {
       ("snmp", file(ProcFS.counters)),
       ("sockstat", file { ProcFS.counts($0, .inet) }),
       ("sockstat6", file { ProcFS.counts($0, .inet6) }),
+      ("unix", file { ProcFS.unixTable($0.unixReports) }),
     ]
   }
 
@@ -67,6 +68,26 @@ extension ProcFS {
       return line(fields.joined(separator: " "))
     }
     return line(head) + rows.joined()
+  }
+
+  /// unix(7).
+  private static func unixTable(_ reports: [UnixSocketReport]) -> String {
+    reports.reduce("Num       RefCount Protocol Flags    Type St Inode Path\n") { text, report in
+      // SS_UNCONNECTED, SS_CONNECTING and SS_CONNECTED; `__SO_ACCEPTCON`.
+      let state: UInt64 = !report.isAccepted ? 2 : report.isConnected ? 3 : 1
+      let fields = [
+        "0000000000000000:", Text.hex(report.isConnected ? 3 : 2, 8), "00000000",
+        Text.hex(report.isListening ? 0x10000 : 0, 8), Text.hex(UInt64(report.type.rawValue), 4), Text.hex(state, 2),
+        Text.right(report.isAccepted ? "\(report.inode)" : "0", 5),
+      ]
+      let name =
+        switch report.name {
+        case .unnamed: ""
+        case .path(let bytes): " " + FileName.string(bytes)
+        case .abstract(let bytes): " @" + FileName.string(bytes.map { $0 == 0 ? UInt8(ascii: "@") : $0 })
+        }
+      return text + fields.joined(separator: " ") + name + "\n"
+    }
   }
 
   private static func counts(_ stack: NetworkStack, _ family: AddressFamily) -> String {

@@ -68,11 +68,4 @@ final class UnixDomain {
     }
     throw .noSpace
   }
-
-  /// `/proc/net/unix`.
-  var table: String {
-    var text = "Num       RefCount Protocol Flags    Type St Inode Path\n"
-    for number in sockets.keys.sorted() { text += sockets[number]?.row ?? "" }
-    return text
-  }
 }

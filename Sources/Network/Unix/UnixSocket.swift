@@ -351,26 +351,6 @@ package final class UnixSocket: Socket {
     return unreceived
   }
 
-  /// Its line of `/proc/net/unix`.
-  var row: String {
-    func hex(_ number: UInt64, _ width: Int) -> String {
-      let digits = String(number, radix: 16, uppercase: true)
-      return String(repeating: "0", count: max(width - digits.utf8.count, 0)) + digits
-    }
-    let isEstablished = state == .established
-    let status: UInt64 = isAccepted ? (isEstablished ? 3 : 1) : 2
-    let inode = isAccepted ? "\(number)" : "0"
-    let padded = String(repeating: " ", count: max(5 - inode.utf8.count, 0)) + inode
-    var text = "0000000000000000: \(hex(isEstablished ? 3 : 2, 8)) 00000000 \(hex(isListening ? 0x10000 : 0, 8))"
-    text += " \(hex(UInt64(type.rawValue), 4)) \(hex(status, 2)) \(padded)"
-    switch name {
-    case .unnamed: break
-    case .path(let bytes): text += " " + FileName.string(bytes)
-    case .abstract(let bytes): text += " @" + FileName.string(bytes.map { $0 == 0 ? UInt8(ascii: "@") : $0 })
-    }
-    return text + "\n"
-  }
-
   // MARK: Garbage
 
   /// Where only messages are left that refer to it, it may be out of reach.

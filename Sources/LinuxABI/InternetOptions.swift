@@ -66,18 +66,35 @@ extension SocketOption {
   package static let ipv6JoinAnycast = SocketOption(.ipv6, 27)
   package static let ipv6LeaveAnycast = SocketOption(.ipv6, 28)
   package static let ipv6MulticastAll = SocketOption(.ipv6, 29)
+  package static let ipv6ReceiveErrorsExtended = SocketOption(.ipv6, 31)
+  package static let ipv6FlowInformationSend = SocketOption(.ipv6, 33)
   package static let ipv6ReceivePacketInfo = SocketOption(.ipv6, 49)
   package static let ipv6PacketInfo = SocketOption(.ipv6, 50)
   package static let ipv6ReceiveHopLimit = SocketOption(.ipv6, 51)
   package static let ipv6HopLimit = SocketOption(.ipv6, 52)
+  package static let ipv6ReceiveHopOptions = SocketOption(.ipv6, 53)
+  package static let ipv6HopOptions = SocketOption(.ipv6, 54)
+  package static let ipv6RoutingHeaderDestinationOptions = SocketOption(.ipv6, 55)
+  package static let ipv6ReceiveRoutingHeader = SocketOption(.ipv6, 56)
+  package static let ipv6RoutingHeader = SocketOption(.ipv6, 57)
+  package static let ipv6ReceiveDestinationOptions = SocketOption(.ipv6, 58)
+  package static let ipv6DestinationOptions = SocketOption(.ipv6, 59)
+  package static let ipv6ReceivePathMTU = SocketOption(.ipv6, 60)
   package static let ipv6PathMTU = SocketOption(.ipv6, 61)
   package static let ipv6DontFragment = SocketOption(.ipv6, 62)
   package static let ipv6ReceiveTrafficClass = SocketOption(.ipv6, 66)
   package static let ipv6TrafficClass = SocketOption(.ipv6, 67)
+  package static let ipv6AutoFlowLabel = SocketOption(.ipv6, 70)
   package static let ipv6AddressPreferences = SocketOption(.ipv6, 72)
   package static let ipv6MinimumHopCount = SocketOption(.ipv6, 73)
+  package static let ipv6ReceiveOriginalDestination = SocketOption(.ipv6, 74)
   package static let ipv6UnicastInterface = SocketOption(.ipv6, 76)
   package static let ipv6FreeBind = SocketOption(.ipv6, 78)
+
+  // raw(7), icmp(7): <linux/icmp.h>, <linux/icmpv6.h>
+  package static let icmpFilter = SocketOption(.raw, 1)
+  package static let icmpv6Filter = SocketOption(.icmpv6, 1)
+  package static let rawChecksum = SocketOption(.raw, 7)
 
   // tcp(7), <linux/tcp.h>
   package static let tcpNoDelay = SocketOption(.tcp, 1)
@@ -150,7 +167,14 @@ extension SocketOption {
     ipv6PathMTU: "IPV6_PATHMTU", ipv6DontFragment: "IPV6_DONTFRAG", ipv6ReceiveTrafficClass: "IPV6_RECVTCLASS",
     ipv6TrafficClass: "IPV6_TCLASS", ipv6AddressPreferences: "IPV6_ADDR_PREFERENCES",
     ipv6MinimumHopCount: "IPV6_MINHOPCOUNT", ipv6UnicastInterface: "IPV6_UNICAST_IF",
-    ipv6FreeBind: "IPV6_FREEBIND",
+    ipv6FreeBind: "IPV6_FREEBIND", ipv6ReceiveErrorsExtended: "IPV6_RECVERR_RFC4884",
+    ipv6FlowInformationSend: "IPV6_FLOWINFO_SEND", ipv6ReceiveHopOptions: "IPV6_RECVHOPOPTS",
+    ipv6HopOptions: "IPV6_HOPOPTS", ipv6RoutingHeaderDestinationOptions: "IPV6_RTHDRDSTOPTS",
+    ipv6ReceiveRoutingHeader: "IPV6_RECVRTHDR", ipv6RoutingHeader: "IPV6_RTHDR",
+    ipv6ReceiveDestinationOptions: "IPV6_RECVDSTOPTS", ipv6DestinationOptions: "IPV6_DSTOPTS",
+    ipv6ReceivePathMTU: "IPV6_RECVPATHMTU", ipv6AutoFlowLabel: "IPV6_AUTOFLOWLABEL",
+    ipv6ReceiveOriginalDestination: "IPV6_RECVORIGDSTADDR",
+    icmpFilter: "ICMP_FILTER", icmpv6Filter: "ICMP6_FILTER", rawChecksum: "IPV6_CHECKSUM",
     tcpNoDelay: "TCP_NODELAY", tcpMaximumSegment: "TCP_MAXSEG", tcpCork: "TCP_CORK", tcpKeepIdle: "TCP_KEEPIDLE",
     tcpKeepInterval: "TCP_KEEPINTVL", tcpKeepCount: "TCP_KEEPCNT", tcpSynCount: "TCP_SYNCNT",
     tcpLinger2: "TCP_LINGER2", tcpDeferAccept: "TCP_DEFER_ACCEPT", tcpWindowClamp: "TCP_WINDOW_CLAMP",

@@ -18,6 +18,8 @@ public struct PollEvents: NamedFlags, Sendable, BitwiseCopyable {
   public static let readable: PollEvents = [.input, .readNormal]
   /// What a writable file reports.
   public static let writable: PollEvents = [.output, .writeNormal]
+  /// What a socket reports that has room for a message.
+  public static let sendable: PollEvents = [.output, .writeNormal, .writeBand]
 
   public static let names: [ConstantName] = [
     .init("POLLIN", input), .init("POLLPRI", priority), .init("POLLOUT", output), .init("POLLERR", error),

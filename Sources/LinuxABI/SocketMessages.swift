@@ -64,7 +64,7 @@ package enum ControlMessage: Equatable, Sendable {
 
   /// `TCP_CM_INQ`: bytes that are left to be received.
   package static func tcpInQueue(_ count: Int32) -> ControlMessage {
-    .other(level: .tcp, type: 36, data: count.littleEndianBytes)
+    .other(level: .tcp, type: SocketOption.tcpInQueue.number, data: count.littleEndianBytes)
   }
 
   /// `SCM_RIGHTS`.

@@ -7,11 +7,13 @@ package struct SocketLevel: NamedNumber, Hashable, Sendable, BitwiseCopyable {
   package static let tcp = SocketLevel(rawValue: 6)
   package static let udp = SocketLevel(rawValue: 17)
   package static let ipv6 = SocketLevel(rawValue: 41)
+  package static let icmpv6 = SocketLevel(rawValue: 58)
+  package static let raw = SocketLevel(rawValue: 255)
   package static let netlink = SocketLevel(rawValue: 270)
 
   package static let names: [ConstantName] = [
     .init("SOL_IP", ip), .init("SOL_SOCKET", socket), .init("SOL_TCP", tcp), .init("SOL_UDP", udp),
-    .init("SOL_IPV6", ipv6), .init("SOL_NETLINK", netlink),
+    .init("SOL_IPV6", ipv6), .init("SOL_ICMPV6", icmpv6), .init("SOL_RAW", raw), .init("SOL_NETLINK", netlink),
   ]
 }
 

@@ -11,11 +11,8 @@ package final class ICMPSocket: PacketSocket {
   private var blocked: [UInt32]
   private var isRaw: Bool { type == .raw }
 
-  /// `SOL_RAW`, `SOL_ICMPV6` and the one option that they have in common.
-  private static let rawLevel = SocketLevel(rawValue: 255)
-  private static let version6Level = SocketLevel(rawValue: 58)
-  private static let filterOption: Int32 = 1
-  private static let checksumOption: Int32 = 7
+  /// The option by which a raw socket's filter is set.
+  private var filterOption: SocketOption? { isRaw ? (family == .inet ? .icmpFilter : .icmpv6Filter) : nil }
 
   init(
     _ family: AddressFamily, _ type: SocketType, flags: OpenFlags, owner: SocketCredentials, stack: NetworkStack
@@ -78,24 +75,18 @@ package final class ICMPSocket: PacketSocket {
   // MARK: Options
 
   package override func option(_ option: SocketOption) throws(Errno) -> SocketOptionValue {
-    switch (option.level, option.number) {
-    case (ICMPSocket.rawLevel, ICMPSocket.filterOption) where isRaw && family == .inet,
-      (ICMPSocket.version6Level, ICMPSocket.filterOption) where isRaw && family == .inet6:
-      return SocketOptionValue(bytes: blocked.flatMap(\.littleEndianBytes))
-    default: return try super.option(option)
-    }
+    guard option == filterOption else { return try super.option(option) }
+    return SocketOptionValue(bytes: blocked.flatMap(\.littleEndianBytes))
   }
 
   package override func setOption(_ option: SocketOption, to value: SocketOptionValue) throws(Errno) {
-    switch (option.level, option.number) {
-    case (ICMPSocket.rawLevel, ICMPSocket.filterOption) where isRaw && family == .inet,
-      (ICMPSocket.version6Level, ICMPSocket.filterOption) where isRaw && family == .inet6:
+    switch option {
+    case _ where option == filterOption:
       for index in blocked.indices {
         if let word = UInt32(littleEndian: value.bytes, at: index * 4) { blocked[index] = word }
       }
     // The checksum of ICMPv6 is always made, where it belongs.
-    case (ICMPSocket.rawLevel, ICMPSocket.checksumOption) where family == .inet6,
-      (.ipv6, ICMPSocket.checksumOption) where isRaw && family == .inet6:
+    case .rawChecksum where family == .inet6, .ipv6Checksum where isRaw && family == .inet6:
       guard try value.integer() == 2 else { throw .invalidArgument }
     default: try super.setOption(option, to: value)
     }

@@ -14,11 +14,11 @@ extension InternetSocket {
     .ipv6MulticastLoop: .multicastLoop6, .ipv6MulticastAll: .multicastAll6, .ipv6ReceiveErrors: .receiveErrors6,
     .ipv6ReceivePacketInfo: .receivePacketInfo6, .ipv6ReceiveHopLimit: .receiveHopLimit6,
     .ipv6ReceiveTrafficClass: .receiveTrafficClass6, .ipv6DontFragment: .dontFragment6, .ipv6FreeBind: .freeBind6,
-    SocketOption(.ipv6, 60): .receivePathMTU6, SocketOption(.ipv6, 74): .receiveOriginalDestination6,
-    .ipv6FlowInformation: .receiveFlowInformation6, SocketOption(.ipv6, 70): .autoFlowLabel6,
-    SocketOption(.ipv6, 33): .sendFlowInformation6, SocketOption(.ipv6, 53): .receiveHopOptions6,
-    SocketOption(.ipv6, 56): .receiveRoutingHeader6, SocketOption(.ipv6, 58): .receiveDestinationOptions6,
-    SocketOption(.ipv6, 31): .receiveErrorsExtended6,
+    .ipv6ReceivePathMTU: .receivePathMTU6, .ipv6ReceiveOriginalDestination: .receiveOriginalDestination6,
+    .ipv6FlowInformation: .receiveFlowInformation6, .ipv6AutoFlowLabel: .autoFlowLabel6,
+    .ipv6FlowInformationSend: .sendFlowInformation6, .ipv6ReceiveHopOptions: .receiveHopOptions6,
+    .ipv6ReceiveRoutingHeader: .receiveRoutingHeader6, .ipv6ReceiveDestinationOptions: .receiveDestinationOptions6,
+    .ipv6ReceiveErrorsExtended: .receiveErrorsExtended6,
   ]
 
   private var isStream: Bool { type == .stream }
@@ -138,7 +138,7 @@ extension InternetSocket {
       guard remote != nil else { throw .socketNotConnected }
       let mtu = InternetSocket.loopbackMTU.littleEndianBytes
       return SocketOptionValue(bytes: [UInt8](repeating: 0, count: 28) + mtu)
-    case SocketOption(.ipv6, 54), SocketOption(.ipv6, 55), SocketOption(.ipv6, 57), SocketOption(.ipv6, 59):
+    case .ipv6HopOptions, .ipv6RoutingHeaderDestinationOptions, .ipv6RoutingHeader, .ipv6DestinationOptions:
       return SocketOptionValue(bytes: [])
     default: throw .protocolNotAvailable
     }
@@ -150,8 +150,8 @@ extension InternetSocket {
     case .ipv6AddMembership, .ipv6DropMembership: return try changeMembership(option, value)
     case _ where (SocketOption.joinGroup...SocketOption.leaveSourceGroup).contains(option.number):
       return try changeMembership(option, value)
-    case .ipv6PacketInfo, SocketOption(.ipv6, 54), SocketOption(.ipv6, 55), SocketOption(.ipv6, 57),
-      SocketOption(.ipv6, 59):
+    case .ipv6PacketInfo, .ipv6HopOptions, .ipv6RoutingHeaderDestinationOptions, .ipv6RoutingHeader,
+      .ipv6DestinationOptions:
       // Headers and addresses that go with each packet: none are kept.
       guard value.bytes.isEmpty else { throw .invalidArgument }
       return

@@ -295,7 +295,7 @@ package class PacketSocket: InternetSocket {
 
   /// As `datagram_poll` of Linux.
   package override func readiness() -> PollEvents {
-    var events: PollEvents = [.output, .writeNormal, .writeBand]
+    var events = PollEvents.sendable
     if pendingError != nil || !errors.isEmpty {
       events.insert(.error)
       if settings.isSet(.selectErrorQueue) { events.insert(.priority) }

@@ -113,7 +113,7 @@ extension UnixSocket {
     peerOwner = listener.peerOwner
     listener.connections.append(connection)
     if listener.timesInFlight > 0 { domain.inFlight.mayBeCyclic = true }
-    if !queue.isEmpty { queue.wake([.output, .writeNormal, .writeBand]) }
+    if !queue.isEmpty { queue.wake(.sendable) }
     listener.queue.wakeOne(.readable)
   }
 
@@ -133,7 +133,7 @@ extension UnixSocket {
     guard let old else { return }
     if new == nil { state = .closed }
     if new !== old { disconnect(from: old) }
-    queue.wake([.output, .writeNormal, .writeBand])
+    queue.wake(.sendable)
   }
 
   /// It has lost its peer, and with it the messages that wait: a peer that was connected to it is told.

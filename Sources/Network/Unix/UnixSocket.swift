@@ -200,7 +200,7 @@ package final class UnixSocket: Socket {
   func release(_ price: Int) {
     sentPrice -= price
     try? memory.resize(toHold: UnixSocket.ownPrice + sentPrice)
-    if !queue.isEmpty, isWritable { queue.wakeOne([.output, .writeNormal, .writeBand]) }
+    if !queue.isEmpty, isWritable { queue.wakeOne(.sendable) }
   }
 
   /// Too much waits in it for a sender that is not its peer.
@@ -213,7 +213,7 @@ package final class UnixSocket: Socket {
   func addWaiting(_ sender: UnixSocket) {
     if sender.awaited.count >= UnixSocket.maximumAwaited {
       sender.stopWaiting()
-      sender.queue.wake([.output, .writeNormal, .writeBand])
+      sender.queue.wake(.sendable)
     }
     waitingSenders[ObjectIdentifier(sender)] = sender
     sender.awaited[ObjectIdentifier(self)] = self
@@ -232,7 +232,7 @@ package final class UnixSocket: Socket {
     waitingSenders = [:]
     for sender in senders {
       sender.awaited[ObjectIdentifier(self)] = nil
-      sender.queue.wake([.output, .writeNormal, .writeBand])
+      sender.queue.wake(.sendable)
     }
   }
 
@@ -288,7 +288,7 @@ package final class UnixSocket: Socket {
     if !type.isConnectionOriented, let peer, peer.peer !== self, peer.isFull {
       peer.addWaiting(self)
     } else {
-      events.formUnion([.output, .writeNormal, .writeBand])
+      events.formUnion(.sendable)
     }
     return events
   }

@@ -77,8 +77,7 @@ extension SandboxConfiguration.Network {
 
     /// As it is written on the command line.
     public var description: String {
-      guard let port else { return host }
-      return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+      port.map { EndpointText.join(host, $0) } ?? host
     }
 
     /// For the kernel; nil where the host is no address, network or name.
@@ -137,8 +136,7 @@ extension SandboxConfiguration.Network {
 
     /// As it is written on the command line.
     public var description: String {
-      let address = hostAddress.contains(":") ? "[\(hostAddress)]" : hostAddress
-      return "\(address):\(hostPort):\(guestPort)" + (transport == .udp ? "/udp" : "")
+      EndpointText.join(hostAddress, hostPort) + ":\(guestPort)" + (transport == .udp ? "/udp" : "")
     }
   }
 
@@ -160,7 +158,7 @@ extension SandboxConfiguration.Network {
 
     /// `tcp 192.0.2.1:80`.
     public var description: String {
-      "\(transport.rawValue) " + (address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)")
+      "\(transport.rawValue) \(EndpointText.join(address, port))"
     }
   }
 }
@@ -170,36 +168,4 @@ public protocol NetworkDelegate: Sendable {
   /// Whether guests may reach it. The whole sandbox waits for the answer, so it must come at once; refused ones get
   /// `EACCES`.
   func mayConnect(_ connection: SandboxConfiguration.Network.Connection) -> Bool
-}
-
-/// How endpoints are written: `HOST:PORT`, `[ADDRESS]:PORT`.
-enum EndpointText {
-  /// A port that is not 0, in decimal.
-  static func port(_ text: Substring) -> UInt16? {
-    guard let port = UInt16(text), port > 0, text == "\(port)" else { return nil }
-    return port
-  }
-
-  /// The host, and the port where there is one; nil where there is neither.
-  static func split(_ text: String) -> (host: String, port: UInt16?)? {
-    if text.hasPrefix("[") {
-      guard let end = text.firstIndex(of: "]") else { return nil }
-      var host = String(text[text.index(after: text.startIndex)..<end])
-      var rest = text[text.index(after: end)...]
-      if rest.hasPrefix("/") {
-        let bits = rest.prefix { $0 != ":" }
-        host += bits
-        rest = rest.dropFirst(bits.count)
-      }
-      guard IPNetwork(host)?.address.width == 128 else { return nil }
-      if rest.isEmpty { return (host, nil) }
-      guard rest.hasPrefix(":"), let port = port(rest.dropFirst()) else { return nil }
-      return (host, port)
-    }
-    // Two colons without brackets: an address of version 6, without a port.
-    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-    guard parts.count == 2 else { return text.isEmpty ? nil : (text, nil) }
-    guard !parts[0].isEmpty, let port = port(parts[1]) else { return nil }
-    return (String(parts[0]), port)
-  }
 }

@@ -48,7 +48,8 @@ package class Socket: OpenFile {
   /// Gives the socket a name (bind(2)).
   package func bind(to address: SocketAddress, by caller: SocketCaller) throws(Errno) { throw .notSupportedOnSocket }
 
-  /// Takes connections from now on, of which up to `backlog` wait to be accepted (listen(2)).
+  /// Takes connections from now on, of which up to `backlog`, as `NetworkSettings` allows it, wait to be accepted
+  /// (listen(2)).
   package func listen(backlog: Int32) throws(Errno) { throw .notSupportedOnSocket }
 
   /// Takes a connection that waits (accept(2)); `flags`: `O_NONBLOCK` for the new socket.

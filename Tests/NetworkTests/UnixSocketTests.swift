@@ -122,7 +122,7 @@ import Testing
     try receiver.bind(to: .unix(.abstract([2])), by: try makeCaller())
     let sender = try UnixSocket(.datagram, flags: [], owner: maker, domain: domain)
     try sender.connect(to: .unix(.abstract([2])), by: try makeCaller())
-    for _ in 0...UnixDomain.datagramBacklog { _ = try sender.send([1]) }
+    for _ in 0...NetworkSettings.datagramBacklog { _ = try sender.send([1]) }
     #expect(throws: Errno.wouldBlock) { try sender.send([1]) }
     #expect(!sender.readiness().contains(.output))
     let waiter = CountingWaiter()

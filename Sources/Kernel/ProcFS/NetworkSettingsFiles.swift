@@ -27,7 +27,7 @@ extension ProcFS {
           ("conf", configurations([("accept_ra", "0"), ("disable_ipv6", "0"), ("forwarding", "0")])),
         ])
       ),
-      ("unix", fileSystem.directory([("max_dgram_qlen", fixed("10"))])),
+      ("unix", fileSystem.directory([("max_dgram_qlen", fixed("\(NetworkSettings.datagramBacklog)"))])),
     ])
   }
 

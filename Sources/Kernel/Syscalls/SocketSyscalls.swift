@@ -83,7 +83,7 @@ extension Syscalls {
 
   /// listen(2).
   static func listen(_ task: Task, _ socket: FileDescriptorNumber, _ backlog: Int32) throws(Errno) -> Int {
-    try task.socket(socket).listen(backlog: backlog)
+    try task.socket(socket).listen(backlog: task.kernel.network.settings.backlog(backlog))
     return 0
   }
 

@@ -12,6 +12,7 @@ package final class InterfaceTable {
   package init(addresses: [NetworkInterface.Address] = [], gateways: [IPAddress] = []) {
     interfaces = [.loopback] + (addresses.isEmpty ? [] : [.ethernet(addresses)])
     self.gateways = gateways
+    routes = makeRoutes()
   }
 
   package subscript(name: String) -> NetworkInterface? { interfaces.first { $0.name == name } }
@@ -55,6 +56,7 @@ package final class InterfaceTable {
   func setUp(_ index: Int32, _ isUp: Bool) throws(Errno) {
     let position = try changeable(index)
     interfaces[position].isUp = isUp
+    routes = makeRoutes()
   }
 
   /// Adds an address. - Throws: `EEXIST`, `ENODEV`, `EOPNOTSUPP`, `ENOBUFS` where there are too many.
@@ -63,6 +65,7 @@ package final class InterfaceTable {
     guard !interfaces[position].addresses.contains(address) else { throw .fileExists }
     guard interfaces[position].addresses.count < InterfaceTable.maximumAddresses else { throw .noBufferSpace }
     interfaces[position].addresses.append(address)
+    routes = makeRoutes()
   }
 
   /// Takes an address away. - Throws: `EADDRNOTAVAIL`, `ENODEV`, `EOPNOTSUPP`.
@@ -70,6 +73,7 @@ package final class InterfaceTable {
     let position = try changeable(index)
     guard let place = interfaces[position].addresses.firstIndex(of: address) else { throw .addressNotAvailable }
     interfaces[position].addresses.remove(at: place)
+    routes = makeRoutes()
   }
 
   /// Addresses of one interface.
@@ -85,8 +89,11 @@ package final class InterfaceTable {
 
   // MARK: Routes
 
-  /// The routes of all tables, the most special first.
-  package var routes: [Route] {
+  /// The routes of all tables, the most special first. Each datagram to the outside asks for one, so they are kept.
+  package private(set) var routes: [Route] = []
+
+  /// The routes that follow from the interfaces and their addresses.
+  private func makeRoutes() -> [Route] {
     var local: [Route] = []
     var connected: [Route] = []
     var defaults: [Route] = []

@@ -7,10 +7,8 @@ extension TCPSocket {
 
   func startListening(backlog: Int32) throws(Errno) {
     guard connectPhase == .unconnected, state == .closed || state == .listening else { throw .invalidArgument }
-    let maximum = Int(stack.settings.maximumBacklog)
-    let backlog = backlog < 0 ? maximum : min(Int(backlog), maximum)
     guard state == .closed else {
-      listening?.backlog = backlog
+      listening?.backlog = Int(backlog)
       admitConnecting()
       return
     }
@@ -24,7 +22,7 @@ extension TCPSocket {
     }
     state = .listening
     (isReadShut, isWriteShut, hasEnd) = (false, false, false)
-    listening = TCPListener(backlog: backlog)
+    listening = TCPListener(backlog: Int(backlog))
     portEntry?.listeners.append(self)
   }
 

@@ -76,7 +76,7 @@ package final class OutsideCarrier: NetworkCarrier {
     switch verdict(address, destination.port, routes, transport) {
     case .allowed: return destination
     case .refused(let refusal):
-      let place = destination.address.isVersion4 ? "\(address):\(destination.port)" : "[\(address)]:\(destination.port)"
+      let place = EndpointText.join("\(address)", destination.port)
       tell("\(transport == .tcp ? "tcp" : "udp") \(place) refused: \(refusal.reason)")
       throw refusal.errno
     }

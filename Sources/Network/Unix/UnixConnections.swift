@@ -69,14 +69,11 @@ extension UnixSocket {
   func beginListening(_ backlog: Int32) throws(Errno) {
     guard type.isConnectionOriented else { throw .notSupportedOnSocket }
     guard name != .unnamed, state != .established, !isDead else { throw .invalidArgument }
-    self.backlog = min(Int(UInt32(bitPattern: backlog)), UnixSocket.maximumBacklog)
+    self.backlog = Int(backlog)
     state = .listening
     peerOwner = domain.caller?() ?? owner
     wakeSenders()
   }
-
-  /// `net.core.somaxconn`.
-  private static let maximumBacklog = 4096
 
   func takeConnection(_ flags: OpenFlags) throws(Errno) -> UnixSocket {
     guard type.isConnectionOriented else { throw .notSupportedOnSocket }

@@ -21,9 +21,6 @@ final class UnixDomain {
 
   init(memory: KernelMemory) { self.memory = memory }
 
-  /// `net.unix.max_dgram_qlen`: messages that wait in a datagram socket, less one.
-  static let datagramBacklog = 10
-
   /// A name of the abstract namespace. As in Linux, each type of socket has names of its own.
   private struct Name: Hashable {
     let type: SocketType

@@ -75,7 +75,7 @@ package final class UnixSocket: Socket {
     self.domain = domain
     memory = try domain.memory.charge(UnixSocket.ownPrice)
     super.init(.unix, type, flags: flags, owner: owner)
-    backlog = type.isConnectionOriented ? 0 : UnixDomain.datagramBacklog
+    backlog = type.isConnectionOriented ? 0 : NetworkSettings.datagramBacklog
     domain.add(self)
   }
 

@@ -41,9 +41,13 @@ extension Kernel {
   /// Replaces the program of a task. Parks it while files are not in the page cache, or other threads still end.
   func execute(_ task: Task, _ request: ExecRequest) throws(Errno) -> CallOutcome<Int> {
     let program: Program
-    switch try find(request, for: task) {
-    case .done(let found): program = found
-    case .suspended(let suspension): return .suspended(suspension)
+    var file: OpenFile?
+    do throws(Errno) {
+      program = try find(request, for: task, reading: &file)
+    } catch {
+      // What the page cache does not have yet is waited for, and all is looked for again.
+      guard error == .wouldBlock, let file else { throw error }
+      return .suspended(try task.wait(for: file, .readable, interrupted: .restartNoIntr))
     }
     if let suspension = endOtherTasks(of: task) { return .suspended(suspension) }
     // The other threads of the process are gone from here on.
@@ -169,39 +173,29 @@ extension Kernel {
 
   // MARK: Finding
 
-  private func find(_ request: ExecRequest, for task: Task) throws(Errno) -> CallOutcome<Program> {
+  /// Finds the program and its interpreter. - Throws: `.wouldBlock` where `file`, which it reads, has to be waited for.
+  private func find(
+    _ request: ExecRequest, for task: Task, reading file: inout OpenFile?
+  ) throws(Errno) -> Program {
     let context = PathContext(
       root: task.fs.root, base: request.base ?? task.fs.workingDirectory, credentials: task.credentials)
     var arguments = request.arguments
     var path = FileName.string(request.path)
     var options = request.options
     for _ in 0...Kernel.interpreterLimit {
-      let (file, location, attributes) = try open(path, context, options)
-      let start: [UInt8]
-      switch try read(file, for: task, { () throws(Errno) in try ELFImage.read(file, at: 0, count: 256) }) {
-      case .done(let bytes): start = bytes
-      case .suspended(let suspension): return .suspended(suspension)
-      }
+      let (program, location, attributes) = try open(path, context, options)
+      file = program
+      let start = try ELFImage.read(program, at: 0, count: 256)
       guard start.starts(with: [UInt8(ascii: "#"), UInt8(ascii: "!")]) else {
-        let image: ELFImage
-        switch try read(file, for: task, { () throws(Errno) in try ELFImage(file, start: start) }) {
-        case .done(let found): image = found
-        case .suspended(let suspension): return .suspended(suspension)
-        }
+        let image = try ELFImage(program, start: start)
         var interpreter: ELFImage?
         if let name = image.interpreter {
-          let (linker, _, _) = try open(name, context, [])
-          let outcome = try read(linker, for: task) { () throws(Errno) in
-            try ELFImage(linker, start: try ELFImage.read(linker, at: 0, count: 64))
-          }
-          switch outcome {
-          case .done(let found): interpreter = found
-          case .suspended(let suspension): return .suspended(suspension)
-          }
+          let linker = try open(name, context, []).file
+          file = linker
+          interpreter = try ELFImage(linker, start: try ELFImage.read(linker, at: 0, count: 64))
         }
-        return .done(
-          Program(
-            image: image, interpreter: interpreter, location: location, arguments: arguments, attributes: attributes))
+        return Program(
+          image: image, interpreter: interpreter, location: location, arguments: arguments, attributes: attributes)
       }
       let (name, argument) = try Kernel.scriptInterpreter(start)
       var shown = request.path
@@ -216,7 +210,7 @@ extension Kernel {
 
   private func open(
     _ path: String, _ context: PathContext, _ options: ResolveOptions
-  ) throws(Errno) -> (OpenFile, PathLocation, Stat) {
+  ) throws(Errno) -> (file: OpenFile, location: PathLocation, attributes: Stat) {
     let location = try vfs.resolve(path, context, options)
     let attributes = try location.dentry.inode.attributes()
     let kind = location.dentry.inode.kind
@@ -226,13 +220,6 @@ extension Kernel {
     guard location.dentry.inode.writers == 0 else { throw .textFileBusy }
     let file = try location.dentry.inode.open([], at: location)
     return (file, location, attributes)
-  }
-
-  /// Reads that find nothing in the page cache park the task.
-  private func read<Value>(
-    _ file: OpenFile, for task: Task, _ body: () throws(Errno) -> Value
-  ) throws(Errno) -> CallOutcome<Value> {
-    try task.blocking(file, .readable, interrupted: .restartNoIntr, body)
   }
 
   /// The interpreter and its one argument in a `#!` line (execve(2)).

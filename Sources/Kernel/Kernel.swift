@@ -36,6 +36,7 @@ package final class Kernel {
   var servedTask: Task?
 
   let futexes = FutexTable()
+  let recordLockWaits = RecordLockWaits()
   package let network: NetworkStack
   let openFiles: OpenFileCount
 

@@ -45,9 +45,9 @@ extension Syscalls {
       try locks.acquire(owner: owner, range: range, kind: kind, processID: isDescription ? .nobody : task.group.id)
     } catch {
       guard error == .wouldBlock, command == .setLockWait || command == .setDescriptionLockWait else { throw error }
-      let wait = RecordLockWait(locks: locks, owner: owner, range: range, kind: kind)
-      if !isDescription, task.kernel.wouldDeadlock(wait) { throw .deadlock }
-      task.call.kept = .recordLock(wait)
+      let request = RecordLockRequest(locks: locks, owner: owner, range: range, kind: kind)
+      if !isDescription, task.kernel.recordLockWaits.wouldDeadlock(request) { throw .deadlock }
+      task.call.kept = .recordLock(RecordLockWait(request, among: task.kernel.recordLockWaits))
       return .suspended(task.wait(on: [locks.waitQueue]))
     }
     // A process's locks end with any descriptor of their file: this one came too late.
@@ -79,8 +79,23 @@ extension Syscalls {
   }
 }
 
-/// What a task in `F_SETLKW` waits for.
-struct RecordLockWait {
+/// What a task in `F_SETLKW` waits for. It is known by its owner for as long as there is this.
+final class RecordLockWait {
+  let request: RecordLockRequest
+  private let waits: RecordLockWaits
+  private let number: Int
+
+  init(_ request: RecordLockRequest, among waits: RecordLockWaits) {
+    self.request = request
+    self.waits = waits
+    number = waits.add(request)
+  }
+
+  deinit { waits.remove(number, of: request.owner) }
+}
+
+/// A lock that an owner wants.
+struct RecordLockRequest {
   let locks: FileLocks
   let owner: FileLockOwner
   let range: Range<Int64>
@@ -90,20 +105,32 @@ struct RecordLockWait {
   var blocker: FileLockOwner? { locks.test(owner: owner, range: range, kind: kind)?.owner }
 }
 
-extension Kernel {
-  /// Owners in a row that are looked at, as in Linux.
-  private static let longestLockChain = 10
+/// What is waited for in `F_SETLKW`, by the owners who wait.
+final class RecordLockWaits {
+  private var requests: [FileLockOwner: [(number: Int, request: RecordLockRequest)]] = [:]
+  private var count = 0
 
-  /// Whether whoever stands in the way of a wait waits, through others, for the one who is about to wait.
-  fileprivate func wouldDeadlock(_ wait: RecordLockWait) -> Bool {
-    let waits = tasks.values.compactMap { (task) -> RecordLockWait? in
-      if case .recordLock(let wait) = task.call.kept { wait } else { nil }
-    }
-    var blocker = wait.blocker
-    for _ in 0..<Kernel.longestLockChain {
-      guard let current = blocker, let next = waits.first(where: { $0.owner == current }) else { return false }
-      blocker = next.blocker
-      if blocker == wait.owner { return true }
+  /// Owners in a row that are looked at, as in Linux.
+  private static let longestChain = 10
+
+  fileprivate func add(_ request: RecordLockRequest) -> Int {
+    count += 1
+    requests[request.owner, default: []].append((count, request))
+    return count
+  }
+
+  fileprivate func remove(_ number: Int, of owner: FileLockOwner) {
+    requests[owner]?.removeAll { $0.number == number }
+    if requests[owner]?.isEmpty == true { requests[owner] = nil }
+  }
+
+  /// Whether whoever stands in the way of a request waits, through others, for its owner.
+  fileprivate func wouldDeadlock(_ request: RecordLockRequest) -> Bool {
+    var blocker = request.blocker
+    for _ in 0..<RecordLockWaits.longestChain {
+      guard let current = blocker, let next = requests[current]?.first else { return false }
+      blocker = next.request.blocker
+      if blocker == request.owner { return true }
     }
     return false
   }

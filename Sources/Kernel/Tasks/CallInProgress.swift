@@ -49,7 +49,7 @@ final class CallInProgress {
     /// vfork(2): the child, which was made already.
     case vfork(child: ProcessID)
     /// fcntl(2), `F_SETLKW`.
-    indirect case recordLock(RecordLockWait)
+    case recordLock(RecordLockWait)
     /// wait(2): whom it waits for, who was named by a descriptor or by what the caller's process group was.
     case child(WaitSelector.Target)
     /// membarrier(2): when it began.

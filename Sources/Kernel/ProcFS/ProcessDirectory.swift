@@ -73,8 +73,9 @@ final class ProcessDirectory: GeneratedDirectory {
 
   private enum Kind: Sendable {
     typealias Contents<Result> = @Sendable (ProcessDirectory) throws(Errno) -> Result
-    case text(permissions: UInt32, Contents<String>)
-    case bytes(permissions: UInt32, Contents<[UInt8]>)
+    /// `inspects`: only those may open it who may look inside the process.
+    case text(permissions: UInt32, inspects: Bool = false, Contents<String>)
+    case bytes(permissions: UInt32, inspects: Bool = false, Contents<[UInt8]>)
     case settable(@Sendable (Task) -> String, write: @Sendable (ProcessDirectory, String) throws(Errno) -> Void)
     case link(@Sendable (Task) throws(Errno) -> PathLocation?)
     case memory
@@ -82,7 +83,10 @@ final class ProcessDirectory: GeneratedDirectory {
   }
 
   private static let table: [(name: String, kind: Kind)] = [
-    ("auxv", .bytes(permissions: 0o400) { (directory) throws(Errno) in try directory.auxiliaryVector() }),
+    (
+      "auxv",
+      .bytes(permissions: 0o400, inspects: true) { (directory) throws(Errno) in try directory.auxiliaryVector() }
+    ),
     ("cgroup", .text(permissions: 0o444) { (_) throws(Errno) in "0::/\n" }),
     ("cmdline", .bytes(permissions: 0o444) { (directory) throws(Errno) in try directory.commandLine() }),
     (
@@ -93,14 +97,17 @@ final class ProcessDirectory: GeneratedDirectory {
       }
     ),
     ("cwd", .link { (task) throws(Errno) in task.fs.workingDirectory }),
-    ("environ", .bytes(permissions: 0o400) { (directory) throws(Errno) in try directory.environment() }),
+    (
+      "environ",
+      .bytes(permissions: 0o400, inspects: true) { (directory) throws(Errno) in try directory.environment() }
+    ),
     ("exe", .link { (task) throws(Errno) in task.group.executable }),
     ("fd", .descriptors),
     ("fdinfo", .descriptorInformation),
     ("io", .text(permissions: 0o400) { (directory) throws(Errno) in try directory.transfers() }),
     ("limits", .text(permissions: 0o444) { (directory) throws(Errno) in try directory.limits() }),
     ("loginuid", .text(permissions: 0o644) { (_) throws(Errno) in "4294967295" }),
-    ("maps", .text(permissions: 0o444) { (directory) throws(Errno) in try directory.maps() }),
+    ("maps", .text(permissions: 0o444, inspects: true) { (directory) throws(Errno) in try directory.maps() }),
     ("mem", .memory),
     ("mountinfo", .text(permissions: 0o444) { (directory) throws(Errno) in try directory.mountInformation() }),
     ("mounts", .text(permissions: 0o444) { (directory) throws(Errno) in try directory.mounts() }),
@@ -114,7 +121,7 @@ final class ProcessDirectory: GeneratedDirectory {
     ),
     ("root", .link { (task) throws(Errno) in task.fs.root }),
     ("sessionid", .text(permissions: 0o444) { (_) throws(Errno) in "4294967295" }),
-    ("smaps", .text(permissions: 0o444) { (directory) throws(Errno) in try directory.sizedMaps() }),
+    ("smaps", .text(permissions: 0o444, inspects: true) { (directory) throws(Errno) in try directory.sizedMaps() }),
     ("stat", .text(permissions: 0o444) { (directory) throws(Errno) in try directory.statistics() }),
     ("statm", .text(permissions: 0o444) { (directory) throws(Errno) in try directory.memoryPages() }),
     ("status", .text(permissions: 0o444) { (directory) throws(Errno) in try directory.status() }),
@@ -139,27 +146,24 @@ final class ProcessDirectory: GeneratedDirectory {
     }
   }
 
-  /// Files that only those may open who may look inside the process.
-  private static let inspecting: Set<String> = ["auxv", "environ", "maps", "smaps"]
-
-  func child(_ name: String) throws(Errno) -> Inode? {
-    let inode = try inode(named: name)
-    if ProcessDirectory.inspecting.contains(name) {
-      inode?.checkOpen = { [self] () throws(Errno) in _ = try inspectable }
-    }
+  /// The file of bytes that can only be read, whose contents are made when they are.
+  private func readOnly(
+    _ permissions: UInt32, _ inspects: Bool, _ number: Int, _ read: @escaping () throws(Errno) -> [UInt8]
+  ) -> GeneratedInode {
+    let inode = inode(.file(read: read, write: nil), permissions, number)
+    if inspects { inode.checkOpen = { [self] () throws(Errno) in _ = try inspectable } }
     return inode
   }
 
-  private func inode(named name: String) throws(Errno) -> GeneratedInode? {
+  func child(_ name: String) throws(Errno) -> Inode? {
     _ = try task
     guard let index = ProcessDirectory.table.firstIndex(where: { $0.name == name }) else { return nil }
     let number = index + 1
     switch ProcessDirectory.table[index].kind {
-    case .text(let permissions, let text):
-      return inode(
-        .file(read: { [self] () throws(Errno) in Array(try text(self).utf8) }, write: nil), permissions, number)
-    case .bytes(let permissions, let bytes):
-      return inode(.file(read: { [self] () throws(Errno) in try bytes(self) }, write: nil), permissions, number)
+    case .text(let permissions, let inspects, let text):
+      return readOnly(permissions, inspects, number) { [self] () throws(Errno) in Array(try text(self).utf8) }
+    case .bytes(let permissions, let inspects, let bytes):
+      return readOnly(permissions, inspects, number) { [self] () throws(Errno) in try bytes(self) }
     case .settable(let read, let write):
       let content = GeneratedInode.Content.file(
         read: { [self] () throws(Errno) in Array(read(try task).utf8) },

@@ -3,25 +3,20 @@
 /// `RTM_*`.
 package enum RouteMessage {
   package static let newLink: UInt16 = 16
-  package static let deleteLink: UInt16 = 17
   package static let getLink: UInt16 = 18
   package static let setLink: UInt16 = 19
   package static let newAddress: UInt16 = 20
   package static let deleteAddress: UInt16 = 21
   package static let getAddress: UInt16 = 22
   package static let newRoute: UInt16 = 24
-  package static let deleteRoute: UInt16 = 25
   package static let getRoute: UInt16 = 26
-  package static let newNeighbour: UInt16 = 28
   package static let getNeighbour: UInt16 = 30
   package static let newRule: UInt16 = 32
   package static let getRule: UInt16 = 34
-  package static let getQueueDiscipline: UInt16 = 38
   package static let getMulticast: UInt16 = 58
   package static let getAnycast: UInt16 = 62
   package static let getNeighbourTable: UInt16 = 66
   package static let getAddressLabel: UInt16 = 74
-  package static let getNetworkConfiguration: UInt16 = 82
   package static let getNextHop: UInt16 = 106
   /// The highest number (`RTM_MAX`), rounded up to a group of four.
   package static let end: UInt16 = 124

@@ -34,8 +34,6 @@ package enum SocketType: Int32, NamedConstants, Sendable {
     .init("SOCK_RDM", reliableDatagram), .init("SOCK_SEQPACKET", sequencedPacket), .init("SOCK_PACKET", packet),
   ]
 
-  /// One receive gives what one send sent, and no more.
-  package var keepsBorders: Bool { self != .stream }
   /// Sockets of the type listen and accept.
   package var isConnectionOriented: Bool { self == .stream || self == .sequencedPacket }
 }

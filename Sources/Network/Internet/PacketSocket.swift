@@ -130,8 +130,6 @@ package class PacketSocket: InternetSocket {
     return envelope
   }
 
-  final func bindToSend(_ envelope: Envelope) throws(Errno) { try bindIfNeeded() }
-
   private func apply(_ entry: ControlMessage, to envelope: inout Envelope) throws(Errno) {
     guard case .other(let level, let type, let data) = entry else { return }
     switch SocketOption(level, type) {

@@ -150,7 +150,7 @@ package final class TCPSocket: InternetSocket {
 
   package override func bytesToReceive() throws(Errno) -> Int {
     guard state != .listening else { throw .invalidArgument }
-    return state == .synSent ? 0 : readableCount
+    return state == .synSent ? 0 : countToMark
   }
 
   package override func bytesSent() throws(Errno) -> Int {

@@ -131,8 +131,8 @@ extension TCPSocket {
     advance(by: 1)
   }
 
-  /// How much can be read at once: not past the urgent byte.
-  private var countToMark: Int {
+  /// How much can be read at once, and what `SIOCINQ` tells: not past the urgent byte.
+  var countToMark: Int {
     let count = received.count - hole
     guard let urgent, urgent.position > readPosition else { return count }
     return min(count, Int(clamping: urgent.position - readPosition))
@@ -156,8 +156,6 @@ extension TCPSocket {
 
   // MARK: What there is
 
-  /// Bytes that `SIOCINQ` tells: up to the urgent byte.
-  var readableCount: Int { countToMark }
   /// A read would not wait.
   var hasBytesToRead: Bool { received.count - hole >= Int(settings.receiveLowWater) }
   /// Who waits for bytes is to be woken.

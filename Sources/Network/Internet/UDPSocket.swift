@@ -31,7 +31,7 @@ package final class UDPSocket: PacketSocket {
     guard !message.flags.contains(.outOfBand) || family == .inet6 else { throw .notSupported }
     var envelope = try envelope(of: message)
     guard envelope.destination.port != 0 || message.destination == nil else { throw .invalidArgument }
-    try bindToSend(envelope)
+    try bindIfNeeded()
     envelope.source.port = local.port
     if corked != nil || isCorked || message.flags.contains(.more) { return try cork(&buffer, message, envelope) }
     return try transmit(&buffer, envelope)

@@ -72,7 +72,7 @@ public final class AddressSpace {
   private var uncountedRoom = 0
   /// Page tables that may be added before then.
   private var uncountedTables = 0
-  /// For areas and extents, and for the host's page tables.
+  /// Charged for areas and extents, and for the host's page tables.
   private var charge: MemoryCharge
   private static let areaPrice = 192
   private static let extentPrice = 80

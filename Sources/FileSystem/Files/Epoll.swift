@@ -14,7 +14,7 @@ package final class Epoll: AnonymousFile {
   private var items: [Key: EpollItem] = [:]
   private var ready = Deque<EpollItem>()
   private let queue = WaitQueue()
-  /// For the items.
+  /// Charged for the items.
   private var charge: MemoryCharge
   /// What one takes, with its places in the lists of its file.
   private static let itemPrice = 512

@@ -8,7 +8,7 @@ package final class Pipe {
   /// Bytes that fit; `F_SETPIPE_SZ` changes it.
   package private(set) var capacity = Pipe.defaultCapacity
   private var ring = ByteRing()
-  /// For the pipe and the storage of its bytes.
+  /// Charged for the pipe and the storage of its bytes.
   private var charge: MemoryCharge
   /// Ends that can read, that can write.
   private(set) var readers = 0

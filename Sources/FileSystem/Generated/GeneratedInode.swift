@@ -22,7 +22,7 @@ package final class GeneratedInode: Inode {
   package let number: UInt64
   private let permissions: UInt32
   private let owner: Owner?
-  /// Who may not look is told so by open(2).
+  /// Throws for those who may not look: open(2) fails for them.
   package var checkOpen: (() throws(Errno) -> Void)?
 
   package init(

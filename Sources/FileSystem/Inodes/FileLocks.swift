@@ -33,7 +33,7 @@ package final class FileLocks {
   package let waitQueue = WaitQueue()
   /// Record locks of all owners; those of one owner never overlap.
   package private(set) var records: [FileLockRecord] = []
-  /// For the records.
+  /// Charged for the records.
   private var charge: MemoryCharge?
   /// What one takes while the list grows.
   private static let price = 192

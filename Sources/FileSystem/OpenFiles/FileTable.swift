@@ -11,7 +11,7 @@ package final class FileTable {
   private var slots: [Slot?] = []
   private var lowestFree = 0
   private let memory: KernelMemory
-  /// For the slots.
+  /// Charged for the slots.
   private var charge: MemoryCharge
   /// What a slot takes while the table grows.
   private static let slotPrice = 32
@@ -97,7 +97,7 @@ package final class FileTable {
   /// A copy for a child without `CLONE_FILES` (fork(2)). - Throws: `ENOMEM`.
   package func copy() throws(Errno) -> FileTable {
     let table = FileTable(memory: memory)
-    // As in Linux, of a table that was larger once only what is in use.
+    // As in Linux, the copy is as large as what is in use.
     let used = (slots.lastIndex { $0 != nil } ?? -1) + 1
     try table.charge.resize(to: used * FileTable.slotPrice)
     table.slots = Array(slots[..<used])

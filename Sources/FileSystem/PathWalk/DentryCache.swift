@@ -9,7 +9,7 @@ final class DentryCache {
   /// Roots of all file systems that were mounted.
   private var roots: [Dentry] = []
   private(set) var count = 0
-  /// For the entries.
+  /// Charged for the entries.
   private var charge: MemoryCharge
   /// What one takes, with the inode that stands for a host's file.
   private static let price = 768

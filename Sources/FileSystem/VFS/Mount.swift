@@ -11,7 +11,7 @@ package final class Mount {
   package internal(set) var isReadOnly: Bool
   /// The id of `/proc/PID/mountinfo`, given by `VFS`.
   package internal(set) var number = 0
-  /// For the mount and the instance of the file system; nil for those that no guest made.
+  /// Charged for the mount and the instance of the file system; nil for those that no guest made.
   var charge: MemoryCharge?
   package init(root: Dentry, point: PathLocation?, fileSystem: any MountedFileSystem, isReadOnly: Bool) {
     self.root = root

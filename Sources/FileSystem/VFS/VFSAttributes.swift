@@ -115,7 +115,7 @@ extension VFS {
     } else {
       throw .notSupported
     }
-    // A prefix alone is no name.
+    // `user.` alone, say, names no attribute.
     if name.hasSuffix("."), name.utf8.firstIndex(of: UInt8(ascii: ".")) == name.utf8.index(before: name.utf8.endIndex) {
       throw .invalidArgument
     }

@@ -56,7 +56,7 @@ extension VFS {
   /// link(2).
   package func link(_ source: PathLocation, _ path: String, _ context: PathContext) throws(Errno) {
     let inode = source.dentry.inode
-    // That a directory has one name only is found out last: the new name is looked up as any other file's.
+    // That a directory can't get a second name is found out last: the new name is looked up as any other file's.
     let kind = inode.kind == .directory ? .regular : inode.kind
     let (directory, name) = try resolveForCreation(path, context, kind: kind)
     if source.mount !== directory.mount { throw .improperLink }

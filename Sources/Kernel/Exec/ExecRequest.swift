@@ -11,7 +11,7 @@ struct ExecRequest {
   /// The file to run, resolved by the caller of execveat(2); nil: `path` is walked.
   var base: PathLocation?
   var options: ResolveOptions
-  /// For the strings, which a parked call keeps.
+  /// Charged for the strings, which a parked call keeps.
   private var charge: HeldCharge?
 
   init(

@@ -112,7 +112,7 @@ extension Task {
     switch file.inode?.kind {
     case .regular, .directory, .characterDevice:
       guard file.terminal == nil else { throw failure }
-      // A byte that is read at a place stays there.
+      // Reading at an offset moves no position.
       var byte = IOBuffer(collecting: 1)
       guard try file.read(into: &byte, at: offset ?? file.position) == 0 else { throw failure }
       return .done(0)
@@ -157,7 +157,7 @@ extension Task {
     do throws(Errno) {
       var buffer = try resolve(part, for: .read)
       if call.transferred == 0 { try VFS.removePrivileges(of: file, credentials) }
-      // What is past the limit was not asked for, as far as a write that has begun is concerned.
+      // A write that has begun ends at the limit, without an error.
       if call.transferred > 0, try isAtSizeLimit(file, at: start) { return .done(call.transferred) }
       try limitSize(of: file, &buffer, at: start)
       let count = try file.write(from: &buffer, at: start)
@@ -217,7 +217,7 @@ extension Task {
   /// Waits for a file that has failed because it would block; throws its error where that is another. A broken pipe sends
   /// SIGPIPE.
   func wait(after error: Errno, of file: OpenFile, for events: PollEvents) throws(Errno) -> Suspension {
-    // Of a socket, not where a part was sent.
+    // A socket that has sent a part of the bytes raises no signal.
     let hasSent = file.pipe == nil && call.transferred > 0
     if error == .brokenPipe, file.raisesPipeSignal, !hasSent { kernel.raise(Signal.pipe, on: self) }
     guard error == .wouldBlock else { throw error }

@@ -10,7 +10,7 @@ struct NetworkClass {
   let devices: Inode
 
   init(of kernel: Kernel, in system: GeneratedFileSystem) {
-    // Interfaces come and go with a sandbox.
+    // A sandbox keeps the interfaces that it begins with.
     let names = kernel.network.interfaces.interfaces.map(\.name)
     links = system.directory(
       names.map { name in
@@ -54,7 +54,7 @@ struct NetworkClass {
       ("dev_id", file { _ in "0x0" }),
       ("dev_port", file { _ in "0" }),
       ("dormant", file { _ in "0" }),
-      // The upper half of the flags is not for programs.
+      // Programs see the lower half of the flags.
       ("flags", file { "0x" + Text.hex(UInt64($0.flags.rawValue & 0xffff & ~InterfaceFlags.running.rawValue)) }),
       ("ifalias", file { _ in "" }),
       ("ifindex", file { "\($0.index)" }),

@@ -27,7 +27,7 @@ final class ProcessDirectory: GeneratedDirectory {
     return (directory as? ProcessDirectory)?.found === task
   }
 
-  /// The process of an inode that is `/proc/PID` and not of a thread; nil too once it was waited for.
+  /// The process of an inode that is `/proc/PID`; nil for a thread's, and once the process was waited for.
   static func process(of inode: Inode) -> ThreadGroup? {
     guard case .directory(let directory)? = (inode as? GeneratedInode)?.content,
       let directory = directory as? ProcessDirectory, !directory.isThread

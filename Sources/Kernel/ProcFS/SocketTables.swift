@@ -61,7 +61,7 @@ extension ProcFS {
         Text.hex(UInt64(report.state.rawValue), 2).uppercased(), sizes, "00:00000000", "00000000",
         Text.right("\(report.uid)", 5), Text.right("0", 8), "\(report.inode)",
       ]
-      // The rest tells of a peer's pace, which none here has.
+      // What follows tells of retransmissions and congestion, of which there are none.
       fields +=
         isStream
         ? ["1", "0000000000000000", "100", "0", "0", "10", "0"] : ["2", "0000000000000000", "\(report.dropped)"]

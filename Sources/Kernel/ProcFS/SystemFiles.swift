@@ -135,7 +135,7 @@ extension ProcFS {
     let memorySettings = fileSystem.directory([
       ("max_map_count", value { "\($0.platform.mappingLimit)" }),
       ("mmap_min_addr", value { _ in "\(Layout.minimumAddress.rawValue)" }),
-      // Only what nobody can ever use is refused.
+      // Heuristic: mmap(2) refuses only what is larger than all memory.
       ("overcommit_memory", value { _ in "0" }),
       ("overcommit_ratio", value { _ in "50" }),
     ])

@@ -14,7 +14,7 @@ extension Kernel {
     }
   }
 
-  /// Frames of as many handlers are written at a time.
+  /// How many handlers are set up before other tasks have their turn.
   private static let signalsInARow = 64
 
   private func settleSignals(of task: Task) {
@@ -35,7 +35,7 @@ extension Kernel {
       deliver(info, to: task)
       left -= 1
       if left == 0 {
-        // The rest comes before it runs, but after others.
+        // The other signals are delivered after that, and before this task runs.
         task.call.givesWay = true
         return
       }

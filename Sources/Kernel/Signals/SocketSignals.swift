@@ -65,7 +65,7 @@ extension Kernel {
 /// Waits on a socket's queue for as long as the socket has `O_ASYNC`.
 private final class ReadinessNotice: Waiter {
   private unowned let kernel: Kernel
-  /// It owns the queue, and so this.
+  /// It owns the queue, and the queue owns this waiter.
   private unowned let socket: Socket
   private let descriptor: FileDescriptorNumber
 

@@ -169,7 +169,7 @@ extension Syscalls {
   ) throws(Errno) -> Int {
     guard flags.isSubset(of: [.symbolicLinkNoFollow, .emptyPath]) else { throw .invalidArgument }
     let times = times.isNull ? nil : try task.load(times)
-    // Both omitted: Linux does not even look at the file. Whether the times can be, it asks last.
+    // Both omitted: Linux does not even look at the file. Whether the times are valid is checked last.
     if let times, times.access.isOmitted, times.modification.isOmitted { return 0 }
     let target: Task.PathTarget
     if path.address.isNull {

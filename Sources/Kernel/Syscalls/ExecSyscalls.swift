@@ -39,7 +39,7 @@ extension Syscalls {
       path: path, arguments: try strings(task, arguments.address), environment: try strings(task, environment.address))
     if path.first != UInt8(ascii: "/"), !directory.isWorkingDirectory {
       let file = try task.files.file(directory.descriptor)
-      // A memfd has no place but itself.
+      // A memfd has no path: it stands for its own place.
       request.base = file.location ?? OpenFileInode.location(of: file, in: task.kernel.vfs.memoryFiles)
     }
     if flags.contains(.emptyPath) { request.options.insert(.emptyPath) }

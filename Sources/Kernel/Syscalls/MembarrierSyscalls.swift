@@ -9,7 +9,7 @@ extension Syscalls {
 
   private static let barrierCommands: [BarrierCommand] = [.global, .privateExpedited, .registerPrivateExpedited]
 
-  /// How soon a CPU is looked at again that has not left the guest yet, nanoseconds.
+  /// Nanoseconds after which a CPU that has not left the guest yet is looked at again.
   private static let barrierInterval = Nanoseconds.microseconds(50)
 
   /// membarrier(2). A thread that leaves guest code goes through a full barrier, as does one that enters it: so the call
@@ -36,7 +36,7 @@ extension Syscalls {
     let kernel = task.kernel
     var start = kernel.monotonicTime
     if case .barrier(let begin) = task.call.kept { start = begin }
-    // What a CPU runs has been inside since its time was last charged.
+    // A CPU's task has been inside since the CPU's time was last charged.
     let inside = kernel.scheduler.cpus.compactMap { cpu -> Task? in
       guard let other = cpu.current, other !== task, other.scheduling.isInGuest, cpu.lastCharge <= start,
         memory == nil || other.memory === memory

@@ -42,7 +42,7 @@ extension Syscalls {
     guard !type.isEmpty, type != .sharedValidate || file != nil else { throw .invalidArgument }
     if type == .sharedValidate, !flags.isSubset(of: knownMapFlags) { throw .notSupported }
     guard !flags.contains(.hugeTLB) else { throw .noMemory }
-    // As in Linux, a length or an end that cannot be means that there is no memory.
+    // As in Linux, a length or an end outside of the address space is `ENOMEM`.
     guard let length = size.pageUp, length <= Layout.userEnd.rawValue else { throw .noMemory }
     let (_, overflows) = offset.addingReportingOverflow(length)
     guard !overflows else { throw .overflow }

@@ -139,7 +139,7 @@ extension Syscalls {
       do throws(Errno) {
         return .suspended(try task.wait(for: socket, .writable))
       } catch {
-        // The time is over that `SO_SNDTIMEO` gives.
+        // The time that `SO_SNDTIMEO` gives is over.
         throw mayGoOn ? .nowInProgress : error
       }
     }
@@ -173,7 +173,7 @@ extension Syscalls {
     return 0
   }
 
-  /// The value of an option: the socket's, but for what processes it is about.
+  /// The value of an option. Options about processes are answered here, all others by the socket.
   private static func option(
     _ task: Task, _ socket: Socket, _ option: SocketOption, room: Int
   ) throws(Errno) -> SocketOptionValue {

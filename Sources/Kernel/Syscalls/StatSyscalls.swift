@@ -174,7 +174,7 @@ extension Syscalls {
       try task.store(try task.kernel.vfs.statistics(location), to: buffer)
     } else {
       var result = StatFS()
-      // Memory files have an inode.
+      // Of the files without a path, those in memory have an inode.
       result.type = (file.inode != nil ? FileSystemMagic.tmpfs : .anonymousInodes).rawValue
       try task.store(result, to: buffer)
     }

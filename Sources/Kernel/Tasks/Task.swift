@@ -35,14 +35,14 @@ final class Task: Waiter {
   /// Time and switches. Faults and memory are counted for the process alone.
   var usage = ResourceUsage()
   let startTime: MonotonicTime
-  /// For what there is of the task itself, and its supplementary groups.
+  /// Charged for the task itself and its supplementary groups.
   private var charge: MemoryCharge
   var attributes = TaskAttributes()
 
   /// The system call in progress, or the last one.
   let call = CallInProgress()
   private var registrations: [(queue: WaitQueue, registration: WaitQueue.Registration)] = []
-  /// For those, where they are many.
+  /// Charged for the registrations where they are many.
   private var registrationCharge: MemoryCharge?
   private(set) lazy var deadlineTimer = KernelTimer { [unowned self] in wakeUp() }
 

@@ -28,7 +28,7 @@ final class ThreadGroup {
   var signals: GroupSignals
   /// Woken with `.readable` when a signal becomes pending for a task of the group or for the group (signalfd(2)).
   let signalQueue = WaitQueue()
-  /// For the signals that wait for the group and its tasks, once there are many.
+  /// Charged for the signals that wait for the group and its tasks, once there are many.
   var signalCharge: MemoryCharge?
   var isDumpable = true
   /// `/proc/PID/oom_score_adj`, from −1000 (never chosen) to 1000.

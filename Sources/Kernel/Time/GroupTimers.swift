@@ -9,7 +9,7 @@ final class GroupTimers {
   /// By id.
   private(set) var posix: [Int32: PosixTimer] = [:]
   private var nextID: Int32 = 0
-  /// For those.
+  /// Charged for the timers of timer_create(2).
   private var charge: MemoryCharge
   /// What one takes, with its places in the queue of timers.
   private static let price = 512

@@ -21,7 +21,7 @@ struct CallFormatter {
     self.result = result
   }
 
-  /// The call hands out what it promises.
+  /// The call has succeeded: its results are in guest memory.
   var succeeded: Bool { result.map { $0 >= 0 } ?? false }
 
   var text: String {
@@ -59,7 +59,7 @@ struct CallFormatter {
     return value?.traced ?? pointer(address.rawValue)
   }
 
-  /// As many entries of an array are shown.
+  /// How many entries of an array are shown.
   private static let listLimit: UInt64 = 32
 
   /// An array in guest memory; the address where it can't be read.
@@ -86,7 +86,7 @@ struct CallFormatter {
 
   // MARK: Strings
 
-  /// As many bytes of a buffer are shown.
+  /// How many bytes of a buffer are shown.
   static let stringLimit = 32
 
   func string(_ address: UInt64, limit: Int) -> String {

@@ -49,7 +49,7 @@ package final class TraceWriter {
     }
   }
 
-  /// Something that no call alone says.
+  /// Shows a line that belongs to no single call.
   package func note(_ text: String) { output("--- \(text) ---\n") }
 
   private func prefix(_ task: Task) -> String {

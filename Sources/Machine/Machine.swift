@@ -77,8 +77,8 @@ package final class Machine: Sendable {
         step = withKernel { $0.nextStep(onCPU: index, after: trap, at: time) }
       case .again:
         step = withKernel { $0.nextStep(onCPU: index) }
-      case .sleep:
-        wakeup.sleep()
+      case .sleep(let mayWaitBusily):
+        if mayWaitBusily { wakeup.waitThenSleep() } else { wakeup.sleep() }
         step = withKernel { $0.nextStep(onCPU: index) }
       case .stop:
         return

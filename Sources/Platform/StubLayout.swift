@@ -16,8 +16,8 @@ enum Stub {
   /// The signal that interrupts guest code.
   static let preemptSignal = Signal.usr1
 
-  /// How often a thread looks before it sleeps, where it spins: some 20 µs.
-  static let spinLimit: UInt32 = 500
+  /// How often a thread looks before it sleeps, where it spins: for about as long as it would take to wake it, some 60 µs.
+  static let spinLimit: UInt32 = 1500
 
   static let held = UInt32(STUB_STATE_HELD)
   static let trapped = UInt32(STUB_STATE_TRAPPED)

@@ -33,8 +33,9 @@ package enum CPUStep: Sendable {
   case run(any GuestThread, Placement)
   /// Lets the kernel lock go, so that others come in, and calls `Kernel.nextStep(onCPU:)` again.
   case again
-  /// Sleeps until `MachineServices.wakeCPU`, then calls `Kernel.nextStep(onCPU:)`.
-  case sleep
+  /// Sleeps until `MachineServices.wakeCPU`, then calls `Kernel.nextStep(onCPU:)`. First it may wait busily, where the host
+  /// CPU has nothing else to do for this sandbox.
+  case sleep(mayWaitBusily: Bool)
   /// Ends: the sandbox is over.
   case stop
 }

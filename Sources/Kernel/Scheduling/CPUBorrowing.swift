@@ -3,32 +3,32 @@ import Platform
 
 /// Guest code on a host CPU of its own.
 ///
-/// Where a guest thread and its CPU thread share a host CPU, a trap costs two futex hand-offs, some 7 µs. Where each has
-/// its own and waits busily for the other, it costs 2.5 µs, but takes two host CPUs; and once a side has gone to sleep,
+/// Where a guest thread and its CPU thread share a host CPU, a trap costs two futex hand-offs, some 8 µs. Where each has
+/// its own and waits busily for the other, it costs 3 µs, but takes two host CPUs; and once a side has gone to sleep,
 /// waking it across CPUs costs 50 µs. So a CPU whose task traps in quick succession borrows an idle CPU of the sandbox
 /// for its guest code, and gives it back when the pace drops, the task changes or the owner has work.
 ///
 /// This keeps account of what borrowing would gain a task, or does, in nanoseconds.
 struct TrapPace {
   /// From here on waiting busily has not helped: both sides have gone to sleep.
-  private static let limit = Nanoseconds.microseconds(20)
-  private static let gain = 1_000
+  private static let limit = Nanoseconds.microseconds(60)
+  private static let gain = 5_000
   private static let lossOfSleep = 50_000
   /// Memory operations that the agent carries out on one host CPU while the guest thread waits on another.
   private static let lossOfAgent = 8_000
-  private static let most = 100_000
+  private static let most = 500_000
 
   private var balance = 0
   private var threshold: Int
 
   /// A program begins. Most that end soon make some twenty calls and faults.
-  init() { threshold = 64_000 }
+  init() { threshold = 320_000 }
 
   private init(threshold: Int) { self.threshold = threshold }
 
   /// The child of a vfork(2): glibc's posix_spawn(3) asks for the action of every signal, over a hundred calls, before
   /// its execve(2).
-  static var spawning: TrapPace { TrapPace(threshold: 8_000) }
+  static var spawning: TrapPace { TrapPace(threshold: 40_000) }
 
   /// Takes note of the time that one side, the guest or the kernel, has just let the other wait.
   @inline(__always)
@@ -47,7 +47,7 @@ struct TrapPace {
   mutating func restart() { balance = 0 }
 
   /// Going back and forth costs time too: each time that borrowing has ended at a loss, the next one has to promise more.
-  mutating func raiseThreshold() { threshold = min(threshold * 2, 2_000_000) }
+  mutating func raiseThreshold() { threshold = min(threshold * 2, 10_000_000) }
 
   var isGaining: Bool { balance >= threshold }
   /// Nothing is left of the gain except what the kernel's own side has just added.

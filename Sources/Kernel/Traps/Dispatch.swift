@@ -150,7 +150,7 @@ extension Kernel {
       guard let task = cpu.current ?? takeTask(for: cpu) else {
         if physicalMemory.returnFrames(Kernel.returnedFrames) { return .again }
         cpu.isIdle = true
-        return .sleep
+        return .sleep(mayWaitBusily: scheduler.canBorrow && cpu.borrower == nil)
       }
       if task.call.givesWay {
         task.call.givesWay = false

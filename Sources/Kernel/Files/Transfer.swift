@@ -33,6 +33,7 @@ extension Task {
 
     /// At most `limit` bytes of it, after the first `start`.
     func part(from start: Int, limit: Int) -> GuestBuffer {
+      if start == 0, count <= limit { return self }
       switch self {
       case .single(let address, let count): return .single(address: address &+ start, count: min(count - start, limit))
       case .vector(let vectors):
@@ -79,54 +80,13 @@ extension Task {
     }
   }
 
-  /// Reads from a file into guest memory, waiting where the file would block.
+  /// Reads from a file into guest memory, waiting where the file would block. What is large is read in parts, one in each
+  /// run of the call.
   func read(
     _ file: OpenFile, _ target: GuestBuffer, at offset: UInt64? = nil, noWait: Bool = false
   ) throws(Errno) -> CallOutcome<Int> {
     if let terminal = file.terminal, let suspension = try stopToRead(terminal) { return .suspended(suspension) }
-    if target.count > Task.transferPart, !file.isPollable {
-      return try readInParts(file, target, at: offset, noWait: noWait)
-    }
-    var buffer: IOBuffer
-    do throws(Errno) {
-      buffer = try resolve(target, for: .write)
-    } catch {
-      return try readNowhere(file, at: offset, noWait: noWait, failure: error)
-    }
-    do throws(Errno) {
-      let count = try file.read(into: &buffer, at: offset)
-      group.transfers.reads &+= 1
-      group.transfers.bytesRead &+= UInt64(count)
-      return .done(count)
-    } catch {
-      guard error == .wouldBlock, !noWait else { throw error }
-      return .suspended(try wait(for: file, .readable))
-    }
-  }
-
-  /// A read into memory that is not there: it fails where there is something to read, so the end of the file, errors of
-  /// the file and waiting come first.
-  private func readNowhere(
-    _ file: OpenFile, at offset: UInt64?, noWait: Bool, failure: Errno
-  ) throws(Errno) -> CallOutcome<Int> {
-    switch file.inode?.kind {
-    case .regular, .directory, .characterDevice:
-      guard file.terminal == nil else { throw failure }
-      // Reading at an offset moves no position.
-      var byte = IOBuffer(collecting: 1)
-      guard try file.read(into: &byte, at: offset ?? file.position) == 0 else { throw failure }
-      return .done(0)
-    default:
-      guard !file.readiness().contains(.readable) else { throw failure }
-      guard !noWait else { throw .wouldBlock }
-      return .suspended(try wait(for: file, .readable))
-    }
-  }
-
-  private func readInParts(
-    _ file: OpenFile, _ target: GuestBuffer, at offset: UInt64?, noWait: Bool
-  ) throws(Errno) -> CallOutcome<Int> {
-    let part = target.part(from: call.transferred, limit: Task.transferPart)
+    let part = target.part(from: call.transferred, limit: file.isPollable ? .max : Task.transferPart)
     var buffer: IOBuffer
     do throws(Errno) {
       buffer = try resolve(part, for: .write)
@@ -147,6 +107,25 @@ extension Task {
     }
     group.transfers.reads &+= 1
     return .done(call.transferred)
+  }
+
+  /// A read into memory that is not there: it fails where there is something to read, so the end of the file, errors of
+  /// the file and waiting come first.
+  private func readNowhere(
+    _ file: OpenFile, at offset: UInt64?, noWait: Bool, failure: Errno
+  ) throws(Errno) -> CallOutcome<Int> {
+    switch file.inode?.kind {
+    case .regular, .directory, .characterDevice:
+      guard file.terminal == nil else { throw failure }
+      // Reading at an offset moves no position.
+      var byte = IOBuffer(collecting: 1)
+      guard try file.read(into: &byte, at: offset ?? file.position) == 0 else { throw failure }
+      return .done(0)
+    default:
+      guard !file.readiness().contains(.readable) else { throw failure }
+      guard !noWait else { throw .wouldBlock }
+      return .suspended(try wait(for: file, .readable))
+    }
   }
 
   private func writeInParts(

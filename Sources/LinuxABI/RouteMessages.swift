@@ -96,6 +96,11 @@ package struct RouteEntryMessage: NetlinkStructure {
   package var flags: UInt32 = 0
   package init() {}
 
+  /// `RTM_F_CLONED`: the answer for one address.
+  package static let cloned: UInt32 = 0x200
+  /// `RTCF_LOCAL`, of version 4.
+  package static let local: UInt32 = 0x8000_0000
+
   /// `RTA_*`.
   package enum Attribute {
     package static let destination: UInt16 = 1
@@ -117,6 +122,15 @@ package struct RouteEntryMessage: NetlinkStructure {
     package static let origin: UInt16 = 21
     package static let toTable: UInt8 = 1
   }
+}
+
+/// `RTF_*` of <linux/route.h> and <linux/ipv6_route.h>, which `/proc/net/route` and `ipv6_route` show.
+package struct RouteFlags: OptionSet, Sendable {
+  package let rawValue: UInt32
+  package init(rawValue: UInt32) { self.rawValue = rawValue }
+  package static let up = RouteFlags(rawValue: 0x1)
+  package static let gateway = RouteFlags(rawValue: 0x2)
+  package static let local = RouteFlags(rawValue: 0x8000_0000)
 }
 
 /// `RT_TABLE_*`.

@@ -144,6 +144,10 @@ package struct SignalInfo: Sendable, Equatable {
   package static let cldTrapped: Int32 = 4
   package static let cldStopped: Int32 = 5
   package static let cldContinued: Int32 = 6
+  package static let pollInput: Int32 = 1
+  package static let pollOutput: Int32 = 2
+  package static let pollError: Int32 = 4
+  package static let pollHangUp: Int32 = 6
   package static let segvMapError: Int32 = 1
   package static let segvAccessError: Int32 = 2
   package static let busAlignment: Int32 = 1

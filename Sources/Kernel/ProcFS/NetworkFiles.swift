@@ -51,8 +51,7 @@ extension ProcFS {
       .sorted { $0.destination.prefix < $1.destination.prefix }
       .reduce(line(head)) { text, route in
         let mask = IPNetwork(.v4(IPv4Address(rawValue: .max)), prefix: route.destination.prefix).address
-        // RTF_UP and RTF_GATEWAY.
-        let flags = route.gateway == nil ? "0001" : "0003"
+        let flags = Text.hex(UInt64(route.flags.rawValue), 4)
         let name = table[route.interface]?.name ?? "*"
         let fields = [
           name, word(route.destination.address), word(route.gateway), flags, "0", "0", "0", word(mask), "0", "0", "0",
@@ -69,11 +68,11 @@ extension ProcFS {
     table.interfaces.flatMap { interface in
       interface.addresses.compactMap { entry -> String? in
         guard case .v6 = entry.address else { return nil }
-        // IPV6_ADDR_LOOPBACK, or a global scope; IFA_F_PERMANENT.
+        // IPV6_ADDR_LOOPBACK, or a global scope.
         let scope = interface.kind == .loopback ? "10" : "00"
         return [
-          digits(entry.address), Text.hex(UInt64(interface.index), 2), Text.hex(UInt64(entry.prefix), 2), scope, "80",
-          Text.right(interface.name, 8),
+          digits(entry.address), Text.hex(UInt64(interface.index), 2), Text.hex(UInt64(entry.prefix), 2), scope,
+          Text.hex(UInt64(AddressMessage.permanent), 2), Text.right(interface.name, 8),
         ].joined(separator: " ") + "\n"
       }
     }.joined()
@@ -82,13 +81,12 @@ extension ProcFS {
   private static func version6Routes(_ table: InterfaceTable) -> String {
     let none = String(repeating: "0", count: 32)
     return table.routes.filter { $0.destination.address.family == .inet6 }.map { route in
-      // RTF_UP, RTF_GATEWAY, RTF_LOCAL.
-      let flags: UInt64 = (route.table == .local ? 0x8000_0000 : 0) | (route.gateway == nil ? 1 : 3)
+      let flags = route.table == .local ? route.flags.union(.local) : route.flags
       let metric: UInt64 = route.table == .local ? 0 : route.gateway == nil ? 256 : 1024
       return [
         digits(route.destination.address), Text.hex(UInt64(route.destination.prefix), 2), none, "00",
-        route.gateway.map(digits) ?? none, Text.hex(metric, 8), "00000001", "00000000", Text.hex(flags, 8),
-        Text.right(table[route.interface]?.name ?? "*", 8),
+        route.gateway.map(digits) ?? none, Text.hex(metric, 8), "00000001", "00000000",
+        Text.hex(UInt64(flags.rawValue), 8), Text.right(table[route.interface]?.name ?? "*", 8),
       ].joined(separator: " ") + "\n"
     }.joined()
   }
@@ -104,4 +102,9 @@ extension ProcFS {
       }
     }.joined()
   }
+}
+
+extension Route {
+  /// `RTF_*`, as far as both versions have them.
+  fileprivate var flags: RouteFlags { gateway == nil ? .up : [.up, .gateway] }
 }

@@ -27,10 +27,10 @@ extension Kernel {
   fileprivate func signalReady(_ socket: Socket, _ events: PollEvents, _ descriptor: FileDescriptorNumber) {
     var info = SignalInfo(signal: Signal.io, code: SignalInfo.siKernel)
     if socket.ownerSignal != .null {
-      // `POLL_IN`, `POLL_OUT`, `POLL_ERR` and `POLL_HUP` of sigaction(2).
-      info = SignalInfo(signal: socket.ownerSignal, code: events.contains(.input) ? 1 : 2)
-      if events.contains(.error) { info.code = 4 }
-      if events.contains(.hangUp) { info.code = 6 }
+      info = SignalInfo(
+        signal: socket.ownerSignal, code: events.contains(.input) ? SignalInfo.pollInput : SignalInfo.pollOutput)
+      if events.contains(.error) { info.code = SignalInfo.pollError }
+      if events.contains(.hangUp) { info.code = SignalInfo.pollHangUp }
       info.address = UInt64(events.rawValue)
       info.status = descriptor.rawValue
     }

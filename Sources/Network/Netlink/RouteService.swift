@@ -216,8 +216,8 @@ struct RouteService: NetlinkService {
     header.scope = RouteScope.universe.rawValue
     header.type = route.type.rawValue
     header.origin = (destination.family == .inet ? RouteOrigin.unspecified : route.origin).rawValue
-    // RTM_F_CLONED: made for this one address. RTCF_LOCAL, which version 6 has not.
-    header.flags = route.type == .local && destination.family == .inet ? 0x8000_0200 : 0x200
+    header.flags = RouteEntryMessage.cloned
+    if route.type == .local, destination.family == .inet { header.flags |= RouteEntryMessage.local }
     var message = NetlinkMessage(request.replyHeader(RouteMessage.newRoute), fixed: header.bytes)
     message.append(Attribute.table, UInt32(header.table))
     message.append(Attribute.destination, destination.bytes)

@@ -102,7 +102,7 @@ extension Host {
       } catch .noFunction {
         let file = try open(at: directory, name, [.path, .noFollow])
         defer { close(file) }
-        if FileMode(rawValue: try status(file).mode).kind == .symbolicLink { throw .notSupported }
+        if try status(file).mode.kind == .symbolicLink { throw .notSupported }
         try withPath(link(to: file)) { (link) throws(Errno) in
           try call(.fchmodat, number(try processFileSystem()), link, Int(permissions))
         }

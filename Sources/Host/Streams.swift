@@ -15,7 +15,7 @@ extension Host {
   package enum Stream {
     /// Tells what a descriptor refers to.
     package static func kind(of descriptor: FileDescriptor, _ status: Stat) -> HostStreamKind {
-      switch FileMode(rawValue: status.mode).kind {
+      switch status.mode.kind {
       case .fifo: return .pipe
       case .socket: return .socket
       case .regular, .blockDevice: return .regular

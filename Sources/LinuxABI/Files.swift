@@ -44,9 +44,10 @@ public struct OpenFlags: NamedFlags, Sendable, BitwiseCopyable {
 }
 
 /// A file's type and permission bits, `st_mode` of inode(7).
-package struct FileMode: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
+package struct FileMode: RawRepresentable, ExpressibleByIntegerLiteral, Hashable, Sendable, BitwiseCopyable {
   package var rawValue: UInt32
   package init(rawValue: UInt32) { self.rawValue = rawValue }
+  package init(integerLiteral value: UInt32) { rawValue = value }
   package enum Kind: UInt32, NamedConstants, Sendable {
     case fifo = 0o010000
     case characterDevice = 0o020000
@@ -94,6 +95,10 @@ package struct FileMode: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
     get { rawValue & FileMode.permissionMask }
     set { rawValue = rawValue & ~FileMode.permissionMask | newValue & FileMode.permissionMask }
   }
+  /// Any of these bits is set.
+  package func hasAny(of bits: UInt32) -> Bool { rawValue & bits != 0 }
+  /// All of these bits are set.
+  package func hasAll(of bits: UInt32) -> Bool { rawValue & bits == bits }
 }
 
 /// `struct stat` of x86-64 (stat(2)).
@@ -101,7 +106,7 @@ public struct Stat: BitwiseCopyable, Sendable {
   package var device: UInt64 = 0
   package var inode: UInt64 = 0
   package var links: UInt64 = 1
-  package var mode: UInt32 = 0
+  package var mode: FileMode = 0
   package var uid: UInt32 = 0
   package var gid: UInt32 = 0
   private var pad0: UInt32 = 0

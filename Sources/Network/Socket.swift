@@ -154,7 +154,7 @@ package class Socket: OpenFile {
     var stat = Stat()
     stat.device = DeviceNumber.sockets
     stat.inode = number
-    stat.mode = FileMode(.socket, permissions: mode).rawValue
+    stat.mode = FileMode(.socket, permissions: mode)
     stat.uid = ownerIDs.uid
     stat.gid = ownerIDs.gid
     return stat

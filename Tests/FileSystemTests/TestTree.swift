@@ -51,7 +51,7 @@ final class TestTree {
   }
   func stat(_ path: String) throws(Errno) -> Stat { try resolve(path, .noFollow).dentry.inode.attributes() }
   func exists(_ path: String) -> Bool { (try? resolve(path, .noFollow)) != nil }
-  func open(_ path: String, _ flags: OpenFlags = [], mode: UInt32 = 0o644) throws(Errno) -> OpenFile {
+  func open(_ path: String, _ flags: OpenFlags = [], mode: FileMode = 0o644) throws(Errno) -> OpenFile {
     try vfs.open(path, paths, flags: flags, mode: mode)
   }
   func read(_ path: String) throws(Errno) -> String {
@@ -73,7 +73,7 @@ final class TestTree {
     }
     return names.filter { $0 != "." && $0 != ".." }
   }
-  func makeDirectory(_ path: String, mode: UInt32 = 0o755) throws(Errno) {
+  func makeDirectory(_ path: String, mode: FileMode = 0o755) throws(Errno) {
     try vfs.makeDirectory(path, paths, mode: mode)
   }
   func rename(_ old: String, _ new: String, _ flags: RenameFlags = []) throws(Errno) {

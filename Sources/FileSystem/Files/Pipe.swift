@@ -198,7 +198,7 @@ package final class PipeEnd: OpenFile {
     var stat = Stat()
     stat.device = DeviceNumber.pipes
     stat.inode = end.number
-    stat.mode = FileMode(.fifo, permissions: 0o600).rawValue
+    stat.mode = FileMode(.fifo, permissions: 0o600)
     stat.uid = end.uid
     stat.gid = end.gid
     stat.accessTime = end.created

@@ -47,7 +47,7 @@ package final class GeneratedInode: Inode {
     var stat = Stat()
     stat.device = fileSystem.deviceNumber
     stat.inode = number
-    stat.mode = FileMode(kind, permissions: permissions).rawValue
+    stat.mode = FileMode(kind, permissions: permissions)
     if let owner { (stat.uid, stat.gid) = owner() }
     if kind == .directory { stat.links = 2 }
     if kind == .regular { stat.size = fileSystem.fileSize }

@@ -66,7 +66,7 @@ package final class HostFileSystem: MountedFileSystem {
       Host.close(named)
       throw error
     }
-    switch FileMode(rawValue: status.mode).kind {
+    switch status.mode.kind {
     case .directory?:
       rootDescriptor = named
       devices = [status.device]
@@ -115,7 +115,7 @@ package final class HostFileSystem: MountedFileSystem {
 
   /// The inode of a name that was found with these attributes.
   func inode(parent: HostInode, name: [UInt8], stat: Stat) -> HostInode {
-    let isLinked = stat.links > 1 && FileMode(rawValue: stat.mode).kind == .regular
+    let isLinked = stat.links > 1 && stat.mode.kind == .regular
     guard isLinked else { return HostInode(parent: parent, name: name, stat: stat) }
     let key = HostFileKey(stat)
     if let known = linked[key]?.inode {

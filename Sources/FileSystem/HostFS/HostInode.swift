@@ -48,7 +48,7 @@ package final class HostInode: Inode {
 
   // MARK: attributes
 
-  package override var kind: FileMode.Kind { FileMode(rawValue: hostStat.mode).kind ?? .regular }
+  package override var kind: FileMode.Kind { hostStat.mode.kind ?? .regular }
 
   func refresh(_ stat: Stat) { hostStat = stat }
 
@@ -175,7 +175,7 @@ package final class HostInode: Inode {
     let bytes = try HostInode.bytes(name)
     do throws(Errno) {
       let stat = try Host.status(at: try fileSystem.descriptor(of: self), bytes)
-      guard HostFileKey(stat) == inode.key, FileMode(rawValue: stat.mode).kind == inode.kind else { return false }
+      guard HostFileKey(stat) == inode.key, stat.mode.kind == inode.kind else { return false }
       inode.hostStat = stat
       inode.parent = self
       inode.name = bytes
@@ -336,7 +336,7 @@ package final class HostInode: Inode {
     let opened = try Host.open(at: directory, name, access.union([.noFollow, .nonBlocking, .noControllingTTY]))
     do throws(Errno) {
       let stat = try Host.status(opened)
-      guard HostFileKey(stat) == key, FileMode(rawValue: stat.mode).kind == .regular else {
+      guard HostFileKey(stat) == key, stat.mode.kind == .regular else {
         throw .noSuchAddressOrDevice
       }
       // A file mounted alone may come from a pseudo file system.

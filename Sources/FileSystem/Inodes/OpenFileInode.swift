@@ -13,7 +13,7 @@ package final class OpenFileInode: Inode {
   }
 
   package override var kind: FileMode.Kind {
-    (try? file.attributes()).flatMap { FileMode(rawValue: $0.mode).kind } ?? .regular
+    (try? file.attributes()).flatMap { $0.mode.kind } ?? .regular
   }
   package override func attributes() throws(Errno) -> Stat { try file.attributes() }
   /// Truncation alone, for `O_TRUNC`.

@@ -2,28 +2,28 @@ import LinuxABI
 
 /// What permission checks look at.
 package struct PermissionAttributes: Sendable {
-  package var mode: UInt32
+  package var mode: FileMode
   package var uid: UInt32
   package var gid: UInt32
-  package init(mode: UInt32, uid: UInt32, gid: UInt32) {
+  package init(mode: FileMode, uid: UInt32, gid: UInt32) {
     self.mode = mode
     self.uid = uid
     self.gid = gid
   }
   package init(_ stat: Stat) { self.init(mode: stat.mode, uid: stat.uid, gid: stat.gid) }
-  var isDirectory: Bool { mode & FileMode.kindMask == FileMode.Kind.directory.rawValue }
+  var isDirectory: Bool { mode.kind == .directory }
 }
 
 extension Credentials {
   /// Checks permission bits and the capabilities that override them (path_resolution(7)). - Throws: `EACCES`.
   package func check(_ wanted: AccessMode, _ file: PermissionAttributes) throws(Errno) {
     let shift: UInt32 = file.uid == fsuid ? 6 : isMember(of: file.gid) ? 3 : 0
-    if (file.mode >> shift) & wanted.rawValue == wanted.rawValue { return }
+    if (file.mode.rawValue >> shift) & wanted.rawValue == wanted.rawValue { return }
     if file.isDirectory {
       if has(.dacOverride) { return }
       if has(.dacReadSearch) && !wanted.contains(.write) { return }
     } else {
-      if has(.dacOverride) && (!wanted.contains(.execute) || file.mode & FileMode.anyExecute != 0) { return }
+      if has(.dacOverride) && (!wanted.contains(.execute) || file.mode.hasAny(of: FileMode.anyExecute)) { return }
       if has(.dacReadSearch) && wanted == .read { return }
     }
     throw .permissionDenied
@@ -51,7 +51,7 @@ enum PermissionRules {
   static func checkSticky(
     _ directory: PermissionAttributes, _ file: PermissionAttributes, _ credentials: Credentials
   ) throws(Errno) {
-    guard directory.mode & FileMode.sticky != 0 else { return }
+    guard directory.mode.hasAny(of: FileMode.sticky) else { return }
     if credentials.fsuid == file.uid || credentials.fsuid == directory.uid || credentials.has(.fowner) { return }
     throw .notPermitted
   }
@@ -60,7 +60,7 @@ enum PermissionRules {
   static func inherit(
     _ directory: PermissionAttributes, kind: FileMode.Kind, permissions: UInt32, _ credentials: Credentials
   ) -> (owner: Credentials, permissions: UInt32) {
-    guard directory.mode & FileMode.setGroupID != 0 else { return (credentials, permissions) }
+    guard directory.mode.hasAny(of: FileMode.setGroupID) else { return (credentials, permissions) }
     var owner = credentials
     owner.fsgid = directory.gid
     if kind == .directory { return (owner, permissions | FileMode.setGroupID) }
@@ -72,9 +72,9 @@ enum PermissionRules {
   }
 
   /// The mode without what a write or a change of owner takes away; nil where nothing changes.
-  static func withoutPrivileges(_ mode: UInt32) -> UInt32? {
-    var result = mode & ~FileMode.setUserID
-    if mode & FileMode.groupExecute != 0 { result &= ~FileMode.setGroupID }
-    return result == mode ? nil : result & FileMode.permissionMask
+  static func withoutPrivileges(_ mode: FileMode) -> UInt32? {
+    var result = mode.permissions & ~FileMode.setUserID
+    if mode.hasAny(of: FileMode.groupExecute) { result &= ~FileMode.setGroupID }
+    return result == mode.permissions ? nil : result
   }
 }

@@ -36,7 +36,7 @@ package class TmpInode: Inode {
     stat = Stat()
     stat.device = fileSystem.deviceNumber
     stat.inode = fileSystem.makeNumber()
-    stat.mode = mode.rawValue
+    stat.mode = mode
     stat.uid = owner.fsuid
     stat.gid = owner.fsgid
     stat.specialDevice = device
@@ -76,7 +76,7 @@ package class TmpInode: Inode {
     ownPrice = TmpInode.price
   }
 
-  package final override var kind: FileMode.Kind { FileMode(rawValue: stat.mode).kind ?? .regular }
+  package final override var kind: FileMode.Kind { stat.mode.kind ?? .regular }
 
   package override func attributes() throws(Errno) -> Stat { stat }
 
@@ -87,9 +87,7 @@ package class TmpInode: Inode {
   package override func setAttributes(_ change: AttributeChange) throws(Errno) {
     if let size = change.size { try setSize(size) }
     try willChange()
-    if let permissions = change.permissions {
-      stat.mode = stat.mode & ~FileMode.permissionMask | permissions & FileMode.permissionMask
-    }
+    if let permissions = change.permissions { stat.mode.permissions = permissions }
     if let uid = change.uid { stat.uid = uid }
     if let gid = change.gid { stat.gid = gid }
     let now = fileSystem.context.now

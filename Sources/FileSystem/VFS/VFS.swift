@@ -176,7 +176,7 @@ private final class EmptyDirectory: Inode {
   override var kind: FileMode.Kind { .directory }
   override func attributes() throws(Errno) -> Stat {
     var stat = Stat()
-    stat.mode = FileMode(.directory, permissions: 0o555).rawValue
+    stat.mode = FileMode(.directory, permissions: 0o555)
     stat.inode = 1
     return stat
   }

@@ -4,11 +4,11 @@ import LinuxABI
 extension VFS {
   /// mkdir(2).
   @discardableResult
-  package func makeDirectory(_ path: String, _ context: PathContext, mode: UInt32) throws(Errno) -> PathLocation {
+  package func makeDirectory(_ path: String, _ context: PathContext, mode: FileMode) throws(Errno) -> PathLocation {
     let (directory, name) = try resolveForCreation(path, context, kind: .directory)
     let parent = directory.dentry
     // The set-ID bits have no meaning here (mkdir(2)).
-    let asked = mode & (FileMode.accessMask | FileMode.sticky)
+    let asked = mode.permissions & (FileMode.accessMask | FileMode.sticky)
     let (owner, permissions) = PermissionRules.inherit(
       try parent.inode.permissionAttributes(), kind: .directory, permissions: asked & ~context.umask,
       context.credentials)

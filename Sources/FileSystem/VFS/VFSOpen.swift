@@ -4,7 +4,7 @@ import Memory
 extension VFS {
   /// Opens a file (openat2(2)). A FIFO that has no peer yet is open, but `isOpenPending`.
   package func open(
-    _ path: String, _ context: PathContext, flags: OpenFlags, mode: UInt32 = 0, options: ResolveOptions = []
+    _ path: String, _ context: PathContext, flags: OpenFlags, mode: FileMode = 0, options: ResolveOptions = []
   ) throws(Errno) -> OpenFile {
     var options = options
     if flags.contains(.noFollow) { options.insert(.noFollow) }
@@ -47,13 +47,13 @@ extension VFS {
   }
 
   private func create(
-    _ name: String, in directory: PathLocation, _ context: PathContext, flags: OpenFlags, mode: UInt32
+    _ name: String, in directory: PathLocation, _ context: PathContext, flags: OpenFlags, mode: FileMode
   ) throws(Errno) -> OpenFile {
     try checkMayCreate(in: directory, context.credentials)
     let parent = directory.dentry
     let (owner, permissions) = PermissionRules.inherit(
       try parent.inode.permissionAttributes(), kind: .regular,
-      permissions: mode & FileMode.permissionMask & ~context.umask,
+      permissions: mode.permissions & ~context.umask,
       context.credentials)
     let inode = try parent.inode.create(
       name, mode: FileMode(.regular, permissions: permissions), device: 0, owner: owner)
@@ -63,14 +63,14 @@ extension VFS {
   }
 
   private func openTemporary(
-    _ path: String, _ context: PathContext, flags: OpenFlags, mode: UInt32, options: ResolveOptions
+    _ path: String, _ context: PathContext, flags: OpenFlags, mode: FileMode, options: ResolveOptions
   ) throws(Errno) -> OpenFile {
     if !flags.isWritable { throw .invalidArgument }
     let directory = try resolve(path, context, options.union(.directory))
     try checkMayCreate(in: directory, context.credentials)
     let (owner, permissions) = PermissionRules.inherit(
       try directory.dentry.inode.permissionAttributes(), kind: .regular,
-      permissions: mode & FileMode.permissionMask & ~context.umask,
+      permissions: mode.permissions & ~context.umask,
       context.credentials)
     let inode = try directory.dentry.inode.createTemporary(permissions: permissions, owner: owner)
     let name = "#\(try inode.attributes().inode)"

@@ -98,7 +98,7 @@ package enum Confinement {
     }
     defer { Host.close(ruleset) }
     for rule in rules {
-      let kind = FileMode(rawValue: try Host.status(rule.place).mode).kind
+      let kind = try Host.status(rule.place).mode.kind
       let rights = rule.rights.intersection(kind == .directory ? handled : handled.intersection(.ofFiles))
       if rights.isEmpty { continue }
       // struct landlock_path_beneath_attr, packed: 12 bytes.

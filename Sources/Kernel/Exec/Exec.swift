@@ -12,11 +12,10 @@ struct Program {
   let attributes: Stat
 
   /// The owner of a set-user-ID program.
-  var setUserID: UInt32? { attributes.mode & FileMode.setUserID != 0 ? attributes.uid : nil }
+  var setUserID: UInt32? { attributes.mode.hasAny(of: FileMode.setUserID) ? attributes.uid : nil }
   /// The group of a set-group-ID program.
   var setGroupID: UInt32? {
-    let setsGroup = FileMode.setGroupID | FileMode.groupExecute
-    return attributes.mode & setsGroup == setsGroup ? attributes.gid : nil
+    attributes.mode.hasAll(of: FileMode.setGroupID | FileMode.groupExecute) ? attributes.gid : nil
   }
 }
 
@@ -216,7 +215,7 @@ extension Kernel {
     let kind = location.dentry.inode.kind
     guard kind == .regular else { throw kind == .symbolicLink ? .tooManySymbolicLinkLevels : .permissionDenied }
     try vfs.checkAccess(location, .execute, context.credentials)
-    guard attributes.mode & FileMode.anyExecute != 0 else { throw .permissionDenied }
+    guard attributes.mode.hasAny(of: FileMode.anyExecute) else { throw .permissionDenied }
     guard location.dentry.inode.writers == 0 else { throw .textFileBusy }
     let file = try location.dentry.inode.open([], at: location)
     return (file, location, attributes)

@@ -98,7 +98,7 @@ extension Syscalls {
     _ task: Task, _ directory: DirectoryDescriptor, _ path: GuestPath, _ mode: FileMode
   ) throws(Errno) -> Int {
     let path = try task.path(path)
-    try task.kernel.vfs.makeDirectory(path, try task.paths(at: directory, for: path), mode: mode.rawValue)
+    try task.kernel.vfs.makeDirectory(path, try task.paths(at: directory, for: path), mode: mode)
     return 0
   }
 

@@ -89,7 +89,7 @@ extension Syscalls {
         context.base = location
       }
       file = try task.kernel.vfs.open(
-        path, context, flags: flags.contains(.path) ? flags : flags.union(.largeFile), mode: mode.rawValue,
+        path, context, flags: flags.contains(.path) ? flags : flags.union(.largeFile), mode: mode,
         options: options)
       file.flags.subtract(passing)
     }

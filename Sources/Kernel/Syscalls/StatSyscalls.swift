@@ -69,7 +69,7 @@ extension Syscalls {
     result.links = UInt32(clamping: stat.links)
     result.uid = stat.uid
     result.gid = stat.gid
-    result.mode = UInt16(truncatingIfNeeded: stat.mode)
+    result.mode = UInt16(truncatingIfNeeded: stat.mode.rawValue)
     result.inode = stat.inode
     result.size = UInt64(bitPattern: stat.size)
     result.blocks = UInt64(bitPattern: stat.blocks)

@@ -24,7 +24,7 @@ extension Timex: GuestValue {}
 
 extension Stat: GuestValue {
   var traced: String? {
-    let kind = FileMode(rawValue: mode).kind
+    let kind = mode.kind
     let size: String
     if kind == .characterDevice || kind == .blockDevice {
       let (major, minor) = (DeviceNumber.major(specialDevice), DeviceNumber.minor(specialDevice))
@@ -32,7 +32,7 @@ extension Stat: GuestValue {
     } else {
       size = "st_size=\(self.size)"
     }
-    return "{st_mode=\(FileMode(rawValue: mode).traced), \(size), ...}"
+    return "{st_mode=\(mode.traced), \(size), ...}"
   }
 }
 

@@ -36,10 +36,7 @@ struct HostNames {
   private static func text(_ path: String) -> String {
     guard let file = try? Host.open(at: nil, Array(path.utf8), .nonBlocking) else { return "" }
     defer { Host.close(file) }
-    var bytes = [UInt8](repeating: 0, count: 1 << 20)
-    let limit = bytes.count
-    let count = (try? Host.read(file, into: &bytes, count: limit, at: 0)) ?? 0
-    return String(decoding: bytes[..<count], as: UTF8.self)
+    return String(decoding: Host.read(file, limit: 1 << 20), as: UTF8.self)
   }
 
   private static func words(_ text: String) -> [[Substring]] {

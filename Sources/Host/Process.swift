@@ -122,6 +122,11 @@ extension Host {
   package static func readSmallFile(_ path: String, limit: Int = 65536) throws(Errno) -> [UInt8] {
     let descriptor = try openForReading(path)
     defer { close(descriptor) }
+    return read(descriptor, limit: limit)
+  }
+
+  /// Reads what a descriptor has until its end, or until `limit` bytes were read.
+  package static func read(_ descriptor: FileDescriptor, limit: Int) -> [UInt8] {
     var bytes: [UInt8] = []
     while bytes.count < limit {
       let length = bytes.count

@@ -6,17 +6,7 @@ import Testing
 @Suite struct NetworkToolTests {
   private static let isPossible =
     getuid() == 0 && ["unshare", "ip", "ss", "netstat", "ifconfig", "python3", "mount"].allSatisfy(Programs.exists)
-    && NetworkToolTests.makesNamespaces
-
-  private static let makesNamespaces: Bool = {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    process.arguments = ["-c", "exec unshare -n -m mount -t sysfs none /sys 2>/dev/null"]
-    process.environment = Programs.environment
-    guard (try? process.run()) != nil else { return false }
-    process.waitUntilExit()
-    return process.terminationStatus == 0
-  }()
+    && Programs.succeeds("exec unshare -n -m mount -t sysfs none /sys 2>/dev/null")
 
   private static let script = """
     ip addr show lo; ip -br link show lo; ip route show table all | grep -v 'ff00::/8'; ip rule; ip -6 rule; ip neigh; ip route get 127.0.0.1; ip route get 127.1.2.3; ip route get 192.0.2.1

@@ -6,18 +6,9 @@ import Testing
 private struct OutsideWorld {
   private let directory: TemporaryDirectory
 
-  static let isPossible: Bool = {
-    guard getuid() == 0, ["unshare", "nsenter", "ip", "python3", "mount"].allSatisfy(Programs.exists) else {
-      return false
-    }
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    process.arguments = ["-c", "exec unshare -n -m ip link add v0 type veth 2>/dev/null"]
-    process.environment = Programs.environment
-    guard (try? process.run()) != nil else { return false }
-    process.waitUntilExit()
-    return process.terminationStatus == 0
-  }()
+  static let isPossible =
+    getuid() == 0 && ["unshare", "nsenter", "ip", "python3", "mount"].allSatisfy(Programs.exists)
+    && Programs.succeeds("exec unshare -n -m ip link add v0 type veth 2>/dev/null")
   static let requirement: Comment = "needs root, network namespaces, ip(8), nsenter(1) and python3"
 
   init() throws {

@@ -31,12 +31,21 @@ extension Task {
   /// Descriptors this task may have (`RLIMIT_NOFILE`).
   var descriptorLimit: UInt64 { min(group.limits[.openFiles].current, 1 << 20) }
 
-  /// Gives a file the lowest free descriptor. - Throws: `EMFILE`, `ENFILE`.
+  /// Gives a file the lowest free descriptor. - Throws: `EMFILE`, `ENFILE`; a file that has no other is closed then.
   func addFile(
     _ file: OpenFile, closeOnExec: Bool, minimum: FileDescriptorNumber = .lowest
   ) throws(Errno) -> FileDescriptorNumber {
-    try kernel.openFiles.admit(file, isPrivileged: credentials.has(.sysAdmin))
-    return try files.add(file, closeOnExec: closeOnExec, minimum: minimum, limit: descriptorLimit)
+    do throws(Errno) {
+      try kernel.openFiles.admit(file, isPrivileged: credentials.has(.sysAdmin))
+      return try files.add(file, closeOnExec: closeOnExec, minimum: minimum, limit: descriptorLimit)
+    } catch {
+      if file.descriptorCount == 0 {
+        // As if it had had one: other files may wait in it.
+        file.retainDescriptor()
+        FileTable.letGo(file)
+      }
+      throw error
+    }
   }
 
   /// Gives two files descriptors and writes them to guest memory, or leaves neither (pipe(2), socketpair(2)).
@@ -47,22 +56,18 @@ extension Task {
     do throws(Errno) {
       one = try addFile(first, closeOnExec: closeOnExec)
     } catch {
-      first.close()
       second.close()
       throw error
     }
-    let two: FileDescriptorNumber
     do throws(Errno) {
-      two = try addFile(second, closeOnExec: closeOnExec)
+      let two = try addFile(second, closeOnExec: closeOnExec)
+      do throws(Errno) {
+        try store(DescriptorPair(one, two), to: result)
+      } catch {
+        try files.close(two)
+        throw error
+      }
     } catch {
-      second.close()
-      try files.close(one)
-      throw error
-    }
-    do throws(Errno) {
-      try store(DescriptorPair(one, two), to: result)
-    } catch {
-      try files.close(two)
       try files.close(one)
       throw error
     }

@@ -18,11 +18,6 @@ extension Syscalls {
     let file = try task.kernel.vfs.memoryFiles.makeMemoryFile(
       FileName.string(bytes), isSealable: !flags.isDisjoint(with: [.allowSealing, .noExecuteSeal]),
       isExecutable: !flags.contains(.noExecuteSeal), owner: task.credentials)
-    do throws(Errno) {
-      return Int(try task.addFile(file, closeOnExec: flags.contains(.closeOnExec)).rawValue)
-    } catch {
-      file.close()
-      throw error
-    }
+    return Int(try task.addFile(file, closeOnExec: flags.contains(.closeOnExec)).rawValue)
   }
 }

@@ -98,12 +98,7 @@ extension Syscalls {
       if suspension == .parked { task.call.kept = .opening(file) } else { file.close() }
       return .suspended(suspension)
     }
-    do throws(Errno) {
-      return .done(Int(try task.addFile(file, closeOnExec: flags.contains(.closeOnExec)).rawValue))
-    } catch {
-      file.close()
-      throw error
-    }
+    return .done(Int(try task.addFile(file, closeOnExec: flags.contains(.closeOnExec)).rawValue))
   }
 
   /// open_by_handle_at(2).

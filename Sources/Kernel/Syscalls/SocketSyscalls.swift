@@ -31,12 +31,7 @@ extension Syscalls {
     let socket = try task.kernel.network.makeSocket(
       family, type: type.type, protocolNumber: protocolNumber, flags: flags, owner: task.socketCredentials,
       isPrivileged: task.credentials.has(.netRaw))
-    do throws(Errno) {
-      return Int(try task.addFile(socket, closeOnExec: flags.contains(.closeOnExec)).rawValue)
-    } catch {
-      socket.close()
-      throw error
-    }
+    return Int(try task.addFile(socket, closeOnExec: flags.contains(.closeOnExec)).rawValue)
   }
 
   /// socketpair(2).
@@ -107,14 +102,8 @@ extension Syscalls {
     case .done(let accepted): socket = accepted
     case .suspended(let suspension): return .suspended(suspension)
     }
-    let descriptor: FileDescriptorNumber
-    do throws(Errno) {
-      descriptor = try task.addFile(socket, closeOnExec: flags.contains(.closeOnExec))
-    } catch {
-      // The connection is lost, as it is in Linux.
-      socket.close()
-      throw error
-    }
+    // Where there is no room for it, the connection is lost, as it is in Linux.
+    let descriptor = try task.addFile(socket, closeOnExec: flags.contains(.closeOnExec))
     guard !address.isNull else { return .done(Int(descriptor.rawValue)) }
     do throws(Errno) {
       try task.store(try? socket.peerAddress(), to: address, size)

@@ -3,9 +3,12 @@ import LinuxABI
 /// A network interface as guests see it. Nothing passes through it: sockets are joined object to object, or carried by
 /// the host's; it tells which addresses are the sandbox's own.
 package struct NetworkInterface: Sendable {
-  package enum Kind: Sendable { case loopback, ethernet }
+  /// There is one of each at most, which has this number as its index.
+  package enum Kind: Int32, Sendable {
+    case loopback = 1
+    case ethernet = 2
+  }
 
-  package let index: Int32
   package let name: String
   package let kind: Kind
   /// Six bytes.
@@ -39,7 +42,7 @@ package struct NetworkInterface: Sendable {
 
   /// The loopback device, with 127.0.0.1/8 and ::1.
   package static let loopback = NetworkInterface(
-    index: 1, name: "lo", kind: .loopback, hardwareAddress: [0, 0, 0, 0, 0, 0], mtu: 65536,
+    name: "lo", kind: .loopback, hardwareAddress: [0, 0, 0, 0, 0, 0], mtu: 65536,
     addresses: [
       Address(.v4(.loopback), prefix: 8), Address(.v6(.loopback), prefix: 128),
     ])
@@ -48,10 +51,11 @@ package struct NetworkInterface: Sendable {
   package static func ethernet(_ addresses: [Address]) -> NetworkInterface {
     // Locally administered, and the same in all sandboxes: nobody else sees it.
     NetworkInterface(
-      index: 2, name: "eth0", kind: .ethernet, hardwareAddress: [0x02, 0x61, 0x70, 0x75, 0x73, 0x02], mtu: 1500,
+      name: "eth0", kind: .ethernet, hardwareAddress: [0x02, 0x61, 0x70, 0x75, 0x73, 0x02], mtu: 1500,
       addresses: addresses)
   }
 
+  package var index: Int32 { kind.rawValue }
   package var flags: InterfaceFlags {
     let fixed: InterfaceFlags = kind == .loopback ? .loopback : [.broadcast, .multicast]
     return isUp ? fixed.union([.up, .running, .lowerUp]) : fixed

@@ -14,7 +14,7 @@ package struct DatagramHeader {
   package var timeToLive: UInt8 = 64
   package var typeOfService: UInt8 = 0
   /// The interface that it came by.
-  package var interface = NetworkStack.loopbackInterface
+  package var interface = NetworkInterface.Kind.loopback.rawValue
 
   package init(from source: SocketEndpoint, to destination: SocketEndpoint) {
     self.source = source

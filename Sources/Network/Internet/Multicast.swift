@@ -157,11 +157,10 @@ extension InternetSocket {
 }
 
 extension NetworkStack {
-  /// The index of `lo`.
-  package static let loopbackInterface: Int32 = 1
-
   func hasInterface(_ index: Int32) -> Bool { interfaces[index] != nil }
 
   /// The interface that has an address; 0 for none.
-  func interface(with address: IPv4Address) -> Int32 { address.isLoopback ? NetworkStack.loopbackInterface : 0 }
+  func interface(with address: IPv4Address) -> Int32 {
+    address.isLoopback ? NetworkInterface.Kind.loopback.rawValue : 0
+  }
 }

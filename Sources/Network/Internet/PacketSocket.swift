@@ -87,7 +87,7 @@ package class PacketSocket: InternetSocket {
     }
     if address.isMulticast {
       let interface = address.isVersion4 ? internet.multicastInterface : internet.multicastInterface6
-      if interface == NetworkStack.loopbackInterface || settings.device == "lo" || local.address.isLoopback {
+      if interface == NetworkInterface.Kind.loopback.rawValue || settings.device == "lo" || local.address.isLoopback {
         return NetworkStack.Route(source: address.isVersion4 ? .loopbackVersion4 : .loopback)
       }
     }

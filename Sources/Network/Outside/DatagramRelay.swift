@@ -88,7 +88,7 @@ final class DatagramRelay {
     guard socket.remote == nil || socket.remote == source else { return }
     guard let address = carrier.source(for: source.address) else { return }
     var header = DatagramHeader(from: source, to: SocketEndpoint(address, port: socket.local.port))
-    header.interface = 2
+    header.interface = NetworkInterface.Kind.ethernet.rawValue
     var buffer = IOBuffer(bytes: bytes)
     socket.enqueue(&buffer, header)
     carrier.stack.interfaces.count(bytes: bytes.count, on: .ethernet, isSent: false)

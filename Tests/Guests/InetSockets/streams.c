@@ -401,8 +401,10 @@ void tcp_listener_end(void) {
     _exit(0);
   }
   guest_sleep_ms(20);
-  show_ok("shut", shutdown(listener, SHUT_RD));
+  const int shut = shutdown(listener, SHUT_RD);
+  // Both print: one after the other.
   guest_wait(waiter);
+  show_ok("shut", shut);
   show_ok("accept", accept(listener, NULL, NULL));
   show_events("afterwards", listener, 0);
   show_ok("listen again", listen(listener, 1));

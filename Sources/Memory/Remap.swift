@@ -45,6 +45,10 @@ extension AddressSpace {
       if growth > 0 { try checkGrowth(area, by: growth) }
       if !areas.isFree(target) { remove(target, hides: true) }
       if newCount < oldCount { remove(from + newCount..<source.upperBound, hides: true) }
+      if newCount > oldCount {
+        defer { populateLocked(target.lowerBound + oldCount..<target.upperBound, of: area) }
+        return move(area, from..<from + kept, to: target, keepsOld: false)
+      }
       return move(area, from..<from + kept, to: target, keepsOld: flags.contains(.dontUnmap))
     }
     if flags.contains(.dontUnmap) {
@@ -67,11 +71,18 @@ extension AddressSpace {
       more.end = from + newCount
       insert(more)
       prepare(more, all: false)
+      populateLocked(more.range, of: area)
       return old
     }
     guard flags.contains(.mayMove) else { throw .noMemory }
     guard let start = findGap(newCount) else { throw .noMemory }
+    defer { populateLocked(start + oldCount..<start + newCount, of: area) }
     return move(area, source, to: start..<start + newCount, keepsOld: false)
+  }
+
+  /// What a locked mapping grew by gets its pages at once, as with mlock(2).
+  private func populateLocked(_ range: Range<PageNumber>, of area: VirtualArea) {
+    if area.flags.contains(.locked), !range.isEmpty { fill(range, populate: true) }
   }
 
   /// Moves all areas of a range, with the gaps between them, as long as none changes its size.

@@ -86,6 +86,7 @@ package.targets += [
   .target(name: "GuestSupport", path: "Tests/Guests/Support"),
   guest("files", path: "Files"),
   guest("memory", path: "Memory"),
+  guest("mounts", path: "Mounts"),
   guest("processes", path: "Processes"),
   guest("signals", path: "Signals"),
   guest("threads", path: "Threads"),

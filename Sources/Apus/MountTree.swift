@@ -41,7 +41,7 @@ struct MountTree {
         try vfs.mount(overlay, root: try overlay.makeRoot(permissions: 0o755, uid: 0, gid: 0), at: vfs.root)
       case .none:
         guard let inode = lower.root else { throw .notDirectory }
-        try vfs.mount(lower, root: inode, at: vfs.root, isReadOnly: true)
+        try vfs.mount(lower, root: inode, at: vfs.root, flags: [.readOnly, .relativeAccessTimes])
       }
     }
   }
@@ -85,11 +85,31 @@ struct MountTree {
     }
   }
 
+  /// Adds the sandbox's own name to its `/etc/hosts`, unless it is there, or a volume is.
+  func addHostName(_ name: String, _ configuration: SandboxConfiguration) {
+    let path = "/etc/hosts"
+    guard isWritable, !name.isEmpty, !configuration.volumes.contains(where: { $0.guestPath == path }) else { return }
+    do throws(Errno) {
+      let file = try vfs.open(path, paths, flags: [.readWrite, .append, .nonBlocking])
+      defer { file.close() }
+      var buffer = IOBuffer(collecting: 1 << 16)
+      while try file.read(into: &buffer, at: nil) > 0 {}
+      let text = String(decoding: buffer.collected, as: UTF8.self)
+      let words = text.split { $0.isNewline }.flatMap { $0.prefix { $0 != "#" }.split { $0 == " " || $0 == "\t" } }
+      guard !words.contains(Substring(name)) else { return }
+      var line = IOBuffer(bytes: Array("\(text.hasSuffix("\n") || text.isEmpty ? "" : "\n")127.0.0.1\t\(name)\n".utf8))
+      _ = try file.write(from: &line, at: nil)
+    } catch {
+      // A root without the file needs none.
+    }
+  }
+
   private func mount(_ volume: SandboxConfiguration.Volume) throws(SandboxError) {
     let name = "volume \(volume.hostPath)"
     try attempt(name) { () throws(Errno) in
       let files = try HostFileSystem(
-        path: volume.hostPath, isReadOnly: volume.isReadOnly, isVolatile: true, context: context)
+        path: volume.hostPath, isReadOnly: volume.isReadOnly, isVolatile: true, usesHostIDs: volume.usesHostIDs,
+        context: context)
       guard let inode = files.root else { throw .noSuchFileOrDirectory }
       let point: PathLocation
       if inode.kind == .directory {
@@ -97,7 +117,9 @@ struct MountTree {
       } else {
         point = try makeFile(volume.guestPath)
       }
-      try vfs.mount(files, root: inode, at: point, isReadOnly: volume.isReadOnly)
+      try vfs.mount(
+        files, root: inode, at: point,
+        flags: volume.isReadOnly ? [.readOnly, .relativeAccessTimes] : .relativeAccessTimes)
     }
   }
 

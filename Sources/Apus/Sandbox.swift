@@ -123,6 +123,8 @@ public final class Sandbox {
     try tree.mount(configuration)
     if let text = network.resolverConfiguration { tree.mountResolverConfiguration(text, configuration) }
 
+    tree.addHostName(configuration.hostName, configuration)
+
     var settings = KernelConfiguration()
     settings.hostName = configuration.hostName
     network.configure(&settings)

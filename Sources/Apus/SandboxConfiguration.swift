@@ -108,11 +108,15 @@ public struct SandboxConfiguration: Sendable {
     public var guestPath: String
     /// Guests can't change anything in it.
     public var isReadOnly: Bool
+    /// Owners that guests give to files become their owners on the host, which only root may do. Otherwise files that
+    /// guests make are the caller's on the host, and what guests see is remembered for as long as the sandbox lives.
+    public var usesHostIDs: Bool
     /// A volume that guests may change unless `isReadOnly`.
-    public init(hostPath: String, guestPath: String, isReadOnly: Bool = false) {
+    public init(hostPath: String, guestPath: String, isReadOnly: Bool = false, usesHostIDs: Bool = false) {
       self.hostPath = hostPath
       self.guestPath = guestPath
       self.isReadOnly = isReadOnly
+      self.usesHostIDs = usesHostIDs
     }
   }
 }

@@ -21,6 +21,10 @@ extension SandboxConfiguration {
     for volume in volumes where !volume.guestPath.hasPrefix("/") {
       throw SandboxError("volume \(volume.guestPath): the place in the guest must be an absolute path")
     }
+    for volume in volumes where volume.usesHostIDs && !Host.isRoot {
+      throw SandboxError(
+        "volume \(volume.hostPath): only root can give files to others", remedy: "leave `ids` out, or run apus as root")
+    }
     try network.validate()
     if let workingDirectory, !workingDirectory.hasPrefix("/") {
       throw SandboxError("working directory \(workingDirectory): must be an absolute path")

@@ -16,6 +16,9 @@ extension Host {
     return UInt32(truncatingIfNeeded: mask)
   }()
 
+  /// This process may do what root may (geteuid(2)).
+  package static var isRoot: Bool { geteuid() == 0 }
+
   /// One variable of the environment (getenv(3)).
   package static func environmentValue(_ name: String) -> String? {
     unsafe getenv(name).map { unsafe String(cString: $0) }

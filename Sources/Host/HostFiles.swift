@@ -78,6 +78,21 @@ extension Host {
     return stat
   }
 
+  /// When a name's file was made, not following a link, or the descriptor's own where the name is nil (statx(2)); nil where
+  /// the file system does not know.
+  package static func birthTime(at directory: FileDescriptor, _ name: [UInt8]?) throws(Errno) -> Timespec? {
+    var result = Statx()
+    let flags = ([.symbolicLinkNoFollow, .emptyPath] as AtFlags).argument
+    try withPath(name ?? []) { (pointer) throws(Errno) in
+      _ = try unsafe withUnsafeMutablePointer(to: &result) { target throws(Errno) in
+        try call(
+          .statx, number(directory), pointer, flags, StatxMask.birthTime.argument, Int(bitPattern: target))
+      }
+    }
+    guard result.mask.contains(.birthTime) else { return nil }
+    return Timespec(seconds: result.birthTime.seconds, nanoseconds: Int64(result.birthTime.nanoseconds))
+  }
+
   /// fstatfs(2).
   package static func fileSystemStatus(_ descriptor: FileDescriptor) throws(Errno) -> StatFS {
     var result = StatFS()
@@ -192,6 +207,18 @@ extension Host {
     try withPath(name) { (old) throws(Errno) in
       try withPath(newName) { (new) throws(Errno) in
         try call(.linkat, number(directory), old, number(newDirectory), new, 0)
+      }
+    }
+  }
+
+  /// linkat(2) of an open file without a name (`O_TMPFILE` of open(2)).
+  package static func link(
+    _ file: FileDescriptor, to newDirectory: FileDescriptor, _ newName: [UInt8]
+  ) throws(Errno) {
+    try withPath(link(to: file)) { (old) throws(Errno) in
+      try withPath(newName) { (new) throws(Errno) in
+        try call(
+          .linkat, number(try processFileSystem()), old, number(newDirectory), new, AtFlags.symbolicLinkFollow.argument)
       }
     }
   }

@@ -28,6 +28,10 @@ package final class Kernel {
   /// Shows system calls as they end; nil when not tracing.
   var tracer: TraceWriter?
 
+  /// What is mounted as `proc` and as `sysfs`: each the same wherever it is.
+  private(set) lazy var processFileSystem: (fileSystem: any MountedFileSystem, root: Inode) = ProcFS.make(for: self)
+  private(set) lazy var systemFileSystem: (fileSystem: any MountedFileSystem, root: Inode) = SysFS.make(for: self)
+
   /// The caller's terminal, where there is one. Set before the first process starts.
   var console: Terminal?
   /// Usage of processes that Apus itself, as process 1, has reaped.

@@ -75,6 +75,11 @@ package struct DescriptorOwner: BitwiseCopyable, Sendable {
 
 /// Requests of ioctl(2) (ioctl_tty(2), ioctl_list(2)).
 public enum Ioctl {
+  /// `FICLONE`, `FICLONERANGE`, `FS_IOC_GETFLAGS` and `FS_IOC_SETFLAGS` of files.
+  public static let clone: UInt32 = 0x4004_9409
+  public static let cloneRange: UInt32 = 0x4020_940D
+  public static let getFlags: UInt32 = 0x8008_6601
+  public static let setFlags: UInt32 = 0x4008_6602
   public static let tcGets: UInt32 = 0x5401
   public static let tcSets: UInt32 = 0x5402
   public static let tcSetsWait: UInt32 = 0x5403

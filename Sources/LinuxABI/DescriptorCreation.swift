@@ -5,10 +5,10 @@ extension DescriptorCreationFlags {
   public static var closeOnExec: Self { Self(rawValue: OpenFlags.closeOnExec.rawValue) }
   public static var nonBlocking: Self { Self(rawValue: OpenFlags.nonBlocking.rawValue) }
 
-  /// As flags of open(2). - Throws: `EINVAL` for others than these two.
-  public func openFlags() throws(Errno) -> OpenFlags {
+  /// As flags of open(2). - Throws: `EINVAL` for others than these two, and `also`.
+  public func openFlags(also: OpenFlags = []) throws(Errno) -> OpenFlags {
     let flags = OpenFlags(rawValue: rawValue)
-    guard flags.isSubset(of: [.closeOnExec, .nonBlocking]) else { throw .invalidArgument }
+    guard flags.isSubset(of: also.union([.closeOnExec, .nonBlocking])) else { throw .invalidArgument }
     return flags
   }
 }

@@ -124,6 +124,7 @@ package struct RecordLock: BitwiseCopyable, Sendable {
   package var length: Int64 = 0
   package var processID = ProcessID.zero
   private var padding2: Int32 = 0
+  package init() {}
 
   package enum Kind: Int16, NamedConstants, Sendable {
     case read = 0

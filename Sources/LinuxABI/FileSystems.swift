@@ -24,8 +24,13 @@ public struct StatFSFlags: OptionSet, Sendable, BitwiseCopyable {
   public static let noSetUserID = StatFSFlags(rawValue: 0x02)
   public static let noDevices = StatFSFlags(rawValue: 0x04)
   public static let noExecute = StatFSFlags(rawValue: 0x08)
+  public static let synchronous = StatFSFlags(rawValue: 0x10)
   /// `ST_VALID`: the flags are there.
   public static let valid = StatFSFlags(rawValue: 0x20)
+  public static let noAccessTimes = StatFSFlags(rawValue: 0x400)
+  public static let noDirectoryAccessTimes = StatFSFlags(rawValue: 0x800)
+  public static let relativeAccessTimes = StatFSFlags(rawValue: 0x1000)
+  public static let noSymbolicLinks = StatFSFlags(rawValue: 0x2000)
 }
 
 /// The numbers of file systems that statfs(2) tells (`linux/magic.h`).
@@ -44,6 +49,7 @@ public enum FileSystemMagic: Int64, Sendable {
   case messageQueues = 0x1980_0202
   case namespaces = 0x6e73_6673
   case overlay = 0x794c_7630
+  case pipes = 0x5049_5045
   case pidfs = 0x5049_4446
   case proc = 0x9fa0
   case pseudoTerminals = 0x1cd1

@@ -38,9 +38,14 @@ public struct OpenFlags: NamedFlags, Sendable, BitwiseCopyable {
   /// A file may be made, so that a mode counts.
   public var mayCreate: Bool { contains(.create) || contains(.temporary) }
   /// The access mode lets the file be read.
-  public var isReadable: Bool { intersection(.accessMask) != .writeOnly && !contains(.path) }
+  public var isReadable: Bool { isDisjoint(with: .writeOnly) && !contains(.path) }
   /// The access mode lets the file be written.
-  public var isWritable: Bool { !isDisjoint(with: .accessMask) && !contains(.path) }
+  public var isWritable: Bool {
+    let access = intersection(.accessMask)
+    return !access.isEmpty && access != .accessMask && !contains(.path)
+  }
+  /// The access mode 3 asks for reading and writing, and then allows neither (open(2)).
+  public var allowsNeither: Bool { intersection(.accessMask) == .accessMask }
 }
 
 /// A file's type and permission bits, `st_mode` of inode(7).
@@ -84,6 +89,8 @@ package struct FileMode: RawRepresentable, ExpressibleByIntegerLiteral, Hashable
   package static let ownerWrite: UInt32 = 0o200
   /// `S_IXUSR`.
   package static let ownerExecute: UInt32 = 0o100
+  /// `S_IWOTH`.
+  package static let othersWrite: UInt32 = 0o002
   /// `S_IXUSR`, `S_IXGRP` and `S_IXOTH`.
   package static let anyExecute: UInt32 = 0o111
   /// `S_IXGRP`.

@@ -72,12 +72,13 @@ public struct StatxMask: NamedFlags, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
   public static let basicStats = StatxMask(rawValue: 0x7ff)
+  public static let birthTime = StatxMask(rawValue: 0x800)
   public static let mountID = StatxMask(rawValue: 0x1000)
   /// `STATX__RESERVED`.
   public static let reserved = StatxMask(rawValue: 0x8000_0000)
 
   public static let names: [ConstantName] = [
-    .init("STATX_BASIC_STATS", basicStats), .init("STATX_MNT_ID", mountID),
+    .init("STATX_BASIC_STATS", basicStats), .init("STATX_BTIME", birthTime), .init("STATX_MNT_ID", mountID),
   ]
 }
 
@@ -181,6 +182,13 @@ public struct MountFlags: NamedFlags, Sendable, BitwiseCopyable {
   public static let relativeAccessTimes = MountFlags(rawValue: 1 << 21)
   public static let strictAccessTimes = MountFlags(rawValue: 1 << 24)
   public static let lazyTimes = MountFlags(rawValue: 1 << 25)
+  /// What remounting leaves alone where none of it is given.
+  public static let accessTimes: MountFlags = [
+    .noAccessTimes, .noDirectoryAccessTimes, .relativeAccessTimes, .strictAccessTimes,
+  ]
+  /// `MS_MGC_VAL`, which old programs put into the upper half of the lower word.
+  public static let magic = MountFlags(rawValue: 0xc0ed_0000)
+  public static let magicMask = MountFlags(rawValue: 0xffff_0000)
   /// Changes of how mounts spread to other namespaces, of which there are none.
   public static let propagation: MountFlags = [.unbindable, .private, .slave, .shared]
 

@@ -45,7 +45,9 @@ public final class AddressSpace {
   var breakBase = GuestAddress.null
   var breakEnd = GuestAddress.null
   /// Nothing is mapped any more: the last process that used it has ended, or executes another program.
-  package internal(set) var isOver = false
+  package internal(set) var isOver = false {
+    didSet { if isOver { physical.spaces[ObjectIdentifier(self)] = nil } }
+  }
   /// New mappings are locked (mlockall(2), `MCL_FUTURE`).
   package var locksMappings = false
   /// The most `totalBytes` has been.
@@ -60,6 +62,7 @@ public final class AddressSpace {
     charge = physical.kernelMemory.openCharge()
     releases = ReleaseQueue(platform: platform, process: process, physical: physical)
     copyAhead = CopyAhead()
+    physical.spaces[ObjectIdentifier(self)] = KnownSpace(space: self)
   }
 
   /// First page past what a guest may map.

@@ -21,6 +21,8 @@ package final class FrameStore {
   private let quota: FrameQuota?
   private var extents = ExtentMap()
   private var bytes: UInt64 = 0
+  /// Where pages past the size end that stay (`FALLOC_FL_KEEP_SIZE` of fallocate(2)).
+  private var reservedEnd = PageNumber.zero
   /// Address spaces that map the store. They drop frames before the store does.
   private var mappers: [ObjectIdentifier: Mapper] = [:]
 
@@ -49,6 +51,7 @@ package final class FrameStore {
       let old = bytes
       bytes = wanted
       if wanted < old {
+        reservedEnd = .zero
         zeroTail(from: wanted)
         drop(pageCount..<PageNumber.max, evenCopies: true)
       } else if wanted > old {
@@ -61,17 +64,19 @@ package final class FrameStore {
   package var allocatedBytes: UInt64 {
     var pages = extents.pages
     var index = extents.count
-    while index > 0, extents[index - 1].end > pageCount {
+    let end = max(pageCount, reservedEnd)
+    while index > 0, extents[index - 1].end > end {
       index -= 1
-      pages -= extents[index].end - max(extents[index].start, pageCount)
+      pages -= extents[index].end - max(extents[index].start, end)
     }
     return pages.pagesToBytes
   }
 
   /// Gives up frames past the size that were taken ahead: nobody is going to write there soon.
   package func trim() {
-    guard extents.count > 0, extents[extents.count - 1].end > pageCount else { return }
-    drop(pageCount..<PageNumber.max, evenCopies: false)
+    let end = max(pageCount, reservedEnd)
+    guard extents.count > 0, extents[extents.count - 1].end > end else { return }
+    drop(end..<PageNumber.max, evenCopies: false)
   }
 
   /// No frames are left for the file system that this belongs to: its own limit, not memory, is used up.
@@ -164,6 +169,7 @@ package final class FrameStore {
       guard let extent = frames(around: page, in: page..<last + 1) else { throw .noSpace }
       page = extent.end
     }
+    reservedEnd = max(reservedEnd, last + 1)
   }
 
   /// First offset at or after `offset` that holds data (lseek(2), `SEEK_DATA`); nil past the last.

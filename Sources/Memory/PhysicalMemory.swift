@@ -15,6 +15,8 @@ import LinuxABI
   package let limit: UInt64
   /// Size of the memory file's offset space.
   package let span: UInt64
+  /// The address spaces that use it and are not over.
+  var spaces: [ObjectIdentifier: KnownSpace] = [:]
   /// What Apus keeps for guests outside of their pages.
   package let kernelMemory: KernelMemory
 

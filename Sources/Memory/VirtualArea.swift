@@ -5,7 +5,7 @@ import Platform
 final class MappedObject {
   let object: any MappableObject
   let backing: MappingBacking
-  private let holder: AnyObject?
+  let holder: AnyObject?
   init(object: any MappableObject, backing: MappingBacking, holder: AnyObject? = nil) {
     self.object = object
     self.backing = backing

@@ -77,7 +77,7 @@ import Testing
     #expect(throws: Errno.readOnlyFileSystem) { try tree.rename("/d/x", "/d/y") }
     #expect(throws: Errno.readOnlyFileSystem) { try tree.change("/d/x") { $0.permissions = 0o777 } }
     #expect(throws: Errno.readOnlyFileSystem) {
-      try tree.vfs.truncate(try tree.resolve("/d/x"), to: 0, tree.credentials)
+      _ = try tree.vfs.openToTruncate(try tree.resolve("/d/x"), tree.credentials)
     }
     #expect(try tree.host.text("d/x") == "x")
   }

@@ -103,13 +103,13 @@ import Testing
     try tree.makeDirectory("/mnt/below")
     let point = try tree.resolve("/mnt")
     let other = TmpFileSystem(context: tree.context)
-    let mount = try tree.vfs.mount(other, root: try other.makeRoot(), at: point, isReadOnly: true)
+    let mount = try tree.vfs.mount(other, root: try other.makeRoot(), at: point, flags: .readOnly)
     #expect(!tree.exists("/mnt/below"))
     #expect(try tree.resolve("/mnt/..") == tree.vfs.root)
     #expect(throws: Errno.readOnlyFileSystem) { try tree.makeDirectory("/mnt/new") }
     #expect(throws: Errno.resourceBusy) { try tree.removeDirectory("/mnt") }
     #expect(throws: Errno.resourceBusy) { try tree.rename("/mnt", "/elsewhere") }
-    tree.vfs.remount(mount, isReadOnly: false)
+    try tree.vfs.remount(mount, flags: [])
     try tree.makeDirectory("/mnt/new")
     #expect(throws: Errno.improperLink) { try tree.rename("/mnt/new", "/new") }
     #expect(try tree.resolve("/mnt/new").path == "/mnt/new")
@@ -122,7 +122,7 @@ import Testing
     let host = try HostFileSystem(path: "/", isReadOnly: true, isVolatile: true, context: tree.context)
     let root = try #require(host.root)
     try tree.makeDirectory("/host")
-    try tree.vfs.mount(host, root: root, at: try tree.resolve("/host"), isReadOnly: true)
+    try tree.vfs.mount(host, root: root, at: try tree.resolve("/host"), flags: .readOnly)
     #expect(try tree.list("/host/proc").isEmpty)
     #expect(!tree.exists("/host/proc/self"))
     #expect(tree.exists("/host/dev/null"))

@@ -32,7 +32,7 @@ final class TestTree {
       let isVolume = kind == .volume
       let lower = try HostFileSystem(path: host.path, isReadOnly: !isVolume, isVolatile: isVolume, context: context)
       let root = try #require(lower.root)
-      try vfs.mount(lower, root: root, at: vfs.root, isReadOnly: !isVolume)
+      try vfs.mount(lower, root: root, at: vfs.root, flags: isVolume ? [] : .readOnly)
     case .memory:
       let memory = TmpFileSystem(context: context)
       try vfs.mount(memory, root: try memory.makeRoot(permissions: 0o755), at: vfs.root)

@@ -35,8 +35,8 @@ struct ByteRing {
   }
 
   /// Moves bytes into the buffer (towards the guest) until either is used up; returns how many.
-  mutating func take(into buffer: inout IOBuffer) -> Int {
-    let total = min(count, buffer.remaining)
+  mutating func take(into buffer: inout IOBuffer, limit: Int = .max) -> Int {
+    let total = min(count, buffer.remaining, limit)
     var done = 0
     while done < total {
       let run = min(total - done, bytes.count - head)

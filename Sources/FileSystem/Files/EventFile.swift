@@ -28,7 +28,7 @@ package final class EventFile: AnonymousFile {
 
   package override func write(from buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
     guard offset == nil else { throw .illegalSeek }
-    guard buffer.remaining >= 8 else { throw .invalidArgument }
+    guard buffer.remaining == 8 else { throw .invalidArgument }
     var copy = buffer
     guard let value = copy.readValue(as: UInt64.self), value != .max else { throw .invalidArgument }
     guard .max - counter > value else { throw .wouldBlock }

@@ -8,6 +8,9 @@ package final class Pipe {
   /// Bytes that fit; `F_SETPIPE_SZ` changes it.
   package private(set) var capacity = Pipe.defaultCapacity
   private var ring = ByteRing()
+  /// Where packets were written (`O_DIRECT` of pipe(2)): the parts that the bytes in the ring consist of, in order. Empty
+  /// where all is one stream.
+  private var parts: [(count: Int, isPacket: Bool)] = []
   /// Charged for the pipe and the storage of its bytes.
   private var charge: MemoryCharge
   /// Ends that can read, that can write.
@@ -16,10 +19,8 @@ package final class Pipe {
   /// Ends ever opened: a FIFO's open(2) waits for these to change.
   private(set) var readerGeneration: UInt64 = 0
   private(set) var writerGeneration: UInt64 = 0
-  let number = AnonymousInode.next()
-  let uid: UInt32
-  let gid: UInt32
-  let created: Timespec
+  /// For ends without a path.
+  let inode: PipeInode
 
   /// Sixteen pages.
   package static let defaultCapacity = 65536
@@ -34,9 +35,7 @@ package final class Pipe {
   /// - Throws: `error` where there is no memory for it.
   init(owner: Credentials, time: Nanoseconds, memory: KernelMemory, otherwise error: Errno) throws(Errno) {
     charge = try memory.charge(Pipe.price, otherwise: error)
-    uid = owner.fsuid
-    gid = owner.fsgid
-    created = Timespec(time)
+    inode = PipeInode(owner: owner, time: Timespec(time))
   }
 
   /// Makes a pipe with its two ends (pipe2(2)). `flags`: `O_NONBLOCK`. - Throws: `ENFILE`.
@@ -44,7 +43,7 @@ package final class Pipe {
     flags: OpenFlags, owner: Credentials, time: Nanoseconds, memory: KernelMemory
   ) throws(Errno) -> (reader: PipeEnd, writer: PipeEnd) {
     let pipe = try Pipe(owner: owner, time: time, memory: memory, otherwise: .tooManyOpenFilesInSystem)
-    let status = flags.intersection(.nonBlocking)
+    let status = flags.intersection([.nonBlocking, .direct])
     return (
       PipeEnd(pipe, flags: status, location: nil), PipeEnd(pipe, flags: status.union(.writeOnly), location: nil)
     )
@@ -56,7 +55,9 @@ package final class Pipe {
   package var hasReaders: Bool { readers > 0 }
   package var hasWriters: Bool { writers > 0 }
   /// A write of `PIPE_BUF` bytes would not block.
-  package var isWritable: Bool { free >= Pipe.atomicSize }
+  package var isWritable: Bool { free >= Pipe.atomicSize && hasRoomForPacket }
+  /// Each packet takes a page of Linux's pipes.
+  private var hasRoomForPacket: Bool { parts.count < capacity / Pipe.atomicSize }
 
   func opened(_ flags: OpenFlags) {
     if flags.isReadable {
@@ -96,6 +97,7 @@ package final class Pipe {
   /// Gives up the storage of a pipe that is empty, or that nobody will read.
   private func dropStorage() {
     ring = ByteRing()
+    parts = []
     charge.shrink(to: Pipe.price)
   }
 
@@ -107,7 +109,20 @@ package final class Pipe {
       throw .wouldBlock
     }
     let wasWritable = isWritable
-    let count = ring.take(into: &buffer)
+    let count: Int
+    if let first = parts.first {
+      let limited = min(first.count, buffer.remaining)
+      var left = limited
+      count = ring.take(into: &buffer, limit: limited)
+      // What of a packet has no room is lost.
+      if first.isPacket, count == limited {
+        ring.drop(first.count - count)
+        left = first.count
+      }
+      dropParts(count == limited ? left : count)
+    } else {
+      count = ring.take(into: &buffer)
+    }
     if ring.count == 0, ring.storage > Pipe.defaultCapacity { dropStorage() }
     if !wasWritable, isWritable, !waitQueue.isEmpty { waitQueue.wakeOne(.writable) }
     return count
@@ -117,16 +132,41 @@ package final class Pipe {
   ///
   /// The rest of a longer write whose beginning was transferred (the buffer knows) may be split.
   /// - Throws: `EPIPE`, `EAGAIN`.
-  package func write(from buffer: inout IOBuffer) throws(Errno) -> Int {
-    let wanted = buffer.remaining
-    guard wanted > 0 else { return 0 }
+  package func write(from buffer: inout IOBuffer, asPacket: Bool = false) throws(Errno) -> Int {
+    guard buffer.remaining > 0 else { return 0 }
     guard readers > 0 else { throw .brokenPipe }
+    // Longer packets are several.
+    let wanted = asPacket ? min(buffer.remaining, Pipe.atomicSize) : buffer.remaining
+    if asPacket, !hasRoomForPacket { throw .wouldBlock }
     let room = room(for: wanted)
-    let isAtomic = wanted + buffer.transferred <= Pipe.atomicSize
+    let isAtomic = asPacket || wanted + buffer.transferred <= Pipe.atomicSize
     guard room > 0, !isAtomic || room >= wanted else { throw .wouldBlock }
+    let before = ring.count
     let count = ring.append(from: &buffer, limit: room)
+    notePart(count, after: before, isPacket: asPacket)
     if !waitQueue.isEmpty { waitQueue.wakeOne(.readable) }
     return count
+  }
+
+  /// Bytes came into the pipe, which held some before.
+  private func notePart(_ count: Int, after before: Int, isPacket: Bool) {
+    guard count > 0, isPacket || !parts.isEmpty else { return }
+    if parts.isEmpty, before > 0 { parts.append((before, false)) }
+    if !isPacket, let last = parts.last, !last.isPacket {
+      parts[parts.count - 1].count += count
+    } else {
+      parts.append((count, isPacket))
+    }
+  }
+
+  /// Bytes left the pipe.
+  private func dropParts(_ count: Int) {
+    var left = count
+    while left > 0, let first = parts.first {
+      let gone = min(left, first.count)
+      left -= gone
+      if gone == first.count { parts.removeFirst() } else { parts[0].count -= gone }
+    }
   }
 
   /// The first bytes, which stay (tee(2), splice(2)).
@@ -136,11 +176,13 @@ package final class Pipe {
   package func discard(_ count: Int) {
     let wasWritable = isWritable
     ring.drop(count)
+    dropParts(count)
     if !wasWritable, isWritable { waitQueue.wakeOne(.writable) }
   }
 
   /// Appends what there is `room` for.
   package func append(_ bytes: [UInt8]) {
+    notePart(bytes.count, after: ring.count, isPacket: false)
     ring.append(bytes)
     waitQueue.wakeOne(.readable)
   }
@@ -156,6 +198,40 @@ package final class Pipe {
     capacity = size
     if !wasWritable, isWritable { waitQueue.wake(.writable) }
     return size
+  }
+}
+
+/// What fstat(2) shows of a pipe without a path, and what fchown(2) and locks work on.
+package final class PipeInode: Inode {
+  private var stat = Stat()
+  let number: UInt64
+
+  init(owner: Credentials, time: Timespec) {
+    number = AnonymousInode.next()
+    super.init()
+    stat.device = DeviceNumber.pipes
+    stat.inode = number
+    stat.mode = FileMode(.fifo, permissions: 0o600)
+    stat.uid = owner.fsuid
+    stat.gid = owner.fsgid
+    stat.accessTime = time
+    stat.modificationTime = time
+    stat.changeTime = time
+  }
+
+  package override var kind: FileMode.Kind { .fifo }
+  package override func attributes() throws(Errno) -> Stat { stat }
+  package override func setAttributes(_ change: AttributeChange) throws(Errno) {
+    if let permissions = change.permissions { stat.mode = FileMode(.fifo, permissions: permissions) }
+    if let uid = change.uid { stat.uid = uid }
+    if let gid = change.gid { stat.gid = gid }
+    if case .set(let time)? = change.accessTime { stat.accessTime = time }
+    if case .set(let time)? = change.modificationTime { stat.modificationTime = time }
+  }
+  package override func statistics() throws(Errno) -> StatFS? {
+    var result = StatFS()
+    result.type = FileSystemMagic.pipes.rawValue
+    return result
   }
 }
 
@@ -179,7 +255,8 @@ package final class PipeEnd: OpenFile {
 
   package override var pipe: Pipe? { end }
   package override var writesFully: Bool { true }
-  package override var description: String { location?.path ?? "pipe:[\(end.number)]" }
+  package override var inode: Inode? { location?.dentry.inode ?? end.inode }
+  package override var description: String { location?.path ?? "pipe:[\(end.inode.number)]" }
   package override var waitQueue: WaitQueue? { end.waitQueue }
 
   package override var isOpenPending: Bool {
@@ -193,20 +270,6 @@ package final class PipeEnd: OpenFile {
     return true
   }
 
-  package override func attributes() throws(Errno) -> Stat {
-    if location != nil { return try super.attributes() }
-    var stat = Stat()
-    stat.device = DeviceNumber.pipes
-    stat.inode = end.number
-    stat.mode = FileMode(.fifo, permissions: 0o600)
-    stat.uid = end.uid
-    stat.gid = end.gid
-    stat.accessTime = end.created
-    stat.modificationTime = end.created
-    stat.changeTime = end.created
-    return stat
-  }
-
   package override func read(into buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
     guard offset == nil else { throw .illegalSeek }
     guard flags.isReadable else { throw .badFileDescriptor }
@@ -216,7 +279,10 @@ package final class PipeEnd: OpenFile {
   package override func write(from buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
     guard offset == nil else { throw .illegalSeek }
     guard flags.isWritable else { throw .badFileDescriptor }
-    return try end.write(from: &buffer)
+    guard flags.contains(.direct) else { return try end.write(from: &buffer) }
+    var done = try end.write(from: &buffer, asPacket: true)
+    while buffer.remaining > 0, let more = try? end.write(from: &buffer, asPacket: true), more > 0 { done += more }
+    return done
   }
 
   package override func readiness() -> PollEvents {

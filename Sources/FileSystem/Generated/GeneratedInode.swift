@@ -22,6 +22,10 @@ package final class GeneratedInode: Inode {
   package let number: UInt64
   private let permissions: UInt32
   private let owner: Owner?
+  /// Nobody may open it for writing, whatever capabilities he has (`/proc/sys`).
+  package var isFixed = false
+  /// What is woken when the text has changed, and how often it has, where poll(2) tells (`/proc/mounts`).
+  package var changes: (() -> (queue: WaitQueue, count: UInt64))?
   /// Throws for those who may not look: open(2) fails for them.
   package var checkOpen: (() throws(Errno) -> Void)?
 
@@ -117,6 +121,7 @@ package final class GeneratedInode: Inode {
 
   package override func open(_ flags: OpenFlags, at location: PathLocation) throws(Errno) -> OpenFile {
     try checkOpen?()
+    if isFixed, flags.isWritable { throw .permissionDenied }
     switch content {
     case .file: return GeneratedFile(self, flags: flags, location: location)
     case .opened(let open): return try open(flags, location)
@@ -130,10 +135,21 @@ package final class GeneratedInode: Inode {
 package final class GeneratedFile: OpenFile {
   private let source: GeneratedInode
   private var text: [UInt8]?
+  /// The changes that poll(2) has told of.
+  private var seenChanges: UInt64
 
   init(_ source: GeneratedInode, flags: OpenFlags, location: PathLocation) {
     self.source = source
+    seenChanges = source.changes?().count ?? 0
     super.init(flags: flags, location: location)
+  }
+
+  package override var tellsChanges: Bool { source.changes != nil }
+  package override var waitQueue: WaitQueue? { source.changes?().queue }
+  package override func readiness() -> PollEvents {
+    guard let count = source.changes?().count, count != seenChanges else { return super.readiness() }
+    seenChanges = count
+    return super.readiness().union([.error, .priority])
   }
 
   package override func read(into buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {

@@ -21,10 +21,9 @@ package final class HostFile: OpenFile {
   package override func setAttributes(_ change: AttributeChange) throws(Errno) {
     if hostInode.fileSystem.isReadOnly { throw .readOnlyFileSystem }
     let descriptor = reader.descriptor
-    let stat = try Host.status(descriptor)
     if let size = change.size { try Host.truncate(descriptor, to: size) }
-    if let owner = HostChange.owner(change, of: stat) {
-      try Host.changeOwner(descriptor, uid: owner.uid, gid: owner.gid)
+    try hostInode.setOwner(change) { (uid, gid) throws(Errno) in
+      try Host.changeOwner(descriptor, uid: uid, gid: gid)
     }
     if let permissions = change.permissions {
       try Host.changeMode(descriptor, HostChange.permissions(permissions, .regular))
@@ -83,6 +82,9 @@ package final class HostFile: OpenFile {
   package override func sync(dataOnly: Bool) throws(Errno) { try Host.sync(reader.descriptor, dataOnly: dataOnly) }
 
   package override var waitQueue: WaitQueue? { reader.waitQueue }
+
+  /// The description on the host; nil once it is closed.
+  var hostDescriptor: HostDescriptor? { reader.file }
 
   package override func mappable() throws(Errno) -> any MappableObject {
     let fileSystem = hostInode.fileSystem

@@ -18,6 +18,8 @@ package final class HostFileSystem: MountedFileSystem {
   /// Nothing may be changed.
   let isReadOnly: Bool
   let files = HostFileCache()
+  /// Nil where the ids of guests are those of the host.
+  let owners: GivenOwners?
   private let rootDescriptor: FileDescriptor
   /// What is shown at the mount: the root directory, or a single file.
   package private(set) var root: HostInode?
@@ -34,7 +36,7 @@ package final class HostFileSystem: MountedFileSystem {
   private var clock: UInt64 = 0
   /// openat2(2) is missing on the host.
   private var lacksOpenBeneath = false
-  /// Files with several names, so that all lead to one inode.
+  /// Files with several names, and locked ones, so that all names and looks lead to one inode.
   private var linked: [HostFileKey: WeakInode] = [:]
 
   private struct WeakInode {
@@ -47,14 +49,17 @@ package final class HostFileSystem: MountedFileSystem {
   ///   - path: its path on the host; links in it are followed.
   ///   - isVolatile: look at names again at each use. Otherwise the host must not change them meanwhile, or guests may
   ///     see the old names (as for the lower directory of Linux's overlayfs).
+  ///   - usesHostIDs: owners that guests give to files are given to them on the host. Otherwise they are remembered here.
   ///   - directoryLimit: how many directories may hold a descriptor; nil for what suits the host's limit.
   /// - Throws: what open(2) throws, `ENXIO` where it is neither a directory nor a regular file.
   package init(
-    path: String, isReadOnly: Bool, isVolatile: Bool, directoryLimit: Int? = nil, context: FileSystemContext
+    path: String, isReadOnly: Bool, isVolatile: Bool, usesHostIDs: Bool = false, directoryLimit: Int? = nil,
+    context: FileSystemContext
   ) throws(Errno) {
     self.context = context
     self.isReadOnly = isReadOnly
     self.isVolatile = isVolatile
+    owners = usesHostIDs ? nil : GivenOwners(memory: context.services.kernelMemory)
     source = path
     deviceNumber = context.makeDeviceNumber()
     if !isReadOnly { Host.clearFileModeMask() }
@@ -115,17 +120,21 @@ package final class HostFileSystem: MountedFileSystem {
 
   /// The inode of a name that was found with these attributes.
   func inode(parent: HostInode, name: [UInt8], stat: Stat) -> HostInode {
-    let isLinked = stat.links > 1 && stat.mode.kind == .regular
-    guard isLinked else { return HostInode(parent: parent, name: name, stat: stat) }
-    let key = HostFileKey(stat)
-    if let known = linked[key]?.inode {
+    let kind = stat.mode.kind
+    if !linked.isEmpty, let known = linked[HostFileKey(stat)]?.inode, known.kind == kind {
       known.refresh(stat)
       return known
     }
-    if linked.count > 4096 { linked = linked.filter { $0.value.inode != nil } }
     let inode = HostInode(parent: parent, name: name, stat: stat)
-    linked[key] = WeakInode(inode: inode)
+    inode.givenOwner = owners?.find(inode.key) { inode.hostBirthTime }
+    if stat.links > 1 && kind == .regular { keepOne(inode) }
     return inode
+  }
+
+  /// While anybody uses the inode, its file has no other.
+  func keepOne(_ inode: HostInode) {
+    if linked.count > 4096 { linked = linked.filter { $0.value.inode != nil } }
+    linked[inode.key] = WeakInode(inode: inode)
   }
 
   // MARK: descriptors of directories

@@ -18,6 +18,11 @@ package final class HostInode: Inode {
   var missed: UInt64?
   private var target: String?
   private var concealed: Bool?
+  /// What was made without a name (`O_TMPFILE`), until it gets one.
+  private var nameless: HostDescriptor?
+  private var canBeLinked = false
+  /// Whose guests made it, where that is not what the host says.
+  var givenOwner: FileOwner?
   /// The descriptor that a file was created with, where its mode would not let it be opened again.
   private var created: FileDescriptor?
 
@@ -55,6 +60,10 @@ package final class HostInode: Inode {
   /// Looks at the host again where names are volatile. A file whose name is gone keeps its last attributes.
   private func refreshIfVolatile() throws(Errno) {
     guard fileSystem.isVolatile else { return }
+    if let nameless {
+      hostStat = try Host.status(nameless.number)
+      return
+    }
     do throws(Errno) {
       let stat: Stat
       if let parent {
@@ -79,12 +88,37 @@ package final class HostInode: Inode {
     var result = stat
     result.inode = fileSystem.number(stat.inode, on: stat.device)
     result.device = fileSystem.deviceNumber
+    if let givenOwner { (result.uid, result.gid) = (givenOwner.uid, givenOwner.gid) }
     return result
   }
 
   package override func permissionAttributes() throws(Errno) -> PermissionAttributes {
     if parent == nil { try refreshIfVolatile() }
-    return PermissionAttributes(hostStat)
+    let owner = givenOwner ?? FileOwner(uid: hostStat.uid, gid: hostStat.gid)
+    return PermissionAttributes(mode: hostStat.mode, uid: owner.uid, gid: owner.gid)
+  }
+
+  /// When the host made the file; nil where it does not know.
+  var hostBirthTime: Timespec? {
+    if let nameless { return try? Host.birthTime(at: nameless.number, nil) }
+    guard let parent else { return try? Host.birthTime(at: try fileSystem.descriptor(of: self), nil) }
+    return try? Host.birthTime(at: try fileSystem.descriptor(of: parent), name)
+  }
+
+  package override func birthTime() -> Timespec? { hostBirthTime }
+
+  /// Changes whose the file is, as guests see it; `onHost` changes it on the host, where ids are the host's.
+  func setOwner(
+    _ change: AttributeChange, onHost: (UInt32?, UInt32?) throws(Errno) -> Void
+  ) throws(Errno) {
+    guard change.uid != nil || change.gid != nil else { return }
+    guard let owners = fileSystem.owners else { return try onHost(change.uid, change.gid) }
+    let old = givenOwner ?? FileOwner(uid: hostStat.uid, gid: hostStat.gid)
+    let new = FileOwner(uid: change.uid ?? old.uid, gid: change.gid ?? old.gid)
+    guard new != old else { return }
+    try owners.reserve()
+    owners.set(new, of: key, birth: hostBirthTime)
+    givenOwner = new
   }
 
   package override func setAttributes(_ change: AttributeChange) throws(Errno) {
@@ -96,9 +130,7 @@ package final class HostInode: Inode {
       try Host.truncate(file, to: size)
     }
     let directory = try fileSystem.descriptor(of: parent)
-    if let owner = HostChange.owner(change, of: hostStat) {
-      try Host.changeOwner(at: directory, name, uid: owner.uid, gid: owner.gid)
-    }
+    try setOwner(change) { (uid, gid) throws(Errno) in try Host.changeOwner(at: directory, name, uid: uid, gid: gid) }
     if let permissions = change.permissions {
       try Host.changeMode(at: directory, name, HostChange.permissions(permissions, kind))
     }
@@ -111,6 +143,13 @@ package final class HostInode: Inode {
   package override func statistics() throws(Errno) -> StatFS? {
     let directory = kind == .directory ? self : parent ?? self
     return HostFileSystem.statistics(try Host.fileSystemStatus(try fileSystem.descriptor(of: directory)))
+  }
+
+  /// Of a volume they are the host's, too.
+  override func makeLocks() -> FileLocks {
+    guard fileSystem.isVolatile, kind == .regular || kind == .directory else { return FileLocks() }
+    fileSystem.keepOne(self)
+    return FileLocks(host: HostLocks(self))
   }
 
   // MARK: directories
@@ -185,11 +224,15 @@ package final class HostInode: Inode {
     }
   }
 
+  /// Opens a directory for reading.
+  func openList() throws(Errno) -> FileDescriptor {
+    try Host.open(at: try fileSystem.descriptor(of: self), [UInt8(ascii: ".")], [.directory, .noFollow, .nonBlocking])
+  }
+
   package override func listEntries() throws(Errno) -> [DirectoryEntry] {
     guard kind == .directory else { throw .notDirectory }
     if try isConcealed() { return [] }
-    let list = try Host.open(
-      at: try fileSystem.descriptor(of: self), [UInt8(ascii: ".")], [.directory, .noFollow, .nonBlocking])
+    let list = try openList()
     defer { Host.close(list) }
     let entries = try Host.readDirectory(list)
     var result: [DirectoryEntry] = []
@@ -206,10 +249,40 @@ package final class HostInode: Inode {
   package override func create(
     _ name: String, mode: FileMode, device: UInt64, owner: Credentials
   ) throws(Errno) -> Inode {
-    let directory = try writableDirectory()
-    let bytes = try HostInode.bytes(name)
     guard let kind = mode.kind else { throw .invalidArgument }
     let permissions = HostChange.permissions(mode.permissions, kind)
+    return try making(name, owner) { (directory, bytes) throws(Errno) in
+      try create(bytes, kind, permissions, in: directory)
+    }
+  }
+
+  /// Makes a file that will be the owner's.
+  private func making(
+    _ name: String, _ owner: Credentials, isDirectory: Bool = false,
+    _ make: (FileDescriptor, [UInt8]) throws(Errno) -> HostInode
+  ) throws(Errno) -> HostInode {
+    let directory = try writableDirectory()
+    let bytes = try HostInode.bytes(name)
+    try fileSystem.owners?.reserve()
+    let inode = try make(directory, bytes)
+    var change = AttributeChange()
+    (change.uid, change.gid) = (owner.fsuid, owner.fsgid)
+    do throws(Errno) {
+      try inode.setOwner(change) { (uid, gid) throws(Errno) in
+        guard uid != inode.hostStat.uid || gid != inode.hostStat.gid else { return }
+        try Host.changeOwner(at: directory, bytes, uid: uid, gid: gid)
+        inode.hostStat = try Host.status(at: directory, bytes)
+      }
+    } catch {
+      try? Host.unlink(at: directory, bytes, isDirectory: isDirectory)
+      throw error
+    }
+    return inode
+  }
+
+  private func create(
+    _ bytes: [UInt8], _ kind: FileMode.Kind, _ permissions: UInt32, in directory: FileDescriptor
+  ) throws(Errno) -> HostInode {
     switch kind {
     case .regular:
       let file = try Host.open(
@@ -226,24 +299,45 @@ package final class HostInode: Inode {
       }
     case .fifo, .socket:
       try Host.makeNode(at: directory, bytes, mode: kind.rawValue | permissions)
-      return try find(name)
+      return found(bytes, try Host.status(at: directory, bytes))
     default: throw .notPermitted
     }
+  }
+
+  package override func createTemporary(
+    permissions: UInt32, owner: Credentials, canBeLinked: Bool
+  ) throws(Errno) -> Inode {
+    let directory = try writableDirectory()
+    try fileSystem.owners?.reserve()
+    try quota.checkRoom()
+    let flags: OpenFlags = [.temporary, .readWrite, .nonBlocking]
+    let file = HostDescriptor(
+      try Host.open(
+        at: directory, [UInt8(ascii: ".")], canBeLinked ? flags : flags.union(.exclusive),
+        mode: HostChange.permissions(permissions, .regular)), quota: quota)
+    let inode = HostInode(parent: self, name: [], stat: try Host.status(file.number))
+    inode.nameless = file
+    inode.canBeLinked = canBeLinked
+    var change = AttributeChange()
+    (change.uid, change.gid) = (owner.fsuid, owner.fsgid)
+    try inode.setOwner(change) { (uid, gid) throws(Errno) in try Host.changeOwner(file.number, uid: uid, gid: gid) }
+    return inode
   }
 
   package override func makeDirectory(
     _ name: String, permissions: UInt32, owner: Credentials
   ) throws(Errno) -> Inode {
-    try Host.makeDirectory(
-      at: try writableDirectory(), try HostInode.bytes(name),
-      permissions: HostChange.permissions(permissions, .directory))
-    return try find(name)
+    try making(name, owner, isDirectory: true) { (directory, bytes) throws(Errno) in
+      try Host.makeDirectory(at: directory, bytes, permissions: HostChange.permissions(permissions, .directory))
+      return found(bytes, try Host.status(at: directory, bytes))
+    }
   }
 
   package override func makeSymbolicLink(_ name: String, target: String, owner: Credentials) throws(Errno) -> Inode {
-    try Host.makeSymbolicLink(
-      at: try writableDirectory(), try HostInode.bytes(name), target: FileName.bytes(target))
-    return try find(name)
+    try making(name, owner) { (directory, bytes) throws(Errno) in
+      try Host.makeSymbolicLink(at: directory, bytes, target: FileName.bytes(target))
+      return found(bytes, try Host.status(at: directory, bytes))
+    }
   }
 
   package override func link(_ name: String, to inode: Inode) throws(Errno) {
@@ -251,20 +345,33 @@ package final class HostInode: Inode {
       throw .improperLink
     }
     let to = try writableDirectory()
-    let from = try fileSystem.descriptor(of: parent)
     let bytes = try HostInode.bytes(name)
+    if let nameless = inode.nameless {
+      guard inode.canBeLinked else { throw .noSuchFileOrDirectory }
+      try Host.link(nameless.number, to: to, bytes)
+      inode.nameless = nil
+      inode.parent = self
+      inode.name = bytes
+      inode.hostStat.links = 1
+      return
+    }
+    let from = try fileSystem.descriptor(of: parent)
     try Host.link(at: from, inode.name, to: to, bytes)
     try inode.refreshIfVolatile()
   }
 
   package override func unlink(_ name: String, inode: Inode) throws(Errno) {
     try Host.unlink(at: try writableDirectory(), try HostInode.bytes(name), isDirectory: false)
-    if let inode = inode as? HostInode, inode.hostStat.links > 0 { inode.hostStat.links -= 1 }
+    guard let inode = inode as? HostInode, inode.hostStat.links > 0 else { return }
+    inode.hostStat.links -= 1
+    if inode.hostStat.links == 0 { fileSystem.owners?.forget(inode.key) }
   }
 
   package override func removeDirectory(_ name: String, inode: Inode) throws(Errno) {
     try Host.unlink(at: try writableDirectory(), try HostInode.bytes(name), isDirectory: true)
-    if let inode = inode as? HostInode { fileSystem.forget(inode) }
+    guard let inode = inode as? HostInode else { return }
+    fileSystem.forget(inode)
+    fileSystem.owners?.forget(inode.key)
   }
 
   package override func rename(
@@ -275,8 +382,15 @@ package final class HostInode: Inode {
     }
     let from = try writableDirectory()
     let to = try newDirectory.writableDirectory()
-    try Host.rename(
-      at: from, try HostInode.bytes(name), to: to, try HostInode.bytes(newName), flags: flags.rawValue)
+    let newBytes = try HostInode.bytes(newName)
+    var replaced: Stat?
+    if let owners = fileSystem.owners, !owners.isEmpty, !flags.contains(.exchange) {
+      replaced = try? Host.status(at: to, newBytes)
+    }
+    try Host.rename(at: from, try HostInode.bytes(name), to: to, newBytes, flags: flags.rawValue)
+    if let replaced, replaced.links == 1 || replaced.mode.kind == .directory {
+      fileSystem.owners?.forget(HostFileKey(replaced))
+    }
   }
 
   package override func moved(to directory: Inode, _ name: String) {
@@ -299,6 +413,7 @@ package final class HostInode: Inode {
     switch kind {
     case .directory: return DirectoryFile(flags: flags, location: location)
     case .regular:
+      if let nameless { return HostFile(self, nameless, flags: flags, location: location) }
       if let created {
         self.created = nil
         return HostFile(self, HostDescriptor(created, quota: quota), flags: flags, location: location)
@@ -360,13 +475,6 @@ enum HostChange {
   static func permissions(_ permissions: UInt32, _ kind: FileMode.Kind) -> UInt32 {
     let dropped = kind == .directory ? FileMode.setUserID : FileMode.setUserID | FileMode.setGroupID
     return permissions & FileMode.permissionMask & ~dropped
-  }
-
-  /// The owner to set; nil where it is that already.
-  static func owner(_ change: AttributeChange, of stat: Stat) -> (uid: UInt32?, gid: UInt32?)? {
-    let uid = change.uid == stat.uid ? nil : change.uid
-    let gid = change.gid == stat.gid ? nil : change.gid
-    return uid == nil && gid == nil ? nil : (uid, gid)
   }
 
   /// Times for utimensat(2), with its values for "now" and "leave alone".

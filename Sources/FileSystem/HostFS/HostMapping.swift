@@ -99,6 +99,11 @@ final class HostFileCache {
     return mapping
   }
 
+  /// What is mapped of a file that is opened for reading, where anything is.
+  func existing(of inode: HostInode) -> HostMapping? {
+    entries[Key(file: inode.key, isWritable: false)]?.mapping
+  }
+
   /// Lets go of the less recently used half; what is still mapped stays registered.
   private func evict() {
     let uses = entries.values.compactMap { $0.kept?.lastUse }.sorted()

@@ -28,6 +28,8 @@ package struct FileLockRecord: Sendable {
 /// The advisory locks on one inode: flock(2) and fcntl(2) record locks, which do not see each other.
 ///
 /// Nothing blocks: what is refused throws `.wouldBlock`, and `waitQueue` is woken when a lock is given up.
+///
+/// Of a host file, whatever any guest has locked is locked on the host, too (`HostLocks`).
 package final class FileLocks {
   /// Woken when a lock is given up.
   package let waitQueue = WaitQueue()
@@ -39,8 +41,15 @@ package final class FileLocks {
   private static let price = 192
   /// flock(2) locks by open file description.
   private var whole: [ObjectIdentifier: FileLockKind] = [:]
+  /// The locks on the file of the host; nil for files that others than guests of this sandbox can't lock.
+  private let host: HostLocks?
 
-  package init() {}
+  package convenience init() { self.init(host: nil) }
+  init(host: HostLocks?) { self.host = host }
+
+  /// Somebody is going to wait on `waitQueue` after a refusal: of locks that others on the host give up nobody tells, so
+  /// the queue is woken now and then.
+  package func prepareToWait() { host?.prepareToWait(waking: waitQueue) }
 
   // MARK: flock
 
@@ -50,24 +59,32 @@ package final class FileLocks {
     let owner = ObjectIdentifier(file)
     if whole[owner] == kind { return }
     let hadLock = whole.removeValue(forKey: owner) != nil
-    let conflict = kind == .write ? !whole.isEmpty : whole.values.contains(.write)
-    if !conflict { whole[owner] = kind }
-    if hadLock { waitQueue.wake() }
-    if conflict { throw .wouldBlock }
+    defer { if hadLock { waitQueue.wake() } }
+    if kind == .write ? !whole.isEmpty : whole.values.contains(.write) { throw .wouldBlock }
+    // Where others hold one, it is shared, and so is the host's.
+    if whole.isEmpty { try host?.lockWhole(kind, through: file) }
+    whole[owner] = kind
   }
 
   /// Gives up a whole-file lock.
   package func unlockWhole(_ file: OpenFile) {
-    if whole.removeValue(forKey: ObjectIdentifier(file)) != nil { waitQueue.wake() }
+    guard whole.removeValue(forKey: ObjectIdentifier(file)) != nil else { return }
+    if whole.isEmpty { host?.unlockWhole() }
+    waitQueue.wake()
   }
 
   // MARK: records
 
-  /// The first record that keeps `owner` from locking the range; nil where it may (`F_GETLK`).
+  /// The first record that keeps `owner` from locking the range; nil where no guest does.
   package func test(owner: FileLockOwner, range: Range<Int64>, kind: FileLockKind) -> FileLockRecord? {
     records.filter { record in
       record.owner != owner && record.range.overlaps(range) && (kind == .write || record.kind == .write)
     }.min { $0.range.lowerBound < $1.range.lowerBound }
+  }
+
+  /// A record of others on the host that keeps all guests from locking the range (`F_GETLK`).
+  package func testOutside(_ range: Range<Int64>, _ kind: FileLockKind, through file: OpenFile) -> FileLockRecord? {
+    host?.test(range, kind, through: file)
   }
 
   /// Makes sure that there is memory for what one `acquire` or `release` may add. - Throws: `ENOLCK`.
@@ -81,12 +98,14 @@ package final class FileLocks {
     records.filter { $0.owner == owner && $0.range.overlaps(range) }.min { $0.range.lowerBound < $1.range.lowerBound }
   }
 
-  /// Locks a range, replacing what the owner holds there.
-  /// - Throws: `.wouldBlock` while another owner holds a lock in the way.
+  /// Locks a range, replacing what the owner holds there. `file` was opened for what the kind needs.
+  /// - Throws: `.wouldBlock` while another owner holds a lock in the way, `ENOLCK`.
   package func acquire(
-    owner: FileLockOwner, range: Range<Int64>, kind: FileLockKind, processID: ProcessID
+    owner: FileLockOwner, range: Range<Int64>, kind: FileLockKind, processID: ProcessID, through file: OpenFile? = nil
   ) throws(Errno) {
     if test(owner: owner, range: range, kind: kind) != nil { throw .wouldBlock }
+    // Other guests have at most locks of the same kind there.
+    try host?.lock(range, kind, through: file, held: records)
     let weakened = cut(range, from: owner)
     var merged = range
     // Neighbours of the same kind become one record.
@@ -103,14 +122,32 @@ package final class FileLocks {
 
   /// Unlocks a range.
   package func release(owner: FileLockOwner, range: Range<Int64>) {
-    if cut(range, from: owner) { waitQueue.wake() }
+    guard cut(range, from: owner) else { return }
+    releaseOutside(range)
+    waitQueue.wake()
+  }
+
+  /// Unlocks on the host what no guest has locked any more.
+  private func releaseOutside(_ range: Range<Int64>) {
+    guard let host else { return }
+    var start = range.lowerBound
+    let others = records.filter { $0.range.overlaps(range) }.sorted { $0.range.lowerBound < $1.range.lowerBound }
+    for record in others {
+      if record.range.lowerBound > start { host.unlock(start..<record.range.lowerBound) }
+      start = max(start, record.range.upperBound)
+    }
+    if start < range.upperBound { host.unlock(start..<range.upperBound) }
+    if records.isEmpty { host.close() }
   }
 
   /// Unlocks everything an owner holds: a process closed a descriptor of the file, or a description is gone.
   package func releaseAll(owner: FileLockOwner) {
-    let count = records.count
-    records.removeAll { $0.owner == owner }
-    if records.count != count { waitQueue.wake() }
+    let held = records.filter { $0.owner == owner }
+    if !held.isEmpty {
+      records.removeAll { $0.owner == owner }
+      for record in held { releaseOutside(record.range) }
+      waitQueue.wake()
+    }
     if records.isEmpty { charge = nil }
   }
 

@@ -18,6 +18,10 @@ package class Inode {
 
   /// Type, owner, size and times as stat(2) shows them.
   package func attributes() throws(Errno) -> Stat { throw .noFunction }
+  /// When the file was made; nil where that is not known.
+  package func birthTime() -> Timespec? { nil }
+  /// The file was read: its time of access changes, as far as the rule says.
+  func touchAccessTime(_ rule: AccessTimeRule) {}
   /// The file type; never changes.
   package var kind: FileMode.Kind { .regular }
   /// Changes attributes (chmod, chown, utimensat, truncate). Permission checks were made.
@@ -40,8 +44,10 @@ package class Inode {
   package func listEntries() throws(Errno) -> [DirectoryEntry] { throw .notDirectory }
   /// This inode was moved to a name of another directory by `rename`.
   package func moved(to directory: Inode, _ name: String) {}
-  /// Makes a file without a name (`O_TMPFILE` of open(2)).
-  package func createTemporary(permissions: UInt32, owner: Credentials) throws(Errno) -> Inode { throw .notSupported }
+  /// Makes a file without a name (`O_TMPFILE` of open(2)), which can get one unless that is excluded (`O_EXCL`).
+  package func createTemporary(permissions: UInt32, owner: Credentials, canBeLinked: Bool) throws(Errno) -> Inode {
+    throw .notSupported
+  }
   /// Makes a regular file, FIFO, socket or device node. - Throws: `EEXIST`, `EROFS`, `ENOSPC`.
   package func create(_ name: String, mode: FileMode, device: UInt64, owner: Credentials) throws(Errno) -> Inode {
     throw .notDirectory
@@ -81,15 +87,20 @@ package class Inode {
   }
   package func removeExtendedAttribute(_ name: String) throws(Errno) { throw .notSupported }
   package func extendedAttributeNames() throws(Errno) -> [String] { [] }
+  /// The contents or the owner change: what the file may do for whoever executes it is gone (capabilities(7)).
+  func removeCapabilities() {}
+  /// It has flags for `FS_IOC_GETFLAGS` of ioctl(2), none of which is ever set.
+  package var hasFlags: Bool { false }
   /// What statfs(2) reports, where it differs from the mount's file system.
   package func statistics() throws(Errno) -> StatFS? { nil }
   /// Advisory locks on this file (flock(2), fcntl(2) record locks), made at first use.
   package final var locks: FileLocks {
     if let existingLocks { return existingLocks }
-    let made = FileLocks()
+    let made = makeLocks()
     existingLocks = made
     return made
   }
+  func makeLocks() -> FileLocks { FileLocks() }
   /// The locks, if there ever were any.
   package private(set) final var existingLocks: FileLocks?
 }

@@ -9,7 +9,7 @@ package final class OpenFileInode: Inode {
   package static func location(of file: OpenFile, in fileSystem: any MountedFileSystem) -> PathLocation {
     let dentry = Dentry(name: file.description, parent: nil, inode: OpenFileInode(file))
     return PathLocation(
-      mount: Mount(root: dentry, point: nil, fileSystem: fileSystem, isReadOnly: false), dentry: dentry)
+      mount: Mount(root: dentry, point: nil, fileSystem: fileSystem, flags: []), dentry: dentry)
   }
 
   package override var kind: FileMode.Kind {

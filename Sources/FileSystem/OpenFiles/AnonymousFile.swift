@@ -1,4 +1,5 @@
 import LinuxABI
+import Memory
 import Synchronization
 
 /// Inode numbers of files that have no path: pipes, event files, sockets.
@@ -19,6 +20,9 @@ package class AnonymousFile: OpenFile {
   }
 
   package override var description: String { "anon_inode:\(kindName)" }
+  package override func write(from buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
+    throw offset == nil ? .invalidArgument : .illegalSeek
+  }
   package override func attributes() throws(Errno) -> Stat {
     var stat = Stat()
     stat.device = DeviceNumber.anonymous

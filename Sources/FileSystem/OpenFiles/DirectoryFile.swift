@@ -17,6 +17,7 @@ package final class DirectoryFile: OpenFile {
       try chargeContent(listed.reduce(0) { $0 + 64 + $1.name.utf8.count })
       entries = [dot, dotDot] + listed
     }
+    if !flags.contains(.noAccessTime) { inode.touchAccessTime(location.mount.accessTimeRule(.directory)) }
     guard let entries else { return }
     while position < UInt64(entries.count) {
       var entry = entries[Int(position)]

@@ -42,7 +42,7 @@ open class OpenFile {
 
   /// One more descriptor, or place in a message, refers to this description.
   package final func retainDescriptor() {
-    if descriptorCount == 0 { writtenInode?.writers += 1 }
+    if descriptorCount == 0 { noteOpen(true) }
     descriptorCount += 1
   }
 
@@ -50,8 +50,15 @@ open class OpenFile {
   final func releaseDescriptor() -> Bool {
     descriptorCount -= 1
     guard descriptorCount == 0 else { return false }
-    writtenInode?.writers -= 1
+    noteOpen(false)
     return true
+  }
+
+  private func noteOpen(_ isOpen: Bool) {
+    guard let location else { return }
+    let written = writtenInode
+    written?.writers += isOpen ? 1 : -1
+    location.mount.noteOpen(isOpen, writes: written?.kind == .regular)
   }
 
   /// Keeps the file from being executed (`ETXTBSY`) for as long as a mapping made through this description is there.
@@ -119,8 +126,10 @@ open class OpenFile {
   /// ready for poll(2), unfit for epoll(7), and know no `O_NONBLOCK`.
   package final var isPollable: Bool {
     guard waitQueue != nil else { return false }
-    return inode?.kind != .regular && inode?.kind != .directory
+    return tellsChanges || inode?.kind != .regular && inode?.kind != .directory
   }
+  /// A file that is always ready, but says through poll(2) that its text has changed.
+  package var tellsChanges: Bool { false }
   /// A task is about to wait on `waitQueue` for `events`: files fed by the host start to watch it here.
   open func prepareToWait(for events: PollEvents) {}
   /// What mmap(2) maps. - Throws: `ENODEV` where the file can't be mapped.

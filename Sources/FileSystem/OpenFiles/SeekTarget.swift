@@ -11,8 +11,7 @@ enum SeekTarget {
     default: throw .invalidArgument
     }
     let (target, overflow) = Int64(clamping: base).addingReportingOverflow(offset)
-    if overflow { throw .overflow }
-    if target < 0 { throw .invalidArgument }
+    if overflow || target < 0 { throw .invalidArgument }
     return UInt64(target)
   }
 }

@@ -15,6 +15,7 @@ final class OverlayDirectory: TmpDirectory {
 
   override func willChange() throws(Errno) { try origin.keep(self) }
   override func lostLastName() { origin.forget() }
+  override func birthTime() -> Timespec? { origin.inode.birthTime() }
 
   override func attributes() throws(Errno) -> Stat { stat }
 

@@ -19,15 +19,17 @@ final class OverlayFile: TmpFile {
 
   override func willChange() throws(Errno) { try origin.keep(self) }
   override func lostLastName() { origin.forget() }
+  override func birthTime() -> Timespec? { origin.inode.birthTime() }
 
   override func attributes() throws(Errno) -> Stat { isCopied ? try super.attributes() : stat }
   override var size: UInt64 { isCopied ? super.size : UInt64(clamping: stat.size) }
-  override func touchAccessTime() {}
+  /// What was only read stays the host's.
+  override func touchAccessTime(_ rule: AccessTimeRule) { if isCopied { super.touchAccessTime(rule) } }
 
   override func willChangeData(discarding: Bool) throws(Errno) {
     guard !isCopied else { return }
     if discarding {
-      isCopied = true
+      try becomeCopied()
     } else {
       try copyUp(through: try openLower(), inParts: false)
     }
@@ -49,7 +51,15 @@ final class OverlayFile: TmpFile {
       throw error
     }
     try willChange()
+    try becomeCopied()
+  }
+
+  /// The data is in `store` from now on, for those who map the file, too.
+  private func becomeCopied() throws(Errno) {
     isCopied = true
+    guard let mapping = origin.inode.fileSystem.files.existing(of: origin.inode) else { return }
+    mappingName = mapping.mappingName
+    try fileSystem.context.services.physicalMemory.moveMappings(of: mapping, to: self)
   }
 
   private func openLower() throws(Errno) -> HostReader {

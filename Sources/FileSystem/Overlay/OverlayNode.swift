@@ -13,6 +13,7 @@ final class OverlayNode: TmpInode {
 
   override func willChange() throws(Errno) { try origin.keep(self) }
   override func lostLastName() { origin.forget() }
+  override func birthTime() -> Timespec? { origin.inode.birthTime() }
   override func readLink() throws(Errno) -> String {
     guard kind == .symbolicLink else { throw .invalidArgument }
     return try origin.inode.readLink()

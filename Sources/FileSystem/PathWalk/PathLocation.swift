@@ -12,6 +12,8 @@ package struct PathLocation {
 
   /// The absolute path as a task with this root directory sees it; nil where the place is not below it.
   package func path(from root: PathLocation?) -> String? {
+    // A file that is in no directory has a name alone.
+    if mount.point == nil, dentry === mount.root, !dentry.name.isEmpty { return dentry.name }
     var names: [String] = []
     var location = self
     while true {

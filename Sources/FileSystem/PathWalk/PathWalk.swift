@@ -105,14 +105,14 @@ struct PathWalk {
   }
 
   /// Walks a whole path.
-  mutating func walk(_ path: String, followingLast: Bool) throws(Errno) {
+  mutating func walk(_ path: String, followingLast: Bool, isWhole: Bool = true) throws(Errno) {
     let (last, mustBeDirectory) = try walkToLast(path)
-    try take(last, following: followingLast || mustBeDirectory)
+    try take(last, following: followingLast || mustBeDirectory, isLast: isWhole)
     if mustBeDirectory && location.dentry.inode.kind != .directory { throw .notDirectory }
   }
 
   /// Takes one component of the current directory.
-  mutating func take(_ component: Last, following: Bool) throws(Errno) {
+  mutating func take(_ component: Last, following: Bool, isLast: Bool = false) throws(Errno) {
     switch component {
     case .none: break
     case .dot: break
@@ -120,7 +120,7 @@ struct PathWalk {
     case .name(let name):
       guard let child = try child(name) else { throw .noSuchFileOrDirectory }
       if following && child.dentry.inode.kind == .symbolicLink {
-        try follow(child)
+        try follow(child, isLast: isLast)
       } else {
         location = child
       }
@@ -142,14 +142,20 @@ struct PathWalk {
   }
 
   /// Goes where a symbolic link in the current directory leads.
-  mutating func follow(_ link: PathLocation) throws(Errno) {
-    if let target = try beginFollowing(link) { try walk(target, followingLast: true) }
+  private mutating func follow(_ link: PathLocation, isLast: Bool) throws(Errno) {
+    if let target = try beginFollowing(link, isLast: isLast) {
+      try walk(target, followingLast: true, isWhole: isLast)
+    }
   }
 
   /// Counts a link. Returns its target, or goes where a magic link leads and returns nil.
-  mutating func beginFollowing(_ link: PathLocation) throws(Errno) -> String? {
-    if linksLeft == 0 || options.contains(.noSymbolicLinks) { throw .tooManySymbolicLinkLevels }
+  mutating func beginFollowing(_ link: PathLocation, isLast: Bool = true) throws(Errno) -> String? {
+    if linksLeft == 0 || options.contains(.noSymbolicLinks) || link.mount.flags.contains(.noSymbolicLinks) {
+      throw .tooManySymbolicLinkLevels
+    }
+    link.dentry.inode.touchAccessTime(link.mount.accessTimeRule(.symbolicLink))
     linksLeft -= 1
+    if isLast, vfs.protectsSymbolicLinks { try checkMayFollow(link) }
     if let target = try link.dentry.inode.magicTarget() {
       if options.contains(.noMagicLinks) { throw .tooManySymbolicLinkLevels }
       if !options.isDisjoint(with: [.beneath, .inRoot]) { throw .improperLink }
@@ -160,6 +166,16 @@ struct PathWalk {
     let target = try link.dentry.inode.readLink()
     if target.isEmpty { throw .noSuchFileOrDirectory }
     return target
+  }
+
+  /// `fs.protected_symlinks` of proc_sys_fs(5): in a sticky directory that all may write, only links of the follower's own
+  /// and of the directory's owner are followed. - Throws: `EACCES`.
+  private func checkMayFollow(_ link: PathLocation) throws(Errno) {
+    guard let parent = link.dentry.parent?.inode, !(parent is GeneratedInode) else { return }
+    let directory = try parent.permissionAttributes()
+    guard directory.mode.hasAll(of: FileMode.sticky | FileMode.othersWrite) else { return }
+    let owner = try link.dentry.inode.permissionAttributes().uid
+    guard owner == credentials.fsuid || owner == directory.uid else { throw .permissionDenied }
   }
 
   /// The current place must be a directory that may be searched.

@@ -56,17 +56,20 @@ enum PermissionRules {
     throw .notPermitted
   }
 
-  /// Owner and mode of a new file in a directory: a set-group-ID directory hands its group on (inode(7)).
+  /// Owner and mode of a new file in a directory: a set-group-ID directory hands its group on (inode(7)). Whether that
+  /// takes the file's own bit away is decided before the umask.
   static func inherit(
-    _ directory: PermissionAttributes, kind: FileMode.Kind, permissions: UInt32, _ credentials: Credentials
+    _ directory: PermissionAttributes, kind: FileMode.Kind, permissions asked: UInt32, _ context: PathContext
   ) -> (owner: Credentials, permissions: UInt32) {
+    let credentials = context.credentials
+    let permissions = kind == .symbolicLink ? asked : asked & ~context.umask
     guard directory.mode.hasAny(of: FileMode.setGroupID) else { return (credentials, permissions) }
     var owner = credentials
     owner.fsgid = directory.gid
     if kind == .directory { return (owner, permissions | FileMode.setGroupID) }
     let executableByGroup = FileMode.setGroupID | FileMode.groupExecute
     let strips =
-      permissions & executableByGroup == executableByGroup && !credentials.isMember(of: directory.gid)
+      asked & executableByGroup == executableByGroup && !credentials.isMember(of: directory.gid)
       && !credentials.has(.fsetid)
     return (owner, strips ? permissions & ~FileMode.setGroupID : permissions)
   }

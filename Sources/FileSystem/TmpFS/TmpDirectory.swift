@@ -150,10 +150,12 @@ package class TmpDirectory: TmpInode {
     try add(name) { () throws(Errno) in try TmpLink(fileSystem, target: target, owner: owner) }
   }
 
-  package final override func createTemporary(permissions: UInt32, owner: Credentials) throws(Errno) -> Inode {
+  package final override func createTemporary(
+    permissions: UInt32, owner: Credentials, canBeLinked: Bool
+  ) throws(Errno) -> Inode {
     let inode = try TmpFile(fileSystem, permissions: permissions, owner: owner)
     inode.stat.links = 0
-    inode.isTemporary = true
+    inode.isTemporary = canBeLinked
     return inode
   }
 
@@ -165,6 +167,8 @@ package class TmpDirectory: TmpInode {
     if inode.stat.links >= 65000 { throw .tooManyLinks }
     try prepare(name)
     try inode.addLink()
+    // From now on it is a file as others are: without a name it gets none any more.
+    (inode as? TmpFile)?.isTemporary = false
     put(inode, name)
     settle()
   }

@@ -102,12 +102,6 @@ package class TmpFile: TmpInode, MappableObject {
     stat.changeTime = now
   }
 
-  func touchAccessTime() {
-    // As with `relatime`: once after each change.
-    guard stat.accessTime.totalNanoseconds <= stat.modificationTime.totalNanoseconds else { return }
-    stat.accessTime = fileSystem.context.now
-  }
-
   package override func open(_ flags: OpenFlags, at location: PathLocation) throws(Errno) -> OpenFile {
     TmpOpenFile(self, flags: flags, location: location)
   }
@@ -142,7 +136,7 @@ package class TmpOpenFile: OpenFile {
 
   package override func read(into buffer: inout IOBuffer, at offset: UInt64?) throws(Errno) -> Int {
     let count = try file.read(into: &buffer, at: offset ?? position)
-    if !flags.contains(.noAccessTime) { file.touchAccessTime() }
+    if !flags.contains(.noAccessTime) { file.touchAccessTime(location?.mount.accessTimeRule(.regular) ?? .relative) }
     if offset == nil { position += UInt64(count) }
     return count
   }

@@ -7,6 +7,7 @@ package class TmpFileSystem: MountedFileSystem {
   package final let deviceNumber: UInt64
   package final let source: String
   package var typeName: String { "tmpfs" }
+  package final let options: String
   final let usage: TmpUsage
   private final var nextNumber: UInt64
   private final var nextOrder: UInt64 = 0
@@ -14,11 +15,13 @@ package class TmpFileSystem: MountedFileSystem {
   /// - Parameters:
   ///   - size: bytes that its files may hold; nil for half of the memory.
   ///   - nodeLimit: files and directories it may hold; nil for one for each two pages of memory, at least 65,536.
+  ///   - options: as `/proc/mounts` shows them, each after a comma.
   package init(
-    source: String = "tmpfs", size: UInt64? = nil, nodeLimit: UInt64? = nil, firstNumber: UInt64 = 1,
-    context: FileSystemContext
+    source: String = "tmpfs", size: UInt64? = nil, nodeLimit: UInt64? = nil, options: String = "",
+    firstNumber: UInt64 = 1, context: FileSystemContext
   ) {
     self.source = source
+    self.options = options
     self.context = context
     deviceNumber = context.makeDeviceNumber()
     let memory = context.services.physicalMemory

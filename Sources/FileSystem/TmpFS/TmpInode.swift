@@ -9,6 +9,8 @@ package class TmpInode: Inode {
   unowned final let fileSystem: TmpFileSystem
   final let usage: TmpUsage
   final var stat: Stat
+  /// When it was made here; nil where it stands for a host file.
+  private final let made: Timespec?
   /// It is one of those that the file system may hold.
   private final let isCounted: Bool
   private final var extended: [String: [UInt8]] = [:]
@@ -41,6 +43,7 @@ package class TmpInode: Inode {
     stat.gid = owner.fsgid
     stat.specialDevice = device
     let now = fileSystem.context.now
+    made = now
     stat.accessTime = now
     stat.modificationTime = now
     stat.changeTime = now
@@ -54,6 +57,7 @@ package class TmpInode: Inode {
     self.fileSystem = fileSystem
     usage = fileSystem.usage
     isCounted = false
+    made = nil
     self.stat = stat
     self.stat.device = fileSystem.deviceNumber
   }
@@ -79,6 +83,7 @@ package class TmpInode: Inode {
   package final override var kind: FileMode.Kind { stat.mode.kind ?? .regular }
 
   package override func attributes() throws(Errno) -> Stat { stat }
+  package override func birthTime() -> Timespec? { made }
 
   package final override func permissionAttributes() throws(Errno) -> PermissionAttributes {
     PermissionAttributes(stat)
@@ -87,6 +92,7 @@ package class TmpInode: Inode {
   package override func setAttributes(_ change: AttributeChange) throws(Errno) {
     if let size = change.size { try setSize(size) }
     try willChange()
+    if change.size != nil || change.uid != nil || change.gid != nil, kind != .directory { removeCapabilities() }
     if let permissions = change.permissions { stat.mode.permissions = permissions }
     if let uid = change.uid { stat.uid = uid }
     if let gid = change.gid { stat.gid = gid }
@@ -103,6 +109,19 @@ package class TmpInode: Inode {
     }
     stat.changeTime = now
   }
+
+  override func touchAccessTime(_ rule: AccessTimeRule) {
+    switch rule {
+    case .never: return
+    case .always: stat.accessTime = fileSystem.context.now
+    case .relative:
+      let (accessed, now) = (stat.accessTime.totalNanoseconds, fileSystem.context.now)
+      let changed = max(stat.modificationTime.totalNanoseconds, stat.changeTime.totalNanoseconds)
+      if accessed <= changed || now.totalNanoseconds - accessed >= TmpInode.day { stat.accessTime = now }
+    }
+  }
+
+  private static let day: Int64 = 86_400_000_000_000
 
   func setSize(_ size: UInt64) throws(Errno) { throw .invalidArgument }
 
@@ -165,6 +184,12 @@ package class TmpInode: Inode {
     extended[name] = nil
     note(-(TmpInode.entryPrice + name.utf8.count + value.count))
     settle()
+  }
+
+  package final override var hasFlags: Bool { kind == .regular || kind == .directory }
+
+  final override func removeCapabilities() {
+    if !extended.isEmpty, extended["security.capability"] != nil { try? removeExtendedAttribute("security.capability") }
   }
 
   package final override func extendedAttributeNames() throws(Errno) -> [String] { extended.keys.sorted() }

@@ -21,6 +21,9 @@ package final class VFS {
   /// The topmost mount on a dentry of a mount.
   private var mounted: [MountPoint: Mount] = [:]
   private var nextNumber = 1
+  /// Woken when mounts come, go or change, which is counted.
+  package let mountChanges = WaitQueue()
+  package private(set) var mountGeneration: UInt64 = 0
   /// `fs.mount-max`.
   private static let maximumMounts = 100_000
   private static let mountPrice = 2048
@@ -34,6 +37,10 @@ package final class VFS {
     }
   }
 
+  /// `fs.protected_hardlinks` and `fs.protected_symlinks` of proc_sys_fs(5).
+  package var protectsLinks = true
+  package var protectsSymbolicLinks = true
+
   /// What file systems that are made later need.
   package let context: FileSystemContext
   /// Holds the files of memfd_create(2), which have no names.
@@ -45,7 +52,7 @@ package final class VFS {
     self.context = context
     cache = DentryCache(memory: context.services.physicalMemory)
     let dentry = Dentry(name: "", parent: nil, inode: EmptyDirectory())
-    base = Mount(root: dentry, point: nil, fileSystem: EmptyFileSystem(), isReadOnly: true)
+    base = Mount(root: dentry, point: nil, fileSystem: EmptyFileSystem(), flags: .readOnly)
   }
 
   /// `/` of the mount tree.
@@ -56,26 +63,80 @@ package final class VFS {
   /// Mounts a file system on a directory (or a file on a file), over what is mounted there.
   @discardableResult
   package func mount(
-    _ fileSystem: any MountedFileSystem, root: Inode, at point: PathLocation, isReadOnly: Bool = false
+    _ fileSystem: any MountedFileSystem, root: Inode, at point: PathLocation,
+    flags: MountFlags = .relativeAccessTimes
   ) throws(Errno) -> Mount {
-    try mount(fileSystem, root: Dentry(name: "", parent: nil, inode: root), at: point, isReadOnly: isReadOnly)
+    try mount(fileSystem, root: Dentry(name: "", parent: nil, inode: root), at: point, flags: flags)
   }
 
-  /// Shows a part of the tree at another place too (`MS_BIND` of mount(2)).
+  /// Shows a part of the tree at another place too (`MS_BIND` of mount(2)); `withMounts` (`MS_REC`) what is mounted in
+  /// it, too.
   @discardableResult
-  package func bind(_ source: PathLocation, at point: PathLocation, isReadOnly: Bool = false) throws(Errno) -> Mount {
-    try mount(
-      source.mount.fileSystem, root: source.dentry, at: point, isReadOnly: isReadOnly || source.mount.isReadOnly)
+  package func bind(
+    _ source: PathLocation, at point: PathLocation, withMounts: Bool = false
+  ) throws(Errno) -> Mount {
+    let inner = withMounts ? mounts : []
+    let copy = try mount(source.mount.fileSystem, root: source.dentry, at: point, flags: source.mount.flags)
+    var copies = [ObjectIdentifier(source.mount): copy]
+    for mount in inner {
+      guard let place = mount.point, let outer = copies[ObjectIdentifier(place.mount)],
+        place.mount !== source.mount || source.dentry === place.dentry || source.dentry.isAncestor(of: place.dentry)
+      else { continue }
+      copies[ObjectIdentifier(mount)] = try self.mount(
+        mount.fileSystem, root: mount.root, at: PathLocation(mount: outer, dentry: place.dentry), flags: mount.flags)
+    }
+    return copy
+  }
+
+  /// Moves a mount, with what is mounted in it, to another place (`MS_MOVE` of mount(2)).
+  /// - Throws: `EINVAL` where the source is no root of a mount, `ELOOP` where the place lies in it.
+  package func move(_ source: PathLocation, to point: PathLocation) throws(Errno) {
+    let mount = source.mount
+    guard source.dentry === mount.root, let old = mount.point, old.mount !== base else { throw .invalidArgument }
+    let point = topmost(point)
+    guard (source.dentry.inode.kind == .directory) == (point.dentry.inode.kind == .directory) else {
+      throw .invalidArgument
+    }
+    let moving = withInner(mount)
+    if moving.contains(ObjectIdentifier(point.mount)) { throw .tooManySymbolicLinkLevels }
+    mounted[MountPoint(old)] = nil
+    old.dentry.mountCount -= 1
+    mount.point = point
+    mounted[MountPoint(point)] = mount
+    point.dentry.mountCount += 1
+    // Mounts come after what they are mounted in.
+    let moved = mounts.filter { moving.contains(ObjectIdentifier($0)) }
+    mounts.removeAll { moving.contains(ObjectIdentifier($0)) }
+    mounts += moved
+    noteMountChange()
+  }
+
+  /// A mount and all that is mounted in it. Mounts come after what they are mounted in.
+  private func withInner(_ mount: Mount) -> Set<ObjectIdentifier> {
+    var found: Set<ObjectIdentifier> = [ObjectIdentifier(mount)]
+    for inner in mounts {
+      if let outer = inner.point?.mount, found.contains(ObjectIdentifier(outer)) {
+        found.insert(ObjectIdentifier(inner))
+      }
+    }
+    return found
+  }
+
+  private func noteMountChange() {
+    mountGeneration &+= 1
+    mountChanges.wake([.error, .priority])
   }
 
   private func mount(
-    _ fileSystem: any MountedFileSystem, root: Dentry, at point: PathLocation, isReadOnly: Bool
+    _ fileSystem: any MountedFileSystem, root: Dentry, at point: PathLocation, flags: MountFlags
   ) throws(Errno) -> Mount {
     let point = topmost(point)
+    // Nothing is mounted on the links to open files.
+    if point.dentry.inode is GeneratedInode, point.dentry.inode.kind == .symbolicLink { throw .noSuchFileOrDirectory }
     if (root.inode.kind == .directory) != (point.dentry.inode.kind == .directory) { throw .notDirectory }
     if point.dentry.isDeleted { throw .noSuchFileOrDirectory }
     guard mounts.count < VFS.maximumMounts else { throw .noSpace }
-    let mount = Mount(root: root, point: point, fileSystem: fileSystem, isReadOnly: isReadOnly)
+    let mount = Mount(root: root, point: point, fileSystem: fileSystem, flags: flags)
     mount.charge = try context.services.kernelMemory.charge(VFS.mountPrice, otherwise: .noSpace)
     mount.number = nextNumber
     nextNumber += 1
@@ -83,22 +144,28 @@ package final class VFS {
     mounted[MountPoint(point)] = mount
     point.dentry.mountCount += 1
     cache.addRoot(root)
+    noteMountChange()
     return mount
   }
 
-  /// Takes a mount away (umount2(2)); with `detach`, what is mounted in it too.
-  /// - Throws: `EINVAL` where the place is no root of a mount, `EBUSY` with mounts in it.
-  package func unmount(_ location: PathLocation, detach: Bool = false) throws(Errno) {
+  /// Takes a mount away (umount2(2)); with `detach`, what is mounted in it too, and though it is used. With `expire` one
+  /// that was not used since it was last asked for so.
+  /// - Parameter isUsed: others than open files use it.
+  /// - Throws: `EINVAL` where the place is no root of a mount, `EBUSY` where it is used or with mounts in it, `EAGAIN`
+  ///   where it has not expired.
+  package func unmount(
+    _ location: PathLocation, detach: Bool = false, expire: Bool = false, isUsed: Bool = false
+  ) throws(Errno) {
     let mount = location.mount
     guard location.dentry === mount.root, let point = mount.point, point.mount !== base else {
       throw .invalidArgument
     }
-    // Mounts come after what they are mounted in.
-    var gone: Set<ObjectIdentifier> = [ObjectIdentifier(mount)]
-    for inner in mounts {
-      if let outer = inner.point?.mount, gone.contains(ObjectIdentifier(outer)) { gone.insert(ObjectIdentifier(inner)) }
+    let gone = withInner(mount)
+    if !detach, gone.count > 1 || isUsed || mount.openCount > 0 { throw .resourceBusy }
+    if expire, !mount.isExpiring {
+      mount.isExpiring = true
+      throw .resourceTemporarilyUnavailable
     }
-    if gone.count > 1, !detach { throw .resourceBusy }
     let leaving = mounts.filter { gone.contains(ObjectIdentifier($0)) }
     for inner in leaving {
       guard let point = inner.point else { continue }
@@ -106,12 +173,17 @@ package final class VFS {
       point.dentry.mountCount -= 1
     }
     mounts.removeAll { gone.contains(ObjectIdentifier($0)) }
+    noteMountChange()
     let staying = Set(mounts.map { ObjectIdentifier($0.root.top) })
     for inner in leaving where !staying.contains(ObjectIdentifier(inner.root.top)) { cache.removeRoot(inner.root.top) }
   }
 
-  /// Changes whether a mount may be written (`MS_REMOUNT`).
-  package func remount(_ mount: Mount, isReadOnly: Bool) { mount.isReadOnly = isReadOnly }
+  /// Changes the flags of a mount (`MS_REMOUNT`). - Throws: `EBUSY` where files are written that no longer may be.
+  package func remount(_ mount: Mount, flags: MountFlags) throws(Errno) {
+    if flags.contains(.readOnly), mount.writerCount > 0 { throw .resourceBusy }
+    mount.flags = flags
+    noteMountChange()
+  }
 
   /// What is seen at a place: the root of the last mount on it.
   func topmost(_ location: PathLocation) -> PathLocation {

@@ -13,7 +13,16 @@ extension VFS {
       default: break
       }
     }
+    if wanted.contains(.execute), inode.kind == .regular, location.mount.flags.contains(.noExecute) {
+      throw .permissionDenied
+    }
     if !wanted.isEmpty { try credentials.check(wanted, try inode.permissionAttributes()) }
+  }
+
+  /// The target of a link was read.
+  package func noteRead(_ location: PathLocation) {
+    let inode = location.dentry.inode
+    inode.touchAccessTime(location.mount.accessTimeRule(inode.kind))
   }
 
   /// The change that chmod(2) makes; checks that it may be made. Files without a path have no mount.
@@ -70,8 +79,8 @@ extension VFS {
     return change
   }
 
-  /// truncate(2).
-  package func truncate(_ location: PathLocation, to size: UInt64, _ credentials: Credentials) throws(Errno) {
+  /// Opens the file of truncate(2), after checking that it may be changed.
+  package func openToTruncate(_ location: PathLocation, _ credentials: Credentials) throws(Errno) -> OpenFile {
     let inode = location.dentry.inode
     if inode.kind == .directory { throw .isDirectory }
     if inode.kind != .regular { throw .invalidArgument }
@@ -79,10 +88,7 @@ extension VFS {
     try checkWritable(location.mount)
     try credentials.check(.write, file)
     if inode.executions > 0 { throw .textFileBusy }
-    var change = AttributeChange()
-    change.size = size
-    if !credentials.has(.fsetid) { change.permissions = PermissionRules.withoutPrivileges(file.mode) }
-    try inode.setAttributes(change)
+    return try inode.open(.writeOnly, at: location)
   }
 
   /// statfs(2).
@@ -91,7 +97,13 @@ extension VFS {
     var result: StatFS
     if let own { result = own } else { result = try location.mount.fileSystem.statistics() }
     result.flags.insert(.valid)
-    if location.mount.isReadOnly { result.flags.insert(.readOnly) }
+    let shown: [(MountFlags, StatFSFlags)] = [
+      (.readOnly, .readOnly), (.noSetUserID, .noSetUserID), (.noDevices, .noDevices), (.noExecute, .noExecute),
+      (.synchronous, .synchronous), (.noAccessTimes, .noAccessTimes),
+      (.noDirectoryAccessTimes, .noDirectoryAccessTimes), (.relativeAccessTimes, .relativeAccessTimes),
+      (.noSymbolicLinks, .noSymbolicLinks),
+    ]
+    for (flag, answer) in shown where location.mount.flags.contains(flag) { result.flags.insert(answer) }
     return result
   }
 

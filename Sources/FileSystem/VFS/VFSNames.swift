@@ -10,8 +10,7 @@ extension VFS {
     // The set-ID bits have no meaning here (mkdir(2)).
     let asked = mode.permissions & (FileMode.accessMask | FileMode.sticky)
     let (owner, permissions) = PermissionRules.inherit(
-      try parent.inode.permissionAttributes(), kind: .directory, permissions: asked & ~context.umask,
-      context.credentials)
+      try parent.inode.permissionAttributes(), kind: .directory, permissions: asked, context)
     let inode = try parent.inode.makeDirectory(name, permissions: permissions, owner: owner)
     return PathLocation(mount: directory.mount, dentry: cache.add(inode, to: parent, name))
   }
@@ -35,8 +34,7 @@ extension VFS {
     if isDevice && !isWhiteout && !context.credentials.has(.mknod) { throw .notPermitted }
     let parent = directory.dentry
     let (owner, permissions) = PermissionRules.inherit(
-      try parent.inode.permissionAttributes(), kind: kind, permissions: mode.permissions & ~context.umask,
-      context.credentials)
+      try parent.inode.permissionAttributes(), kind: kind, permissions: mode.permissions, context)
     let inode = try parent.inode.create(
       name, mode: FileMode(kind, permissions: permissions), device: device, owner: owner)
     return PathLocation(mount: directory.mount, dentry: cache.add(inode, to: parent, name))
@@ -48,7 +46,7 @@ extension VFS {
     let (directory, name) = try resolveForCreation(path, context, kind: .symbolicLink)
     let parent = directory.dentry
     let (owner, _) = PermissionRules.inherit(
-      try parent.inode.permissionAttributes(), kind: .symbolicLink, permissions: 0o777, context.credentials)
+      try parent.inode.permissionAttributes(), kind: .symbolicLink, permissions: 0o777, context)
     let inode = try parent.inode.makeSymbolicLink(name, target: target, owner: owner)
     _ = cache.add(inode, to: parent, name)
   }
@@ -60,10 +58,22 @@ extension VFS {
     let kind = inode.kind == .directory ? .regular : inode.kind
     let (directory, name) = try resolveForCreation(path, context, kind: kind)
     if source.mount !== directory.mount { throw .improperLink }
+    if protectsLinks { try checkMayLink(inode, context.credentials) }
     if inode.kind == .directory { throw .notPermitted }
     let parent = directory.dentry
     try parent.inode.link(name, to: inode)
     _ = cache.add(inode, to: parent, name)
+  }
+
+  /// `fs.protected_hardlinks` of proc_sys_fs(5): others make links only to regular files that they may read and write, and
+  /// that give nobody rights. - Throws: `EPERM`.
+  private func checkMayLink(_ inode: Inode, _ credentials: Credentials) throws(Errno) {
+    let file = try inode.permissionAttributes()
+    if credentials.owns(file) { return }
+    guard inode.kind == .regular, !file.mode.hasAny(of: FileMode.setUserID),
+      !file.mode.hasAll(of: FileMode.setGroupID | FileMode.groupExecute),
+      (try? credentials.check([.read, .write], file)) != nil
+    else { throw .notPermitted }
   }
 
   /// unlink(2).

@@ -52,9 +52,7 @@ extension VFS {
     try checkMayCreate(in: directory, context.credentials)
     let parent = directory.dentry
     let (owner, permissions) = PermissionRules.inherit(
-      try parent.inode.permissionAttributes(), kind: .regular,
-      permissions: mode.permissions & ~context.umask,
-      context.credentials)
+      try parent.inode.permissionAttributes(), kind: .regular, permissions: mode.permissions, context)
     let inode = try parent.inode.create(
       name, mode: FileMode(.regular, permissions: permissions), device: 0, owner: owner)
     let dentry = cache.add(inode, to: parent, name)
@@ -70,9 +68,9 @@ extension VFS {
     try checkMayCreate(in: directory, context.credentials)
     let (owner, permissions) = PermissionRules.inherit(
       try directory.dentry.inode.permissionAttributes(), kind: .regular,
-      permissions: mode.permissions & ~context.umask,
-      context.credentials)
-    let inode = try directory.dentry.inode.createTemporary(permissions: permissions, owner: owner)
+      permissions: mode.permissions, context)
+    let inode = try directory.dentry.inode.createTemporary(
+      permissions: permissions, owner: owner, canBeLinked: !flags.contains(.exclusive))
     let name = "#\(try inode.attributes().inode)"
     let dentry = Dentry(name: name, parent: directory.dentry, inode: inode)
     dentry.isDeleted = true
@@ -87,10 +85,14 @@ extension VFS {
     let kind = inode.kind
     if flags.contains(.directory) && kind != .directory { throw .notDirectory }
     if kind == .symbolicLink { throw .tooManySymbolicLinkLevels }
-    let writes = flags.isWritable || flags.contains(.truncate)
+    let writes = flags.isWritable || flags.allowsNeither || flags.contains(.truncate)
     if kind == .directory && (writes || flags.contains(.create)) { throw .isDirectory }
+    if kind == .directory, flags.contains(.direct) { throw .invalidArgument }
+    if kind == .characterDevice || kind == .blockDevice, location.mount.flags.contains(.noDevices) {
+      throw .permissionDenied
+    }
     var wanted: AccessMode = []
-    if flags.isReadable { wanted.insert(.read) }
+    if flags.isReadable || flags.allowsNeither { wanted.insert(.read) }
     if writes { wanted.insert(.write) }
     let attributes = try inode.permissionAttributes()
     try credentials.check(wanted, attributes)
@@ -106,10 +108,12 @@ extension VFS {
     return try inode.open(flags, at: location)
   }
 
-  /// A task is about to write: takes set-user-ID and set-group-ID away unless it has CAP_FSETID. Call it before
-  /// `OpenFile.write` and `allocate`.
+  /// A task is about to write: takes capabilities away, and set-user-ID and set-group-ID unless it has CAP_FSETID. Call
+  /// it before `OpenFile.write` and `allocate`.
   package static func removePrivileges(of file: OpenFile, _ credentials: Credentials) throws(Errno) {
-    guard !credentials.has(.fsetid), let inode = file.inode, inode.kind == .regular else { return }
+    guard let inode = file.inode, inode.kind == .regular else { return }
+    inode.removeCapabilities()
+    guard !credentials.has(.fsetid) else { return }
     guard let mode = PermissionRules.withoutPrivileges(try inode.permissionAttributes().mode) else { return }
     var change = AttributeChange()
     change.permissions = mode

@@ -101,7 +101,7 @@ struct HostCallRule: Sendable {
 
       // Paths, below descriptors that Apus holds.
       .init(.openat, .isHeld(0), .hasNone(3, of: FileMode.setUserID | FileMode.setGroupID)),
-      .init(.openat2, .isHeld(0)), .init(.newfstatat, .isHeld(0)),
+      .init(.openat2, .isHeld(0)), .init(.newfstatat, .isHeld(0)), .init(.statx, .isHeld(0)),
       .init(.readlinkat, .isHeld(0)), .init(.fchmodat, .isHeld(0), .hasNone(2, of: FileMode.setUserID)),
       .init(.fchmodat2, .isHeld(0), .hasNone(2, of: FileMode.setUserID)), .init(.fchownat, .isHeld(0)),
       .init(.utimensat, .isHeld(0)), .init(.mkdirat, .isHeld(0)), .init(.unlinkat, .isHeld(0)),

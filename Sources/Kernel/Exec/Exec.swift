@@ -12,11 +12,12 @@ struct Program {
   let attributes: Stat
 
   /// The owner of a set-user-ID program.
-  var setUserID: UInt32? { attributes.mode.hasAny(of: FileMode.setUserID) ? attributes.uid : nil }
+  var setUserID: UInt32? { givesIDs && attributes.mode.hasAny(of: FileMode.setUserID) ? attributes.uid : nil }
   /// The group of a set-group-ID program.
   var setGroupID: UInt32? {
-    attributes.mode.hasAll(of: FileMode.setGroupID | FileMode.groupExecute) ? attributes.gid : nil
+    givesIDs && attributes.mode.hasAll(of: FileMode.setGroupID | FileMode.groupExecute) ? attributes.gid : nil
   }
+  private var givesIDs: Bool { !location.mount.flags.contains(.noSetUserID) }
 }
 
 /// A program in memory, ready to run.
@@ -97,8 +98,7 @@ extension Kernel {
       task.attributes.parentDeathSignal = .null
       task.attributes.personality.clearForSetID()
     }
-    let name = request.path.split(separator: UInt8(ascii: "/")).last.map { Array($0) } ?? request.path
-    task.name = String(decoding: name.prefix(15), as: UTF8.self)
+    task.name = Kernel.name(of: program, request)
     task.robustList = .null
     task.files.closeOnExec()
     task.credentials = loaded.credentials
@@ -107,6 +107,17 @@ extension Kernel {
     _ = task.call.forgetDeadline()
     task.resetSignalsForExec()
     task.call.replacedRegisters = true
+  }
+
+  /// The last component of the path that was asked for, or the file's own name where there was none.
+  private static func name(of program: Program, _ request: ExecRequest) -> String {
+    let path = request.path.isEmpty ? FileName.bytes(program.location.dentry.name) : request.path
+    let name = path.split(separator: UInt8(ascii: "/")).last ?? []
+    let deleted = Array(" (deleted)".utf8)
+    let isMemoryFile =
+      request.path.isEmpty && program.location.mount.point == nil
+      && name.suffix(deleted.count).elementsEqual(deleted)
+    return String(decoding: name.dropLast(isMemoryFile ? deleted.count : 0).prefix(15), as: UTF8.self)
   }
 
   /// Another process can change the directories or the umask of a task: a set-user-ID program gives nothing then, unless
@@ -197,8 +208,8 @@ extension Kernel {
           image: image, interpreter: interpreter, location: location, arguments: arguments, attributes: attributes)
       }
       let (name, argument) = try Kernel.scriptInterpreter(start)
-      var shown = request.path
-      if request.base != nil, request.path.isEmpty { shown = FileName.bytes(location.path) }
+      if request.isUnreachable { throw .noSuchFileOrDirectory }
+      var shown = request.reachablePath
       if path != FileName.string(request.path) { shown = FileName.bytes(path) }
       arguments = [FileName.bytes(name)] + (argument.map { [$0] } ?? []) + [shown] + arguments.dropFirst()
       path = name
@@ -273,7 +284,7 @@ extension Kernel {
       (.minimumSignalStack, minimumSignalStack(of: task.thread)),
     ]
     let block = try stack.build(
-      arguments: program.arguments, environment: request.environment, path: request.path,
+      arguments: program.arguments, environment: request.environment, path: request.reachablePath,
       auxiliary: auxiliary.filter { $0.0 != .vdso || $0.1 != 0 },
       randomBytes: services.randomBytes(count: 16))
     var registers = Registers()

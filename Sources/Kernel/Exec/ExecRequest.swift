@@ -4,8 +4,12 @@ import Memory
 
 /// What execve(2) was asked to run; kept in the task while the call is parked.
 struct ExecRequest {
-  /// Path as given, for messages and `AT_EXECFN`.
+  /// Path as given, for messages.
   var path: [UInt8]
+  /// The path by which a program may find itself: for execveat(2) with a descriptor, one below `/dev/fd`.
+  var reachablePath: [UInt8]
+  /// That path leads nowhere once the program runs, as the descriptor is closed then.
+  var isUnreachable = false
   var arguments: [[UInt8]]
   let environment: [[UInt8]]
   /// The file to run, resolved by the caller of execveat(2); nil: `path` is walked.
@@ -18,6 +22,7 @@ struct ExecRequest {
     path: [UInt8], arguments: [[UInt8]], environment: [[UInt8]], base: PathLocation? = nil, options: ResolveOptions = []
   ) {
     self.path = path
+    reachablePath = path
     self.arguments = arguments
     self.environment = environment
     self.base = base

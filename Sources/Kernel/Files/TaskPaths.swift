@@ -15,8 +15,12 @@ extension Task {
     PathContext(root: fs.root, base: fs.workingDirectory, credentials: credentials, umask: fs.umask)
   }
 
-  /// Where a path starts that comes with a directory descriptor. - Throws: `EBADF`, `ENOTDIR`.
-  func paths(at directory: DirectoryDescriptor, for path: String) throws(Errno) -> PathContext {
+  /// Where a path starts that comes with a directory descriptor. - Throws: `EBADF`, `ENOTDIR`; before that, `ENOENT` for
+  /// an empty path where that is nothing special.
+  func paths(
+    at directory: DirectoryDescriptor, for path: String, allowsEmpty: Bool = false
+  ) throws(Errno) -> PathContext {
+    if path.isEmpty, !allowsEmpty { throw .noSuchFileOrDirectory }
     if directory.isWorkingDirectory || path.utf8.first == UInt8(ascii: "/") { return paths }
     guard let location = try files.file(directory.descriptor).location else { throw .notDirectory }
     return PathContext(root: fs.root, base: location, credentials: credentials, umask: fs.umask)
@@ -27,7 +31,8 @@ extension Task {
     at directory: DirectoryDescriptor, _ path: GuestPath, _ options: ResolveOptions = []
   ) throws(Errno) -> PathLocation {
     let path = try self.path(path)
-    return try kernel.vfs.resolve(path, try paths(at: directory, for: path), options)
+    let context = try paths(at: directory, for: path, allowsEmpty: options.contains(.emptyPath))
+    return try kernel.vfs.resolve(path, context, options)
   }
 
   /// What a path names, below the working directory.
@@ -81,6 +86,7 @@ extension Task {
     }
     var options: ResolveOptions = flags.contains(.symbolicLinkNoFollow) ? .noFollow : []
     if isEmptyAllowed { options.insert(.emptyPath) }
-    return .location(try kernel.vfs.resolve(path, try paths(at: directory, for: path), options))
+    let context = try paths(at: directory, for: path, allowsEmpty: isEmptyAllowed)
+    return .location(try kernel.vfs.resolve(path, context, options))
   }
 }

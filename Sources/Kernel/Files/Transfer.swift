@@ -68,7 +68,20 @@ extension Task {
       if part > 0 { parts.append((GuestAddress(entry.base), part)) }
       total = sum
     }
+    for entry in entries { try Task.checkAddress(entry.base, entry.count) }
     return .vector(parts)
+  }
+
+  /// What can be no memory of a program is refused before anything is moved. - Throws: `EFAULT`.
+  private static func checkAddress(_ address: UInt64, _ count: UInt64) throws(Errno) {
+    let (end, overflow) = address.addingReportingOverflow(count)
+    guard !overflow, end <= Layout.userEnd.rawValue else { throw .badAddress }
+  }
+
+  /// A transfer can't go past the largest offset. - Throws: `EINVAL`.
+  private func checkEnd(_ file: OpenFile, _ count: Int, at offset: UInt64?) throws(Errno) {
+    let (end, overflow) = (offset ?? file.position).addingReportingOverflow(UInt64(count))
+    if overflow || end > UInt64(Int64.max), file.inode?.kind == .regular { throw .invalidArgument }
   }
 
   func resolve(_ buffer: GuestBuffer, for access: MemoryAccess) throws(Errno) -> IOBuffer {
@@ -86,6 +99,7 @@ extension Task {
     _ file: OpenFile, _ target: GuestBuffer, at offset: UInt64? = nil, noWait: Bool = false
   ) throws(Errno) -> CallOutcome<Int> {
     if let terminal = file.terminal, let suspension = try stopToRead(terminal) { return .suspended(suspension) }
+    if !call.isRetry { try checkEnd(file, target.count, at: offset) }
     let part = target.part(from: call.transferred, limit: file.isPollable ? .max : Task.transferPart)
     var buffer: IOBuffer
     do throws(Errno) {
@@ -158,6 +172,7 @@ extension Task {
   func write(
     _ file: OpenFile, _ source: GuestBuffer, at offset: UInt64? = nil, noWait: Bool = false
   ) throws(Errno) -> CallOutcome<Int> {
+    if !call.isRetry { try checkEnd(file, source.count, at: offset) }
     if source.count > Task.transferPart, !file.isPollable {
       return try writeInParts(file, source, at: offset, noWait: noWait)
     }

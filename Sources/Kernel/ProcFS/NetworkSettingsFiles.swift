@@ -71,7 +71,7 @@ extension ProcFS {
     ])
   }
 
-  private func fixed(_ text: String) -> Inode { fileSystem.file { () throws(Errno) in text + "\n" } }
+  private func fixed(_ text: String) -> Inode { fixedSetting { text } }
 
   /// The same settings for each interface, for all and for those to come.
   private func configurations(_ settings: [(String, String)]) -> GeneratedInode {

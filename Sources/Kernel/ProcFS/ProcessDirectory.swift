@@ -76,6 +76,8 @@ final class ProcessDirectory: GeneratedDirectory {
     /// `inspects`: only those may open it who may look inside the process.
     case text(permissions: UInt32, inspects: Bool = false, Contents<String>)
     case bytes(permissions: UInt32, inspects: Bool = false, Contents<[UInt8]>)
+    /// Tells through poll(2) when the mounts have changed.
+    case mountTable(Contents<String>)
     case settable(@Sendable (Task) -> String, write: @Sendable (ProcessDirectory, String) throws(Errno) -> Void)
     case link(@Sendable (Task) throws(Errno) -> PathLocation?)
     case memory
@@ -109,8 +111,8 @@ final class ProcessDirectory: GeneratedDirectory {
     ("loginuid", .text(permissions: 0o644) { (_) throws(Errno) in "4294967295" }),
     ("maps", .text(permissions: 0o444, inspects: true) { (directory) throws(Errno) in try directory.maps() }),
     ("mem", .memory),
-    ("mountinfo", .text(permissions: 0o444) { (directory) throws(Errno) in try directory.mountInformation() }),
-    ("mounts", .text(permissions: 0o444) { (directory) throws(Errno) in try directory.mounts() }),
+    ("mountinfo", .mountTable { (directory) throws(Errno) in try directory.mountInformation() }),
+    ("mounts", .mountTable { (directory) throws(Errno) in try directory.mounts() }),
     ("net", .network),
     ("oom_score", .text(permissions: 0o444) { (directory) throws(Errno) in try directory.outOfMemoryScore() }),
     (
@@ -162,6 +164,10 @@ final class ProcessDirectory: GeneratedDirectory {
     switch ProcessDirectory.table[index].kind {
     case .text(let permissions, let inspects, let text):
       return readOnly(permissions, inspects, number) { [self] () throws(Errno) in Array(try text(self).utf8) }
+    case .mountTable(let text):
+      let inode = readOnly(0o444, false, number) { [self] () throws(Errno) in Array(try text(self).utf8) }
+      inode.changes = { [unowned vfs = proc.kernel.vfs] in (vfs.mountChanges, vfs.mountGeneration) }
+      return inode
     case .bytes(let permissions, let inspects, let bytes):
       return readOnly(permissions, inspects, number) { [self] () throws(Errno) in try bytes(self) }
     case .settable(let read, let write):

@@ -75,7 +75,7 @@ extension ProcessDirectory {
     try visibleMounts().map { mount, path in
       let system = mount.fileSystem
       return "\(Text.escaped(system.source)) \(Text.escaped(path)) \(system.typeName) "
-        + "\(mount.isReadOnly ? "ro" : "rw") 0 0\n"
+        + "\(mount.isReadOnly ? "ro" : "rw")\(mount.commonOptions)\(mount.options)\(system.options) 0 0\n"
     }.joined()
   }
 
@@ -86,8 +86,9 @@ extension ProcessDirectory {
       let device = "\(DeviceNumber.major(system.deviceNumber)):\(DeviceNumber.minor(system.deviceNumber))"
       let access = mount.isReadOnly ? "ro" : "rw"
       let root = ProcessDirectory.rootInFileSystem(mount)
-      return "\(mount.number) \(parent) \(device) \(Text.escaped(root)) \(Text.escaped(path)) \(access) - "
-        + "\(system.typeName) \(Text.escaped(system.source)) \(access)\n"
+      return "\(mount.number) \(parent) \(device) \(Text.escaped(root)) \(Text.escaped(path)) "
+        + "\(access)\(mount.options) - \(system.typeName) \(Text.escaped(system.source)) "
+        + "\(access)\(mount.commonOptions)\(system.options)\n"
     }.joined()
   }
 

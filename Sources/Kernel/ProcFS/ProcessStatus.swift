@@ -173,7 +173,7 @@ extension ProcessDirectory {
   }
 
   func setOutOfMemoryAdjustment(_ text: String) throws(Errno) {
-    let digits = text.filter { $0 != "\n" && $0 != " " }
+    let digits = text.prefix { $0 != "\0" }.filter { $0 != "\n" && $0 != " " }
     guard let value = Int32(digits), (-1000...1000).contains(value) else { throw .invalidArgument }
     let group = try task.group
     if value < group.outOfMemoryAdjustment, proc.reader?.credentials.has(.sysResource) != true {

@@ -107,9 +107,7 @@ extension ProcFS {
   // MARK: /proc/sys
 
   var settings: GeneratedInode {
-    func value(_ text: @escaping (Kernel) -> String) -> Inode {
-      fileSystem.file { [unowned kernel] () throws(Errno) in text(kernel) + "\n" }
-    }
+    func value(_ text: @escaping (Kernel) -> String) -> Inode { fixedSetting { [unowned kernel] in text(kernel) } }
     let random = fileSystem.directory([
       ("boot_id", value { $0.bootID }),
       ("entropy_avail", value { _ in "256" }),
@@ -118,8 +116,8 @@ extension ProcFS {
     ])
     let kernelSettings = fileSystem.directory([
       ("cap_last_cap", value { _ in "40" }),
-      ("domainname", value { $0.domainName }),
-      ("hostname", value { $0.hostName }),
+      ("domainname", name(\.domainName)),
+      ("hostname", name(\.hostName)),
       ("ngroups_max", value { _ in "65536" }),
       ("osrelease", value { $0.configuration.release }),
       ("ostype", value { _ in "Linux" }),
@@ -144,10 +142,49 @@ extension ProcFS {
       ("file-nr", value { "\($0.openFiles.count)\t0\t\($0.openFiles.maximum)" }),
       ("nr_open", value { _ in "\(1 << 20)" }),
       ("pipe-max-size", value { _ in "\(Pipe.maximumCapacity)" }),
+      ("protected_hardlinks", flag(\.protectsLinks)),
+      ("protected_symlinks", flag(\.protectsSymbolicLinks)),
     ])
     return fileSystem.directory([
       ("fs", fileSettings), ("kernel", kernelSettings), ("net", networkSettings), ("vm", memorySettings),
     ])
+  }
+}
+
+extension ProcFS {
+  /// A setting that can't be changed, by root neither.
+  func fixedSetting(_ text: @escaping () -> String) -> Inode {
+    let inode = fileSystem.file { () throws(Errno) in text() + "\n" }
+    inode.isFixed = true
+    return inode
+  }
+
+  /// A setting that root may change. - Parameter change: of what was written, without the end of the line.
+  private func setting(
+    _ text: @escaping (Kernel) -> String, _ change: @escaping (Kernel, String) throws(Errno) -> Void
+  ) -> Inode {
+    fileSystem.file { [unowned kernel] () throws(Errno) in
+      text(kernel) + "\n"
+    } write: {
+      [unowned self] (written) throws(Errno) in
+      if let reader, reader.credentials.euid != 0 { throw .notPermitted }
+      try change(kernel, String(decoding: written.utf8.prefix { $0 != 10 && $0 != 0 }, as: UTF8.self))
+    }
+  }
+
+  /// `kernel.hostname` and `kernel.domainname`.
+  private func name(_ path: ReferenceWritableKeyPath<Kernel, String>) -> Inode {
+    setting({ $0[keyPath: path] }) { (kernel, text) throws(Errno) in
+      kernel[keyPath: path] = String(decoding: text.utf8.prefix(64), as: UTF8.self)
+    }
+  }
+
+  /// A setting that is 0 or 1.
+  private func flag(_ path: ReferenceWritableKeyPath<VFS, Bool>) -> Inode {
+    setting({ $0.vfs[keyPath: path] ? "1" : "0" }) { (kernel, text) throws(Errno) in
+      guard let value = Int(text.filter { $0 != " " }), (0...1).contains(value) else { throw .invalidArgument }
+      kernel.vfs[keyPath: path] = value == 1
+    }
   }
 }
 

@@ -16,7 +16,7 @@ extension Syscalls {
     .init(.dup2, dup2),
     .init(.dup3, dup3),
     .init(.fcntl, fcntl, .partial("no leases, no directory notifications, no write hints; only sockets send SIGIO")),
-    .init(.ioctl, ioctl, .partial("no file attributes, no cloning of files")),
+    .init(.ioctl, ioctl, .partial("files have no flags and can't be cloned")),
   ]
 
   /// close(2).
@@ -153,6 +153,17 @@ extension Syscalls {
     return 0
   }
 
+  /// What has to hold of two files one of which is to become the other (`FICLONE`).
+  private static func checkCloning(_ source: OpenFile, _ target: OpenFile) throws(Errno) {
+    guard source.location?.mount.fileSystem === target.location?.mount.fileSystem else { throw .improperLink }
+    let kinds = [source.inode?.kind, target.inode?.kind]
+    guard !kinds.contains(.directory) else { throw .isDirectory }
+    guard kinds.allSatisfy({ $0 == .regular }) else { throw .invalidArgument }
+    guard source.flags.isReadable, target.flags.isWritable, !target.flags.contains(.append) else {
+      throw .badFileDescriptor
+    }
+  }
+
   /// ioctl(2): what every file has, terminals' sessions, then the file's own.
   static func ioctl(
     _ task: Task, _ descriptor: FileDescriptorNumber, _ request: IoctlRequest, _ argument: GuestAddress
@@ -185,6 +196,23 @@ extension Syscalls {
     case Ioctl.fileSize:
       guard let inode = file.inode, [.regular, .directory, .symbolicLink].contains(inode.kind) else { break }
       try task.memory.writeValue(argument, try inode.attributes().size)
+      return .done(0)
+    case Ioctl.clone, Ioctl.cloneRange:
+      let source =
+        request.rawValue == Ioctl.clone
+        ? Int64(Int32(truncatingIfNeeded: argument.rawValue))
+        : try task.memory.readValue(argument, as: Int64.self)
+      try checkCloning(
+        try task.openFile(FileDescriptorNumber(rawValue: Int32(truncatingIfNeeded: source))), file)
+      throw .notSupported
+    case Ioctl.getFlags:
+      guard file.inode?.hasFlags == true else { break }
+      try task.memory.writeValue(argument, Int32(0))
+      return .done(0)
+    case Ioctl.setFlags:
+      guard let inode = file.inode, inode.hasFlags else { break }
+      guard task.credentials.owns(try inode.permissionAttributes()) else { throw .permissionDenied }
+      guard try task.memory.readValue(argument, as: Int32.self) == 0 else { throw .notSupported }
       return .done(0)
     case Ioctl.unixFile:
       guard let socket = file as? UnixSocket else { break }

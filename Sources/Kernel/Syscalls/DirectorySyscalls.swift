@@ -64,10 +64,12 @@ extension Syscalls {
     _ task: Task, _ directory: FileDescriptorNumber, _ entries: GuestAddress, _ size: UInt32, _ layout: RecordLayout
   ) throws(Errno) -> Int {
     let file = try task.openFile(directory)
-    let start = file.position
+    guard size <= Int32.max else { throw .invalidArgument }
     let room = min(Int(size), 1 << 20)
     var bytes: [UInt8] = []
     bytes.reserveCapacity(min(room, 1 << 15))
+    // Where each record begins, and the position before it.
+    var starts: [(byte: Int, position: UInt64)] = []
     var isFull = false
     try file.readDirectory { entry in
       let next = record(entry, layout)
@@ -75,15 +77,37 @@ extension Syscalls {
         isFull = true
         return false
       }
+      starts.append((bytes.count, file.position))
       bytes += next
       return true
     }
     if bytes.isEmpty && isFull { throw .invalidArgument }
-    do throws(Errno) { try task.memory.write(entries, bytes) } catch {
-      file.position = start
+    do throws(Errno) {
+      try task.memory.write(entries, bytes)
+      return bytes.count
+    } catch {
+      // As many entries as there is memory for.
+      let writable = try writableBytes(task, entries, bytes.count)
+      while let last = starts.popLast() {
+        file.position = last.position
+        if last.byte > 0, last.byte <= writable {
+          try task.memory.write(entries, Array(bytes[..<last.byte]))
+          return last.byte
+        }
+      }
       throw error
     }
-    return bytes.count
+  }
+
+  /// How many of the bytes from an address on, page by page, can be written.
+  private static func writableBytes(_ task: Task, _ address: GuestAddress, _ count: Int) throws(Errno) -> Int {
+    var end = min(count, Int(Layout.pageSize - (address.rawValue & Layout.pageMask)))
+    var good = 0
+    while good < count, (try? task.memory.buffer(address, count: end, for: .write))?.remaining == end {
+      good = end
+      end = min(count, end + Int(Layout.pageSize))
+    }
+    return good
   }
 
   // MARK: making and removing

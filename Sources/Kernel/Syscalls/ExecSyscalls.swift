@@ -38,7 +38,11 @@ extension Syscalls {
     var request = ExecRequest(
       path: path, arguments: try strings(task, arguments.address), environment: try strings(task, environment.address))
     if path.first != UInt8(ascii: "/"), !directory.isWorkingDirectory {
-      let file = try task.files.file(directory.descriptor)
+      let slot = try task.files.slot(directory.descriptor)
+      let file = slot.file
+      request.isUnreachable = slot.closeOnExec
+      request.reachablePath = Array("/dev/fd/\(directory.descriptor.rawValue)".utf8)
+      if !path.isEmpty { request.reachablePath += [UInt8(ascii: "/")] + path }
       // A memfd has no path: it stands for its own place.
       request.base = file.location ?? OpenFileInode.location(of: file, in: task.kernel.vfs.memoryFiles)
     }

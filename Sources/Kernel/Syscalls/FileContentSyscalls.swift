@@ -33,12 +33,30 @@ extension Syscalls {
   }
 
   /// truncate(2).
-  static func truncate(_ task: Task, _ path: GuestPath, _ size: Int64) throws(Errno) -> Int {
+  static func truncate(_ task: Task, _ path: GuestPath, _ size: Int64) throws(Errno) -> CallOutcome<Int> {
     let size = try fileOffset(size)
-    let location = try task.resolve(path)
-    try checkSize(task, size)
-    try task.kernel.vfs.truncate(location, to: size, task.credentials)
-    return 0
+    let file: OpenFile
+    if case .opening(let kept) = task.call.kept {
+      file = kept
+    } else {
+      file = try task.kernel.vfs.openToTruncate(try task.resolve(path), task.credentials)
+    }
+    task.call.kept = .nothing
+    let outcome: CallOutcome<Int>
+    do throws(Errno) {
+      try checkSize(task, size)
+      try VFS.removePrivileges(of: file, task.credentials)
+      // A file of the root may have to be copied first, in parts.
+      outcome = try task.blocking(file, .readable) { () throws(Errno) in
+        try file.truncate(to: size)
+        return 0
+      }
+    } catch {
+      file.close()
+      throw error
+    }
+    if case .suspended(.parked) = outcome { task.call.kept = .opening(file) } else { file.close() }
+    return outcome
   }
 
   /// ftruncate(2).
@@ -225,6 +243,7 @@ extension Syscalls {
       try locks.lockWhole(file, kind)
     } catch {
       guard error == .wouldBlock, !operation.contains(.nonBlocking) else { throw error }
+      locks.prepareToWait()
       return .suspended(task.wait(on: [locks.waitQueue]))
     }
     return .done(0)

@@ -57,9 +57,13 @@ extension Syscalls {
     if let file {
       guard !file.flags.contains(.path) else { throw .badFileDescriptor }
       guard file.flags.isReadable else { throw .permissionDenied }
+      if file.location?.mount.flags.contains(.noExecute) == true {
+        guard !protection.contains(.execute) else { throw .notPermitted }
+        request.maximumProtection.remove(.execute)
+      }
       if flags.contains(.shared), !file.flags.isWritable || file.flags.contains(.append) {
         guard !protection.contains(.write) else { throw .permissionDenied }
-        request.maximumProtection = [.read, .execute]
+        request.maximumProtection.remove(.write)
       }
       if flags.contains(.shared), let seals = try? file.seals(), !seals.isDisjoint(with: .anyWrite) {
         guard !protection.contains(.write) else { throw .notPermitted }

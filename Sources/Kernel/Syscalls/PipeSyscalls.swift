@@ -5,7 +5,7 @@ import LinuxABI
 extension Syscalls {
   static let pipeTable: [SyscallEntry] = [
     .init(.pipe, pipe),
-    .init(.pipe2, pipe2, .partial("no packet mode, no notification pipes")),
+    .init(.pipe2, pipe2, .partial("no notification pipes")),
   ]
 
   /// pipe(2).
@@ -13,9 +13,9 @@ extension Syscalls {
     try pipe2(task, result, [])
   }
 
-  /// pipe2(2); packet mode (`O_DIRECT`) is refused.
+  /// pipe2(2).
   static func pipe2(_ task: Task, _ result: OutPointer<DescriptorPair>, _ flags: PipeFlags) throws(Errno) -> Int {
-    let flags = try flags.openFlags()
+    let flags = try flags.openFlags(also: .direct)
     let (reader, writer) = try Pipe.make(
       flags: flags, owner: task.credentials, time: task.kernel.realTime, memory: task.kernel.kernelMemory)
     try task.addPair(reader, writer, closeOnExec: flags.contains(.closeOnExec), to: result)

@@ -113,7 +113,7 @@ extension Syscalls {
     _: Int64, _ flags: TransferFlags
   ) throws(Errno) -> CallOutcome<Int> {
     let offset = try fileOffset(offset, flags)
-    let file = try task.readableFile(file)
+    let file = try offset == nil ? task.readableFile(file) : positioned(task, file, task.readableFile)
     let target = try task.readVector(targets, count: count)
     return try task.read(file, target, at: offset, noWait: flags.contains(.noWait))
   }
@@ -124,7 +124,7 @@ extension Syscalls {
     _: Int64, _ flags: TransferFlags
   ) throws(Errno) -> CallOutcome<Int> {
     var offset = try fileOffset(offset, flags)
-    let file = try task.writableFile(file)
+    let file = try offset == nil ? task.writableFile(file) : positioned(task, file, task.writableFile)
     let source = try task.readVector(sources, count: count)
     let (oldFlags, oldPosition) = (file.flags, file.position)
     let appends = flags.contains(.append) && file.inode != nil
@@ -140,7 +140,7 @@ extension Syscalls {
       if keepsPosition { file.position = oldPosition }
     }
     let outcome = try task.write(file, source, at: offset, noWait: flags.contains(.noWait))
-    if case .done = outcome, !flags.isDisjoint(with: [.dataSync, .sync]), file.inode != nil {
+    if case .done = outcome, !flags.isDisjoint(with: [.dataSync, .sync]), file.inode?.kind == .regular {
       try file.sync(dataOnly: !flags.contains(.sync))
     }
     return outcome

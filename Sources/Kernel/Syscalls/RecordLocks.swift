@@ -21,7 +21,9 @@ extension Syscalls {
     if command == .getLock || command == .getDescriptionLock {
       guard kind != nil || isDescription else { throw .invalidArgument }
       let record =
-        kind.map { locks.test(owner: owner, range: range, kind: $0) } ?? locks.held(by: owner, in: range)
+        kind.map {
+          locks.test(owner: owner, range: range, kind: $0) ?? locks.testOutside(range, $0, through: file)
+        } ?? locks.held(by: owner, in: range)
       if let found = record {
         request.type = found.kind.rawValue
         request.whence = Int16(Whence.start.rawValue)
@@ -42,12 +44,14 @@ extension Syscalls {
     guard kind == .read ? file.flags.isReadable : file.flags.isWritable else { throw .badFileDescriptor }
     do throws(Errno) {
       try locks.reserve(in: task.kernel.kernelMemory)
-      try locks.acquire(owner: owner, range: range, kind: kind, processID: isDescription ? .nobody : task.group.id)
+      try locks.acquire(
+        owner: owner, range: range, kind: kind, processID: isDescription ? .nobody : task.group.id, through: file)
     } catch {
       guard error == .wouldBlock, command == .setLockWait || command == .setDescriptionLockWait else { throw error }
       let request = RecordLockRequest(locks: locks, owner: owner, range: range, kind: kind)
       if !isDescription, task.kernel.recordLockWaits.wouldDeadlock(request) { throw .deadlock }
       task.call.kept = .recordLock(RecordLockWait(request, among: task.kernel.recordLockWaits))
+      locks.prepareToWait()
       return .suspended(task.wait(on: [locks.waitQueue]))
     }
     // A process's locks end with any descriptor of their file: this one came too late.

@@ -9,7 +9,7 @@ extension Syscalls {
     .init(.lstat, lstat),
     .init(.fstat, fstat),
     .init(.newfstatat, newfstatat),
-    .init(.statx, statx, .partial("no birth time, and no attributes but that of a mount's root")),
+    .init(.statx, statx, .partial("no attributes but that of a mount's root")),
     .init(.access, access),
     .init(.faccessat, faccessat),
     .init(.faccessat2, faccessat2),
@@ -53,7 +53,7 @@ extension Syscalls {
     return 0
   }
 
-  /// statx(2). There is no birth time, and there are no attributes but the root of a mount.
+  /// statx(2). There are no attributes but the root of a mount.
   static func statx(
     _ task: Task, _ directory: DirectoryDescriptor, _ path: GuestPath, _ flags: AtFlags, _ mask: StatxMask,
     _ buffer: OutPointer<Statx>
@@ -80,6 +80,10 @@ extension Syscalls {
     result.specialDeviceMinor = DeviceNumber.minor(stat.specialDevice)
     result.deviceMajor = DeviceNumber.major(stat.device)
     result.deviceMinor = DeviceNumber.minor(stat.device)
+    if mask.contains(.birthTime), let birth = target.inode?.birthTime() {
+      result.mask.insert(.birthTime)
+      result.birthTime = StatxTimestamp(birth)
+    }
     if let mount = target.mount {
       result.mask.insert(.mountID)
       result.mountID = UInt64(mount.number)
@@ -121,7 +125,7 @@ extension Syscalls {
     {
       return 0
     }
-    var context = try task.paths(at: directory, for: path)
+    var context = try task.paths(at: directory, for: path, allowsEmpty: flags.contains(.emptyPath))
     if !flags.contains(.effectiveAccess) { context.credentials = context.credentials.real }
     var options: ResolveOptions = flags.contains(.symbolicLinkNoFollow) ? .noFollow : []
     if flags.contains(.emptyPath) { options.insert(.emptyPath) }
@@ -150,11 +154,13 @@ extension Syscalls {
     guard size > 0 else { throw .invalidArgument }
     // An empty path names a descriptor of a link itself (O_PATH | O_NOFOLLOW).
     let path = try task.path(path)
-    let context = try task.paths(at: directory, for: path)
+    let context = try task.paths(at: directory, for: path, allowsEmpty: true)
     let options: ResolveOptions = directory.isWorkingDirectory ? .noFollow : [.noFollow, .emptyPath]
-    let inode = try task.kernel.vfs.resolve(path, context, options).dentry.inode
+    let location = try task.kernel.vfs.resolve(path, context, options)
+    let inode = location.dentry.inode
     guard inode.kind == .symbolicLink else { throw path.isEmpty ? .noSuchFileOrDirectory : .invalidArgument }
     let bytes = FileName.bytes(try inode.readLink()).prefix(Int(size))
+    task.kernel.vfs.noteRead(location)
     try task.memory.write(target.address, Array(bytes))
     return bytes.count
   }
@@ -176,7 +182,7 @@ extension Syscalls {
       var result = StatFS()
       // Of the files without a path, those in memory have an inode.
       result.type = (file.inode != nil ? FileSystemMagic.tmpfs : .anonymousInodes).rawValue
-      try task.store(result, to: buffer)
+      try task.store(try file.inode?.statistics() ?? result, to: buffer)
     }
     return 0
   }

@@ -35,6 +35,9 @@ enum Programs {
     return process.terminationStatus == 0
   }
 
+  /// A program may have mounts of its own on this host.
+  static let mayMount = succeeds("unshare -m true")
+
   static let searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
   /// What every program runs with, natively and inside Apus.

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 /// The C programs under Tests/Guests: each reports what it observes, and has to observe the same inside Apus.
@@ -15,6 +16,12 @@ import Testing
   @Test(arguments: ["sockets", "unix-sockets", "inet-sockets", "credentials", "floating-point", "reuse"], Mode.tested)
   func further(_ program: String, _ mode: Mode) async throws {
     try await expectSame(Command(name: program, arguments: [Programs.guest(program)]), mode)
+  }
+
+  /// Natively in a mount namespace of its own, which not every root can have.
+  @Test(.enabled(if: getuid() == 0 && Programs.mayMount, "only root mounts"), arguments: Mode.tested)
+  func mounts(_ mode: Mode) async throws {
+    try await expectSame(Command(name: "mounts", arguments: [Programs.guest("mounts")]), mode)
   }
 
   /// One virtual CPU: everything has to share it, by preemption.

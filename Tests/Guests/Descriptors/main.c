@@ -5,11 +5,15 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 
 #include "guest.h"
@@ -198,10 +202,64 @@ static void size_limit(void) {
   show("left in the pipe", read(ends[0], buffer, 64));
 }
 
+/// Packets: each write is read on its own, and what a read has no room for is lost.
+static void packets(void) {
+  int ends[2];
+  CHECK(pipe2(ends, O_DIRECT | O_NONBLOCK) == 0);
+  CHECK(write(ends[1], "first", 5) == 5 && write(ends[1], "second", 6) == 6 && write(ends[1], "third", 5) == 5);
+  show("a packet", read(ends[0], buffer, 64));
+  show("a part of one", read(ends[0], buffer, 3));
+  printf("%.3s\n", buffer);
+  show("the next", read(ends[0], buffer, 64));
+  show("none", read(ends[0], buffer, 64));
+  memset(buffer, 'x', 10000);
+  show("a long write", write(ends[1], buffer, 10000));
+  show("its first packet", read(ends[0], buffer, 20000));
+  show("its second", read(ends[0], buffer, 20000));
+  show("its third", read(ends[0], buffer, 20000));
+  int count = 0;
+  while (write(ends[1], "x", 1) == 1) count++;
+  printf("packets that fit: %d\n", count);
+  show_events("full", ends[1]);
+  show("flags", fcntl(ends[1], F_GETFL) & (O_DIRECT | O_NONBLOCK));
+}
+
+/// What of files holds of pipes, too.
+static void pipe_attributes(void) {
+  int ends[2];
+  CHECK(pipe(ends) == 0);
+  show("pread of the write end", pread(ends[1], buffer, 1, 0));
+  show("pwrite to the read end", pwrite(ends[0], buffer, 1, 0));
+  const struct iovec vector = {buffer, 1};
+  show("pwritev2 to the read end", pwritev2(ends[0], &vector, 1, 0, 0));
+  show("preadv2 of the write end", preadv2(ends[1], &vector, 1, 0, 0));
+  show("read of the write end", read(ends[1], buffer, 1));
+  struct statfs system;
+  CHECK(fstatfs(ends[0], &system) == 0);
+  printf("file system: %#lx\n", (long)system.f_type);
+  CHECK(fchmod(ends[0], 0640) == 0);
+  if (geteuid() == 0) CHECK(fchown(ends[1], 7, 8) == 0);
+  struct stat status;
+  CHECK(fstat(ends[0], &status) == 0);
+  printf("mode %o, owner %d\n", status.st_mode, geteuid() == 0 ? (int)status.st_uid : 7);
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  show("a lock", fcntl(ends[1], F_SETLK, &lock));
+  show("of the other end", fcntl(ends[0], F_SETLK, &lock));
+  show("flock", flock(ends[0], LOCK_EX | LOCK_NB));
+  show("flock of the other end", flock(ends[1], LOCK_EX | LOCK_NB));
+  const int event = eventfd(0, EFD_NONBLOCK);
+  show("16 bytes to an eventfd", write(event, buffer, 16));
+  show("8 bytes", write(event, "\1\0\0\0\0\0\0", 8));
+  show("16 bytes from it", read(event, buffer, 16));
+  const int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+  show("pwrite to a timerfd", pwrite(timer, buffer, 8, 0));
+  show("write to a timerfd", write(timer, buffer, 8));
+}
+
 int main(int argc, char **argv) {
   static const struct guest_case cases[] = {
       {"splices", splices}, {"controls", controls}, {"fifos", fifos}, {"descriptor links", descriptor_links},
-      {"size limit", size_limit},
+      {"size limit", size_limit}, {"packets", packets}, {"pipe attributes", pipe_attributes},
       {NULL, NULL},
   };
   return guest_main(argc, argv, cases);

@@ -1,5 +1,6 @@
 // File system calls: opening, reading, writing, links, names, metadata, directories, locks.
 
+#include "files.h"
 #include "guest.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -512,11 +513,14 @@ static void special_files(void) {
 }
 
 int main(int argc, char **argv) {
+  if (argc == 2 && strcmp(argv[1], "--itself") == 0) return itself();
   static const struct guest_case cases[] = {
       {"open", open_flags}, {"seek", append_and_seek},  {"truncate", truncate_files},
       {"names", names},     {"cwd", working_directory}, {"metadata", metadata},
       {"dirs", directories}, {"fds", descriptors},      {"locks", locks},
       {"copying", copying}, {"fifos", fifos},           {"special", special_files},
+      {"edges", edges},     {"nameless", nameless},     {"times", times},
+      {"privileges", privileges}, {"protection", protection}, {"memory programs", memory_programs},
       {NULL, NULL},
   };
   return guest_main(argc, argv, cases);

@@ -46,6 +46,7 @@ package final class Kernel {
 
   // Processes
   let processTable: ProcessTable
+  let initProcess: InitProcess
   /// The first process: its end is the end of the sandbox.
   var firstGroup: ThreadGroup?
   /// Why the first process could not execute its program.
@@ -71,6 +72,7 @@ package final class Kernel {
     openFiles = OpenFileCount(memory: services.physicalMemory)
     scheduler = Scheduler(
       services: services, cpus: configuration.cpus.enumerated().map { CPU(index: $0.offset, hostCPU: $0.element) })
+    initProcess = InitProcess(cpu: scheduler.cpus[0])
     network.reportUrgent = { [unowned self] socket in signalUrgent(socket) }
     network.connect(
       sender: { [unowned self] in servedTask?.senderCredentials },

@@ -18,7 +18,7 @@ extension Kernel {
     }
     for cpu in scheduler.cpus {
       cpu.current = nil
-      cpu.queue = []
+      cpu.clear()
     }
     processTable.removeAll()
     firstGroup = nil

@@ -92,6 +92,8 @@ public struct IOPriority: RawRepresentable, Sendable, BitwiseCopyable {
     case bestEffort = 2
     case idle = 3
   }
+  /// What it says besides the class: the level, mostly.
+  public var data: Int32 { rawValue & 0x1fff }
   /// The class; nil for a number that is none.
   public var `class`: Class? { Class(rawValue: rawValue >> 13) }
 }

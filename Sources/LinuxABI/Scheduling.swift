@@ -28,6 +28,8 @@ public struct SchedulingFlags: OptionSet, Sendable, BitwiseCopyable {
   public let rawValue: UInt64
   public init(rawValue: UInt64) { self.rawValue = rawValue }
   public static let resetOnFork = SchedulingFlags(rawValue: 1)
+  public static let keepPolicy = SchedulingFlags(rawValue: 8)
+  public static let keepParameters = SchedulingFlags(rawValue: 16)
 }
 
 /// `struct sched_attr` of sched_setattr(2), its first version.

@@ -241,29 +241,32 @@ extension AddressSpace {
   /// - Throws: `ENAMETOOLONG` when there is no NUL in `limit` bytes.
   package func readCString(_ address: GuestAddress, limit: Int) throws(Errno) -> [UInt8] {
     var result: [UInt8] = []
+    try appendCString(address, limit: limit, to: &result)
+    return result
+  }
+
+  /// Appends the bytes up to a NUL. - Throws: `ENAMETOOLONG` where there is none among the first `limit`.
+  package func appendCString(_ address: GuestAddress, limit: Int, to result: inout [UInt8]) throws(Errno) {
+    let start = result.count
     var position = address
-    while result.count < limit {
+    while result.count - start < limit {
       // Never over the end of a page: what follows the NUL may not be mapped. Most strings are short.
       let inPage = Int(position.offsetInPage)
-      let count = min(limit - result.count, Int(Layout.pageSize) - inPage, max(128, result.count))
-      let chunk: [UInt8]
+      let have = result.count - start
+      let count = min(limit - have, Int(Layout.pageSize) - inPage, max(128, have))
       if case .memory(let source, let bytes) = try span(position, count, .read) {
         let all = unsafe UnsafeRawBufferPointer(start: source, count: bytes)
         let end = unsafe all.firstIndex(of: 0)
-        if result.isEmpty, let end { return unsafe Array(all[..<end]) }
         unsafe result.append(contentsOf: all[..<(end ?? bytes)])
-        if end != nil { return result }
+        if end != nil { return }
         position = position &+ bytes
-        continue
       } else {
-        chunk = try read(position, count: count)
+        let chunk = try read(position, count: count)
+        let end = chunk.firstIndex(of: 0)
+        result.append(contentsOf: chunk[..<(end ?? count)])
+        if end != nil { return }
+        position = position &+ count
       }
-      if let end = chunk.firstIndex(of: 0) {
-        result.append(contentsOf: chunk[..<end])
-        return result
-      }
-      result.append(contentsOf: chunk)
-      position = position &+ count
     }
     throw .fileNameTooLong
   }

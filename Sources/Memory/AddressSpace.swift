@@ -77,6 +77,8 @@ public final class AddressSpace {
   private var uncountedTables = 0
   /// Charged for areas and extents, and for the host's page tables.
   private var charge: MemoryCharge
+  /// What Apus keeps for it, as far as that is more than every address space takes.
+  package var keptBytes: Int { charge.bytes }
   private static let areaPrice = 192
   private static let extentPrice = 80
   /// What every process may have, as its own price holds it: faults of most do not fail for want of memory for this.

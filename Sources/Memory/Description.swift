@@ -2,30 +2,34 @@ import LinuxABI
 
 extension AddressSpace {
   /// The VMAs and the vDSO, for `/proc/PID/maps` and `smaps` (proc(5)).
-  package var mappings: [MappingDescription] {
-    guard let vdso else { return areaDescriptions }
+  package var mappings: [MappingDescription] { mappings(from: .null, limit: .max) }
+
+  /// The first of them that end above an address.
+  package func mappings(from start: GuestAddress, limit: Int) -> [MappingDescription] {
+    let first = areas.lowerBound(PageNumber(holding: start))
+    let last = first + min(limit, areas.count - first)
+    let found = areas.elements[first..<last].map(describe)
+    guard last == areas.count, let vdso, start <= vdso.address else { return found }
     let size = UInt64(unsafe vdso.bytes.count)
     let description = MappingDescription(
       start: vdso.address, end: vdso.address &+ size, protection: [.read, .execute], isShared: false, offset: 0,
       device: 0, inode: 0, name: "[vdso]", residentBytes: size, isLocked: false)
-    return areaDescriptions + [description]
+    return found + [description]
   }
 
-  private var areaDescriptions: [MappingDescription] {
-    areas.elements.map { area in
-      var resident: UInt64 = 0
-      if area.fileProtection.isEmpty {
-        extents.forEach(in: area.range) { resident += $0.end - $0.start }
-      } else {
-        resident = area.count
-      }
-      return MappingDescription(
-        start: area.start.address, end: area.end.address, protection: area.protection, isShared: area.isShared,
-        offset: area.object == nil ? 0 : area.offset.offset, device: area.object?.object.mappingDevice ?? 0,
-        inode: area.object?.object.mappingInode ?? 0,
-        name: area.name.isEmpty ? area.object?.object.mappingName ?? "" : area.name,
-        residentBytes: resident.pagesToBytes, isLocked: area.flags.contains(.locked))
+  private func describe(_ area: VirtualArea) -> MappingDescription {
+    var resident: UInt64 = 0
+    if area.fileProtection.isEmpty {
+      extents.forEach(in: area.range) { resident += $0.end - $0.start }
+    } else {
+      resident = area.count
     }
+    return MappingDescription(
+      start: area.start.address, end: area.end.address, protection: area.protection, isShared: area.isShared,
+      offset: area.object == nil ? 0 : area.offset.offset, device: area.object?.object.mappingDevice ?? 0,
+      inode: area.object?.object.mappingInode ?? 0,
+      name: area.name.isEmpty ? area.object?.object.mappingName ?? "" : area.name,
+      residentBytes: resident.pagesToBytes, isLocked: area.flags.contains(.locked))
   }
 
   /// Bytes of all mappings.

@@ -62,8 +62,9 @@ package struct MapRequest {
 
 /// One page of memory as a futex or a robust list names it: the same for all who share it (futex(2)).
 package enum FutexKey: Hashable, Sendable {
-  /// Private memory: the address space and the address.
-  case privateAddress(space: ObjectIdentifier, address: GuestAddress)
+  /// Private memory: the address space and the address, and whether `FUTEX_PRIVATE_FLAG` said so. Those that say so and
+  /// those that don't never meet.
+  case privateAddress(space: ObjectIdentifier, address: GuestAddress, isFlagged: Bool)
   /// Shared memory: the physical address, or file identity and offset.
   case shared(object: ObjectIdentifier, offset: UInt64)
 }

@@ -4,7 +4,8 @@ import Synchronization
 
 extension AddressSpace {
   /// What a futex at an address is known by (futex(2)).
-  /// - Throws: `EINVAL` for a misaligned address, `EFAULT` for a shared one that isn't mapped or can't be read.
+  /// - Throws: `EINVAL` for a misaligned address, `EFAULT` for a shared one that isn't mapped, can't be read, or is
+  ///   beyond the end of its file.
   package func futexKey(_ address: GuestAddress, isPrivate: Bool) throws(Errno) -> FutexKey {
     guard address.isAligned(to: 4) else { throw .invalidArgument }
     guard address < Layout.stubBase else { throw .badAddress }
@@ -13,6 +14,11 @@ extension AddressSpace {
       guard let index = areas.index(of: page) else { throw .badAddress }
       let area = areas[index]
       guard area.protection.allows(.read) else { throw .badAddress }
+      if let object = area.object, extents.index(of: page) == nil {
+        guard area.index(of: page) < PageNumber.zero + object.object.mappingSize.bytesToPagesUp else {
+          throw .badAddress
+        }
+      }
       if area.isShared, let object = area.object {
         let offset = area.index(of: page).offset | address.offsetInPage
         if case .frames(let store) = object.backing {
@@ -21,7 +27,7 @@ extension AddressSpace {
         return .shared(object: object.identity, offset: offset)
       }
     }
-    return .privateAddress(space: ObjectIdentifier(self), address: address)
+    return .privateAddress(space: ObjectIdentifier(self), address: address, isFlagged: isPrivate)
   }
 
   /// Reads a futex word.

@@ -28,6 +28,8 @@ enum ExtendedState {
   /// What the x87 and SSE units begin with: all exceptions masked (Intel SDM volume 1, 8.1.5 and 10.2.3).
   private static let initialControlWord: UInt16 = 0x37f
   private static let initialMXCSR: UInt32 = 0x1f80
+  /// The components of x87 and SSE, as bits of the header.
+  private static let x87AndSSE: UInt64 = 3
 
   /// The state of a new program (execve(2)).
   static let initial: [UInt8] = {
@@ -51,6 +53,8 @@ enum ExtendedState {
     var area = [UInt8](repeating: 0, count: areaSize)
     let length = min(size, whole.count)
     area.replaceSubrange(0..<length, with: whole[0..<length])
+    // As in a frame of the host's: a handler may change x87 and SSE state, also while it is initial.
+    area.store(area.load(UInt64.self, at: Offset.header) | x87AndSSE, at: Offset.header)
     makeRestorable(&area)
     return area
   }
@@ -77,7 +81,7 @@ enum ExtendedState {
     } else {
       // An fxsave(7) area alone: x87 and SSE state, everything else initial.
       result.replaceSubrange(0..<512, with: area[0..<512])
-      result.store(UInt64(3), at: Offset.header)
+      result.store(x87AndSSE, at: Offset.header)
     }
     makeRestorable(&result)
     return result

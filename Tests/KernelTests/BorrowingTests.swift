@@ -77,8 +77,7 @@ import Testing
     #expect(placement(after: 100, waitsOf: 1000) == apart)
     let thread = try #require(task.thread as? FakeThread)
     let preemptions = thread.preemptions
-    cpus[0].queue.removeAll { $0 === other }
-    other.scheduling.isQueued = false
+    cpus[0].take(other)
     other.scheduling.cpu = cpus[1]
     scheduler.enqueue(other)
     #expect(cpus[0].placement == together)

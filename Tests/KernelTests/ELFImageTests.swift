@@ -77,7 +77,6 @@ struct Refusal: Sendable, CustomTestStringConvertible {
     Refusal("an address of the kernel") { $0.segments[0].address = 0xffff_8000_0000_0000 },
     Refusal("the place of the stub") { $0.segments[0].address = Layout.stubBase.rawValue },
     Refusal("an address that is not congruent to the offset") { $0.segments[0].address = 0x40_0010 },
-    Refusal("segments in the wrong order") { $0.segments.append(TestProgram.Segment(address: 0x30_0000)) },
     Refusal("a segment of nothing") { ($0.segments[0].fileSize, $0.segments[0].memorySize) = (0, 0) },
     Refusal("an interpreter without a name") {
       $0.segments.append(TestProgram.Segment(type: 3, offset: 0x200, fileSize: 1))
@@ -135,6 +134,17 @@ struct Refusal: Sendable, CustomTestStringConvertible {
     #expect(image.hasExecutableStack)
     #expect(image.programHeadersAddress == 0x40)
     #expect(image.segments.count == 1)
+  }
+
+  @Test func segmentsInAnyOrderAndOfMemoryAlone() throws {
+    var program = TestProgram()
+    program.segments.append(TestProgram.Segment(address: 0x30_0000))
+    program.segments.append(TestProgram.Segment(flags: 6, offset: 0x123, address: 0x50_0000, fileSize: 0))
+    let image = try image(program)
+    #expect(image.range == 0x30_0000..<0x50_1000)
+    #expect(try image.map(into: memory, preferredBase: 0) == 0)
+    #expect(try memory.read(0x30_0000, count: 4) == [0x7f, 0x45, 0x4c, 0x46])
+    #expect(try memory.read(0x50_0000, count: 0x1000).allSatisfy { $0 == 0 })
   }
 
   @Test(arguments: Refusal.all) func isRefused(_ refusal: Refusal) throws {

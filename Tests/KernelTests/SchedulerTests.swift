@@ -60,6 +60,73 @@ import Testing
     #expect(Array(order[6..<9]) == Array(order[0..<3]))
   }
 
+  // MARK: Nice values, policies, masks
+
+  private func set(_ parameters: SchedulingParameters, of task: Task) {
+    task.kernel.scheduler.set(parameters, of: task.scheduling, task)
+  }
+
+  @Test(arguments: [(0, 5), (0, 19), (-10, 0), (-20, 19)] as [(Int32, Int32)])
+  func niceValuesDivideTheTime(_ pair: (Int32, Int32)) throws {
+    let machine = try TestMachine()
+    let tasks = try fork(1, on: machine)
+    var parameters = SchedulingParameters()
+    for (task, nice) in zip(tasks, [pair.0, pair.1]) {
+      parameters.nice = nice
+      set(parameters, of: task)
+    }
+    let simulation = Simulation(machine) { _ in .forever }
+    simulation.run(for: SchedulerTests.second * 10)
+    let times = tasks.map { Double(machine.kernel.times(of: $0).total.rawValue) }
+    let wanted = (0..<(pair.1 - pair.0)).reduce(1.0) { ratio, _ in ratio * 1.25 }
+    // Who has less than a slice in ten seconds gets one now and then all the same.
+    #expect(times[0] / times[1] > min(wanted, 1000) * 0.8)
+    #expect(times[0] / times[1] < wanted * 1.25)
+  }
+
+  @Test func realTimeTasksGoFirstButForAShare() throws {
+    let machine = try TestMachine()
+    let tasks = try fork(3, on: machine)
+    for (task, priority) in zip(tasks, [10, 20, 20, 0] as [UInt32]) where priority > 0 {
+      set(SchedulingParameters(policy: priority == 20 ? .roundRobin : .fifo, priority: priority), of: task)
+    }
+    let simulation = Simulation(machine) { _ in .forever }
+    simulation.run(for: SchedulerTests.second * 10)
+    let times = tasks.map { machine.kernel.times(of: $0).total }
+    // The two of the highest priority share it; what is left of each second goes to the others by turns.
+    #expect(times[1] > SchedulerTests.second * 4 && times[2] > SchedulerTests.second * 4)
+    #expect(times[0] < SchedulerTests.second && times[3] < SchedulerTests.second)
+    #expect(times[3] > .milliseconds(50))
+  }
+
+  @Test func aFIFOTaskKeepsItsCPU() throws {
+    let machine = try TestMachine()
+    let tasks = try fork(1, on: machine)
+    for task in tasks { set(SchedulingParameters(policy: .fifo, priority: 5), of: task) }
+    let simulation = Simulation(machine) { _ in .compute(1_000_000) }
+    let first = try #require(simulation.task(on: 0))
+    simulation.run(for: .milliseconds(500))
+    #expect(simulation.task(on: 0) === first)
+  }
+
+  @Test func aTaskRunsWhereItsMaskAllows() throws {
+    let machine = try TestMachine(hostCPUs: [nil, nil, nil])
+    let tasks = try fork(5, on: machine)
+    for task in tasks { machine.kernel.scheduler.setAffinity(1 << 1, of: task.scheduling, task) }
+    var strays = 0
+    let simulation = Simulation(machine) { task in
+      strays += task.scheduling.cpu.index == 1 ? 0 : 1
+      return .compute(500_000)
+    }
+    simulation.run(for: SchedulerTests.slice * 4)
+    strays = 0
+    simulation.run(for: SchedulerTests.second)
+    simulation.verify()
+    #expect(strays == 0)
+    let times = tasks.map { machine.kernel.times(of: $0).total }
+    #expect(times.allSatisfy { $0 > SchedulerTests.second / 8 })
+  }
+
   @Test func idleCPUsTakeWaitingTasks() throws {
     let machine = try TestMachine(hostCPUs: [nil, nil, nil])
     let tasks = try fork(5, on: machine)

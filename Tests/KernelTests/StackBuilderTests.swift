@@ -16,7 +16,8 @@ import Testing
   ) throws -> StackBuilder.Block {
     var builder = try StackBuilder(memory, isExecutable: isExecutable, limit: limit)
     return try builder.build(
-      arguments: arguments.map { Array($0.utf8) }, environment: environment.map { Array($0.utf8) },
+      arguments: ProgramStrings(arguments.map { Array($0.utf8) }),
+      environment: ProgramStrings(environment.map { Array($0.utf8) }),
       path: Array("/bin/program".utf8), auxiliary: [(.pageSize, 4096), (.entry, 0x40_0100)], randomBytes: random)
   }
 
@@ -84,7 +85,8 @@ import Testing
     #expect(stack.end.distance(from: stack.start) == 132 << 10)
     let other = try TestMachine()
     var builder = try StackBuilder(other.first.memory, isExecutable: true, limit: 8 << 20)
-    _ = try builder.build(arguments: [], environment: [], path: [], auxiliary: [], randomBytes: random)
+    _ = try builder.build(
+      arguments: ProgramStrings(), environment: ProgramStrings(), path: [], auxiliary: [], randomBytes: random)
     let executable = try #require(other.first.memory.mappings.first { $0.name == "[stack]" })
     #expect(executable.protection == [.read, .write, .execute])
   }

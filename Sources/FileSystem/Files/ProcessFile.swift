@@ -5,7 +5,9 @@ package protocol ProcessHandle: AnyObject {
   var processID: ProcessID { get }
   /// It has ended, whether or not its parent has waited for it.
   var hasEnded: Bool { get }
-  /// Woken when it ends.
+  /// Its parent has waited for it, too: nothing is left of it.
+  var wasReaped: Bool { get }
+  /// Woken when it ends, and when it is reaped.
   var endQueue: WaitQueue { get }
 }
 
@@ -19,6 +21,11 @@ package final class ProcessFile: AnonymousFile {
   }
 
   package override var waitQueue: WaitQueue? { process.endQueue }
-  package override func readiness() -> PollEvents { process.hasEnded ? .readable : [] }
-  package override var information: String { "Pid:\t\(process.processID)\nNSpid:\t\(process.processID)\n" }
+  package override func readiness() -> PollEvents {
+    process.wasReaped ? [.readable, .hangUp] : process.hasEnded ? .readable : []
+  }
+  package override var information: String {
+    let id = process.wasReaped ? ProcessID.nobody : process.processID
+    return "Pid:\t\(id)\nNSpid:\t\(id)\n"
+  }
 }

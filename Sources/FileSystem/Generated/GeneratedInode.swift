@@ -181,6 +181,13 @@ package final class GeneratedFile: OpenFile {
   }
 
   package override func seek(to offset: Int64, whence: Whence) throws(Errno) -> UInt64 {
+    try seekInText(to: offset, whence: whence)
+  }
+}
+
+extension OpenFile {
+  /// lseek(2) where nobody knows how long the text is.
+  func seekInText(to offset: Int64, whence: Whence) throws(Errno) -> UInt64 {
     let base: Int64
     switch whence {
     case .start: base = 0

@@ -58,21 +58,22 @@ struct ELFImage {
       headersAddress ?? ELFImage.headersAddress(segments, offset: header.programHeaderOffset)
   }
 
-  /// The segments must be in order, page-congruent and inside user space.
+  /// The segments must be inside user space, and those with contents at the place in a page that they have in the file.
   private static func check(_ segments: [ELFProgramHeader]) throws(Errno) -> Range<GuestAddress> {
     guard let first = segments.first else { throw .execFormatError }
+    var start = first.virtualAddress
     var end = GuestAddress.null
     for segment in segments {
       let (_, fileOverflow) = segment.offset.addingReportingOverflow(segment.fileSize)
       guard let stop = segment.virtualAddress.advanced(by: segment.memorySize), stop <= Layout.stubBase,
         !fileOverflow, segment.fileSize <= segment.memorySize,
-        segment.virtualAddress.offsetInPage == segment.offset & Layout.pageMask,
-        segment.virtualAddress >= first.virtualAddress
+        segment.fileSize == 0 || segment.virtualAddress.offsetInPage == segment.offset & Layout.pageMask
       else { throw .execFormatError }
+      start = min(start, segment.virtualAddress)
       end = max(end, stop)
     }
-    guard let last = end.pageUp, first.virtualAddress.pageDown < last else { throw .execFormatError }
-    return first.virtualAddress.pageDown..<last
+    guard let last = end.pageUp, start.pageDown < last else { throw .execFormatError }
+    return start.pageDown..<last
   }
 
   private static func headersAddress(_ segments: [ELFProgramHeader], offset: UInt64) -> GuestAddress {

@@ -8,7 +8,7 @@ struct Program {
   let image: ELFImage
   let interpreter: ELFImage?
   let location: PathLocation
-  let arguments: [[UInt8]]
+  let arguments: ProgramStrings
   let attributes: Stat
 
   /// The owner of a set-user-ID program.
@@ -136,6 +136,8 @@ extension Kernel {
       if let uid = program.setUserID { credentials.euid = uid }
       if let gid = program.setGroupID { credentials.egid = gid }
     }
+    // Who gains by another's id loses these (capabilities(7)).
+    if credentials.isElevated { credentials.ambient = [] }
     credentials.suid = credentials.euid
     credentials.fsuid = credentials.euid
     credentials.sgid = credentials.egid
@@ -166,6 +168,7 @@ extension Kernel {
     if !task.isLeader {
       processTable.remove(task)
       group.leader?.state = .dead
+      group.handChildren(of: task.id, to: group.id)
       task.id = group.id
       group.leader = task
       processTable.add(task)
@@ -202,16 +205,18 @@ extension Kernel {
         if let name = image.interpreter {
           let linker = try open(name, context, []).file
           file = linker
-          interpreter = try ELFImage(linker, start: try ELFImage.read(linker, at: 0, count: 64))
+          do throws(Errno) {
+            interpreter = try ELFImage(linker, start: try ELFImage.read(linker, at: 0, count: 64))
+          } catch { throw error == .execFormatError ? .badSharedLibrary : error }
         }
         return Program(
           image: image, interpreter: interpreter, location: location, arguments: arguments, attributes: attributes)
       }
       let (name, argument) = try Kernel.scriptInterpreter(start)
       if request.isUnreachable { throw .noSuchFileOrDirectory }
-      var shown = request.reachablePath
-      if path != FileName.string(request.path) { shown = FileName.bytes(path) }
-      arguments = [FileName.bytes(name)] + (argument.map { [$0] } ?? []) + [shown] + arguments.dropFirst()
+      let isFirst = path == FileName.string(request.path)
+      let shown = isFirst ? request.reachablePath : FileName.bytes(path)
+      arguments = arguments.replacingFirst(with: [FileName.bytes(name)] + (argument.map { [$0] } ?? []) + [shown])
       path = name
       options = []
     }

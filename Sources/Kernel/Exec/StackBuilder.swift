@@ -30,11 +30,12 @@ struct StackBuilder {
 
   /// Maps the stack and writes everything with one copy. `randomBytes` are the 16 of `AT_RANDOM`.
   mutating func build(
-    arguments: [[UInt8]], environment: [[UInt8]], path: [UInt8], auxiliary: [(AuxiliaryKey, UInt64)],
+    arguments: ProgramStrings, environment: ProgramStrings, path: [UInt8], auxiliary: [(AuxiliaryKey, UInt64)],
     randomBytes: [UInt8]
   ) throws(Errno) -> Block {
     // From the top: a null word, the path, environment strings, argument strings, platform name, random bytes.
     var strings: [UInt8] = []
+    strings.reserveCapacity(arguments.bytes.count + environment.bytes.count + path.count + 64)
     func append(_ string: [UInt8]) -> UInt64 {
       let offset = UInt64(strings.count)
       strings += string
@@ -45,9 +46,9 @@ struct StackBuilder {
     strings += randomBytes
     let platform = append(Array("x86_64".utf8))
     let argumentStart = UInt64(strings.count)
-    let argumentOffsets = arguments.map(append)
+    strings += arguments.bytes
     let environmentStart = UInt64(strings.count)
-    let environmentOffsets = environment.map(append)
+    strings += environment.bytes
     let environmentEnd = UInt64(strings.count)
     let name = append(path)
 
@@ -72,9 +73,10 @@ struct StackBuilder {
     vector += [AuxiliaryKey.executableName.rawValue, (stringsBase &+ name).rawValue]
     vector += [AuxiliaryKey.null.rawValue, 0]
     var block: [UInt64] = [UInt64(arguments.count)]
-    block += argumentOffsets.map { (stringsBase &+ $0).rawValue }
+    block.reserveCapacity(words)
+    block += arguments.offsets.map { (stringsBase &+ (argumentStart + $0)).rawValue }
     block.append(0)
-    block += environmentOffsets.map { (stringsBase &+ $0).rawValue }
+    block += environment.offsets.map { (stringsBase &+ (environmentStart + $0)).rawValue }
     block.append(0)
     block += vector
     try memory.writeArray(pointer, block)

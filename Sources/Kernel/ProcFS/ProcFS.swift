@@ -41,7 +41,7 @@ final class ProcFS: GeneratedDirectory {
     ]
   }
 
-  private func link(_ target: @escaping (Task) throws(Errno) -> String) -> GeneratedInode {
+  func link(_ target: @escaping (Task) throws(Errno) -> String) -> GeneratedInode {
     let content = GeneratedInode.Content.link(
       read: { [unowned self] () throws(Errno) in
         guard let reader else { throw .noSuchFileOrDirectory }
@@ -79,27 +79,5 @@ final class ProcFS: GeneratedDirectory {
       + kernel.groups.keys.sorted().map { id in
         DirectoryEntry(inode: ProcessDirectory.number(id, 0), next: 0, kind: .directory, name: "\(id)")
       }
-  }
-
-  // MARK: /proc/1
-
-  /// Process 1 is Apus itself: it has the files that programs look for in an init, and no memory or descriptors to show.
-  private var initProcess: GeneratedInode {
-    let fields: [String] =
-      ["1", "(apus)", "S", "0", "1", "1", "0", "-1", "4194560"] + [String](repeating: "0", count: 8)
-      + ["20", "0", "1", "0", "0"] + [String](repeating: "0", count: 30)
-    let rows = [
-      ("Name", "apus"), ("Umask", "0022"), ("State", "S (sleeping)"), ("Tgid", "1"), ("Ngid", "0"), ("Pid", "1"),
-      ("PPid", "0"), ("TracerPid", "0"), ("Uid", "0\t0\t0\t0"), ("Gid", "0\t0\t0\t0"), ("Groups", ""),
-      ("Threads", "1"),
-    ]
-    func text(_ text: String, _ permissions: UInt32 = 0o444) -> GeneratedInode {
-      fileSystem.file(permissions: permissions) { () throws(Errno) in text }
-    }
-    return fileSystem.directory([
-      ("cgroup", text("0::/\n")), ("cmdline", text("apus\0")), ("comm", text("apus\n")), ("cwd", link { _ in "/" }),
-      ("environ", text("", 0o400)), ("root", link { _ in "/" }), ("stat", text(fields.joined(separator: " ") + "\n")),
-      ("statm", text("0 0 0 0 0 0 0\n")), ("status", text(rows.map { "\($0):\t\($1)\n" }.joined())),
-    ])
   }
 }

@@ -10,7 +10,7 @@ final class ProcessDirectory: GeneratedDirectory {
   private let startTime: MonotonicTime
   private let isThread: Bool
 
-  private init(_ proc: ProcFS, _ task: Task, isThread: Bool) {
+  init(_ proc: ProcFS, _ task: Task, isThread: Bool) {
     self.proc = proc
     id = task.id
     startTime = task.startTime
@@ -80,6 +80,7 @@ final class ProcessDirectory: GeneratedDirectory {
     case mountTable(Contents<String>)
     case settable(@Sendable (Task) -> String, write: @Sendable (ProcessDirectory, String) throws(Errno) -> Void)
     case link(@Sendable (Task) throws(Errno) -> PathLocation?)
+    case mappings(showsSizes: Bool)
     case memory
     case descriptors, descriptorInformation, threads, network
   }
@@ -109,7 +110,7 @@ final class ProcessDirectory: GeneratedDirectory {
     ("io", .text(permissions: 0o400) { (directory) throws(Errno) in try directory.transfers() }),
     ("limits", .text(permissions: 0o444) { (directory) throws(Errno) in try directory.limits() }),
     ("loginuid", .text(permissions: 0o644) { (_) throws(Errno) in "4294967295" }),
-    ("maps", .text(permissions: 0o444, inspects: true) { (directory) throws(Errno) in try directory.maps() }),
+    ("maps", .mappings(showsSizes: false)),
     ("mem", .memory),
     ("mountinfo", .mountTable { (directory) throws(Errno) in try directory.mountInformation() }),
     ("mounts", .mountTable { (directory) throws(Errno) in try directory.mounts() }),
@@ -123,7 +124,7 @@ final class ProcessDirectory: GeneratedDirectory {
     ),
     ("root", .link { (task) throws(Errno) in task.fs.root }),
     ("sessionid", .text(permissions: 0o444) { (_) throws(Errno) in "4294967295" }),
-    ("smaps", .text(permissions: 0o444, inspects: true) { (directory) throws(Errno) in try directory.sizedMaps() }),
+    ("smaps", .mappings(showsSizes: true)),
     ("stat", .text(permissions: 0o444) { (directory) throws(Errno) in try directory.statistics() }),
     ("statm", .text(permissions: 0o444) { (directory) throws(Errno) in try directory.memoryPages() }),
     ("status", .text(permissions: 0o444) { (directory) throws(Errno) in try directory.status() }),
@@ -186,6 +187,11 @@ final class ProcessDirectory: GeneratedDirectory {
           return place
         })
       return inode(content, 0o777, number)
+    case .mappings(let showsSizes):
+      let content = GeneratedInode.Content.opened { [self] (flags, location) throws(Errno) in
+        try MappingsText.file(of: self, showsSizes: showsSizes, flags: flags, location: location)
+      }
+      return inode(content, 0o444, number)
     case .memory:
       let content = GeneratedInode.Content.opened { [self] (flags, location) throws(Errno) in
         ProcessMemoryFile(try inspectable.memory, flags: flags, location: location)

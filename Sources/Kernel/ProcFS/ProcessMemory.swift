@@ -2,38 +2,8 @@ import FileSystem
 import LinuxABI
 import Memory
 
-/// `/proc/PID/maps`, `smaps`, `mem`, `cmdline`, `environ`, `auxv` and the mount tables.
+/// `/proc/PID/cmdline`, `environ`, `auxv` and the mount tables.
 extension ProcessDirectory {
-  func maps() throws(Errno) -> String {
-    try inspectable.memory.mappings.map { ProcessDirectory.line($0) + "\n" }.joined()
-  }
-
-  /// Sizes that Apus knows of; the resident size is an upper bound.
-  func sizedMaps() throws(Errno) -> String {
-    try inspectable.memory.mappings.map { mapping in
-      let sizes = [
-        ("Size:", mapping.end.distance(from: mapping.start) >> 10), ("KernelPageSize:", 4), ("MMUPageSize:", 4),
-        ("Rss:", mapping.residentBytes >> 10), ("Locked:", mapping.isLocked ? mapping.residentBytes >> 10 : 0),
-      ]
-      return ProcessDirectory.line(mapping) + "\n"
-        + sizes.map { Text.left($0, 16) + Text.right("\($1)", 8) + " kB\n" }.joined()
-    }.joined()
-  }
-
-  private static func line(_ mapping: MappingDescription) -> String {
-    let protection = mapping.protection
-    let rights =
-      (protection.contains(.read) ? "r" : "-") + (protection.contains(.write) ? "w" : "-")
-      + (protection.contains(.execute) ? "x" : "-") + (mapping.isShared ? "s" : "p")
-    let device =
-      Text.hex(UInt64(DeviceNumber.major(mapping.device)), 2) + ":"
-      + Text.hex(UInt64(DeviceNumber.minor(mapping.device)), 2)
-    let line =
-      "\(Text.hex(mapping.start.rawValue, 8))-\(Text.hex(mapping.end.rawValue, 8)) \(rights) "
-      + "\(Text.hex(mapping.offset, 8)) \(device) \(mapping.inode)"
-    return mapping.name.isEmpty ? line + " " : Text.left(line, 72) + " " + mapping.name
-  }
-
   /// Bytes of a range that the process may have overwritten; what is no longer mapped is left out.
   private func bytes(_ range: Range<GuestAddress>, of task: Task) -> [UInt8] {
     guard task.state != .zombie, !range.isEmpty else { return [] }

@@ -31,9 +31,11 @@ extension ProcessDirectory {
     let times = isWhole ? kernel.times(of: group) : kernel.times(of: task)
     let (user, system) = (times.user, times.system)
     let started = Text.ticks(task.startTime - kernel.startTime)
-    let code = memory?.mappings.first { $0.protection.contains(.execute) && $0.inode != 0 }
-    let stack = memory?.mappings.first { $0.name == "[stack]" }
-    let heap = memory?.mappings.first { $0.name == "[heap]" }
+    let mappings = memory?.mappings ?? []
+    let code = mappings.first { $0.protection.contains(.execute) && $0.inode != 0 }
+    let stack = mappings.first { $0.name == "[stack]" }
+    let heap = mappings.first { $0.name == "[heap]" }
+    let scheduling = task.scheduling.parameters
     let fields: [String] = [
       "\(task.id)", "(\(task.name))", ProcessDirectory.state(task).letter, "\(group.parentID)",
       "\(group.processGroup.id)",
@@ -43,7 +45,8 @@ extension ProcessDirectory {
       "\(group.childUsage.majorFaults)",
       // utime stime cutime cstime priority nice num_threads itrealvalue starttime
       "\(Text.ticks(user))", "\(Text.ticks(system))", "\(Text.ticks(group.childUsage.userTime))",
-      "\(Text.ticks(group.childUsage.systemTime))", "\(20 + task.scheduling.nice)", "\(task.scheduling.nice)",
+      "\(Text.ticks(group.childUsage.systemTime))", "\(ProcessDirectory.shownPriority(scheduling))",
+      "\(scheduling.nice)",
       "\(max(group.tasks.count, 1))",
       "0", "\(started)",
       // vsize rss rsslim startcode endcode startstack kstkesp kstkeip
@@ -54,8 +57,8 @@ extension ProcessDirectory {
       "\(task.signals.mask.subtracting(.realTime).rawValue)", "\(ignored.subtracting(.realTime).rawValue)",
       "\(caught.subtracting(.realTime).rawValue)",
       // wchan nswap cnswap exit_signal processor rt_priority policy delayacct guest_time cguest_time
-      "0", "0", "0", "\(group.exitSignal.rawValue)", "\(task.scheduling.cpu.index)", "0",
-      "\(task.scheduling.policy.rawValue)",
+      "0", "0", "0", "\(group.exitSignal.rawValue)", "\(task.scheduling.cpu.index)", "\(scheduling.priority)",
+      "\(scheduling.policy.rawValue)",
       "0", "0",
       "0",
       // start_data end_data start_brk arg_start arg_end env_start env_end exit_code
@@ -65,6 +68,11 @@ extension ProcessDirectory {
       "\(group.exitStatus?.rawValue ?? 0)",
     ]
     return fields.joined(separator: " ") + "\n"
+  }
+
+  /// `priority` of proc_pid_stat(5): 20 + nice, or −1 − the real-time priority.
+  private static func shownPriority(_ scheduling: SchedulingParameters) -> Int32 {
+    scheduling.rank == 0 ? 20 + scheduling.nice : -1 - Int32(bitPattern: scheduling.rank)
   }
 
   func memoryPages() throws(Errno) -> String {
@@ -139,8 +147,10 @@ extension ProcessDirectory {
     return parts.joined(separator: ",")
   }
 
-  func limits() throws(Errno) -> String {
-    let limits = try task.group.limits
+  func limits() throws(Errno) -> String { ProcessDirectory.limits(try task.group.limits) }
+
+  /// `/proc/PID/limits`.
+  static func limits(_ limits: ResourceLimits) -> String {
     let rows: [(Resource, String, String)] = [
       (.cpu, "Max cpu time", "seconds"), (.fileSize, "Max file size", "bytes"), (.data, "Max data size", "bytes"),
       (.stack, "Max stack size", "bytes"), (.core, "Max core file size", "bytes"),

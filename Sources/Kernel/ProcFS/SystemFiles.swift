@@ -48,6 +48,7 @@ extension ProcFS {
     let rows: [(String, UInt64)] = [
       ("MemTotal:", total), ("MemFree:", free), ("MemAvailable:", free), ("Buffers:", 0), ("Cached:", 0),
       ("SwapCached:", 0), ("SwapTotal:", 0), ("SwapFree:", 0), ("Dirty:", 0), ("Writeback:", 0),
+      ("CommitLimit:", total / 2), ("Committed_AS:", total - free),
       ("HugePages_Total:", 0), ("HugePages_Free:", 0), ("HugePages_Rsvd:", 0), ("HugePages_Surp:", 0),
       ("Hugepagesize:", 2048),
     ]

@@ -42,43 +42,77 @@ package final class Scheduler {
 
   /// Puts a runnable task in a run queue.
   func enqueue(_ task: Task) {
-    guard task.state == .runnable, !task.scheduling.isQueued, task.scheduling.cpu.current !== task else { return }
-    if task.scheduling.cpu.current != nil, services.timers.isServing, !tasksAreBound,
-      let idle = cpus.first(where: \.isIdle)
-    {
-      task.scheduling.cpu = idle
+    let scheduling = task.scheduling
+    guard task.state == .runnable, !scheduling.isQueued, scheduling.cpu.current !== task else { return }
+    if !tasksAreBound {
+      if scheduling.cpu.current != nil, services.timers.isServing,
+        let idle = cpus.first(where: { $0.isIdle && scheduling.mayRun(on: $0) })
+      {
+        scheduling.cpu = idle
+      } else if !scheduling.mayRun(on: scheduling.cpu) {
+        scheduling.cpu = leastLoaded(for: task) ?? scheduling.cpu
+      }
     }
-    let cpu = task.scheduling.cpu
-    task.scheduling.isQueued = true
-    cpu.queue.append(task)
+    append(task, to: scheduling.cpu)
+  }
+
+  private func append(_ task: Task, to cpu: CPU) {
+    task.scheduling.cpu = cpu
+    cpu.append(task)
     if cpu.isIdle {
       wake(cpu)
-    } else if tick.deadline == nil {
-      services.arm(tick, deadline: services.monotonicTime + Scheduler.slice)
+      return
+    }
+    if tick.deadline == nil { services.arm(tick, deadline: services.monotonicTime + Scheduler.slice) }
+    if !task.scheduling.isPlain, let current = cpu.current, current.scheduling.isInGuest,
+      cpu.rank(of: task) > cpu.rank(of: current)
+    {
+      current.thread.preempt()
     }
   }
 
-  /// Takes the next task for a CPU; nil where there is none.
-  func dequeue(for cpu: CPU) -> Task? {
-    if let task = cpu.queue.popFirst() {
-      task.scheduling.isQueued = false
-      return task
-    }
-    return nil
+  private func leastLoaded(for task: Task) -> CPU? {
+    cpus.filter { task.scheduling.mayRun(on: $0) }.min { $0.load < $1.load }
   }
+
+  /// Takes the next task for a CPU; nil where there is none.
+  func dequeue(for cpu: CPU) -> Task? { cpu.takeNext() }
 
   /// Takes a task that waits for another, busy CPU.
   private func steal(for cpu: CPU) -> Task? {
     guard !tasksAreBound else { return nil }
     let busiest = cpus.filter { $0 !== cpu && $0.current != nil }.max { $0.queue.count < $1.queue.count }
-    guard let busiest, let task = busiest.queue.popLast() else { return nil }
-    task.scheduling.isQueued = false
-    return task
+    return busiest?.takeLast(for: cpu)
+  }
+
+  // MARK: What programs set
+
+  /// sched_setscheduler(2), setpriority(2): how a task is scheduled from now on.
+  func set(_ parameters: SchedulingParameters, of scheduling: TaskScheduling, _ task: Task?) {
+    guard let task, scheduling.isQueued else { return scheduling.adopt(parameters) }
+    scheduling.cpu.take(task)
+    scheduling.adopt(parameters)
+    append(task, to: scheduling.cpu)
+  }
+
+  /// sched_setaffinity(2): the task moves at once where it is not allowed any more.
+  func setAffinity(_ mask: UInt64, of scheduling: TaskScheduling, _ task: Task?) {
+    scheduling.affinity = mask
+    guard let task, !tasksAreBound, !scheduling.mayRun(on: scheduling.cpu) else { return }
+    if scheduling.cpu.current === task {
+      task.call.givesWay = true
+      if scheduling.isInGuest { task.thread.preempt() }
+    } else if scheduling.isQueued {
+      scheduling.cpu.take(task)
+      enqueue(task)
+    }
   }
 
   /// The current task goes on unless another has waited for a slice.
   func shouldYield(_ task: Task, on cpu: CPU) -> Bool {
-    !cpu.queue.isEmpty && services.monotonicTime - task.scheduling.sliceStart >= Scheduler.slice
+    guard !cpu.queue.isEmpty else { return false }
+    let afterSlice = services.monotonicTime - task.scheduling.sliceStart >= Scheduler.slice
+    return cpu.prefersOther(to: task, afterSlice: afterSlice)
   }
 
   /// The CPU's task has left it.
@@ -101,17 +135,10 @@ package final class Scheduler {
     let now = services.monotonicTime
     var anyWaits = false
     for cpu in cpus where !cpu.queue.isEmpty {
-      if let idle = cpus.first(where: \.isIdle), let task = steal(for: idle) {
-        task.scheduling.cpu = idle
-        task.scheduling.isQueued = true
-        idle.queue.append(task)
-        wake(idle)
-      }
+      if let idle = cpus.first(where: \.isIdle), let task = steal(for: idle) { append(task, to: idle) }
       guard !cpu.queue.isEmpty else { continue }
       anyWaits = true
-      if let current = cpu.current, current.scheduling.isInGuest,
-        now - current.scheduling.sliceStart >= Scheduler.slice
-      {
+      if let current = cpu.current, current.scheduling.isInGuest, shouldYield(current, on: cpu) {
         current.thread.preempt()
       }
     }
@@ -124,10 +151,8 @@ package final class Scheduler {
   /// Moves one task where one CPU has two more to run than another.
   private func balance() {
     guard !tasksAreBound, let most = cpus.max(by: { $0.load < $1.load }),
-      let least = cpus.min(by: { $0.load < $1.load }), most.load >= least.load + 2, let task = most.queue.popLast()
+      let least = cpus.min(by: { $0.load < $1.load }), most.load >= least.load + 2, let task = most.takeLast(for: least)
     else { return }
-    task.scheduling.cpu = least
-    least.queue.append(task)
-    if least.isIdle { wake(least) }
+    append(task, to: least)
   }
 }

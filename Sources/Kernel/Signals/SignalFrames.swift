@@ -54,6 +54,7 @@ extension Kernel {
     registers.rax = 0
     registers.rflags &= ~Kernel.clearedFlags
     task.thread.setRegisters(registers)
+    task.thread.resetExtendedState()
 
     task.signals.maskToRestore = nil
     var blocked = task.signals.mask.union(action.mask)

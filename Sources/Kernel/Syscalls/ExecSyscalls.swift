@@ -13,18 +13,12 @@ extension Syscalls {
   static func execve(
     _ task: Task, _ path: ProgramPath, _ arguments: ArgumentList, _ environment: EnvironmentList
   ) throws(Errno) -> CallOutcome<Int> {
-    var request: ExecRequest
-    if case .exec(let kept) = task.call.kept {
-      request = kept
-    } else {
-      request = ExecRequest(
-        path: try task.memory.readCString(path.address, limit: 4096),
-        arguments: try strings(task, arguments.address), environment: try strings(task, environment.address))
-      try check(&request)
-      try request.charge(in: task.kernel.kernelMemory)
-      task.call.kept = .exec(request)
-    }
-    return try task.kernel.execute(task, request)
+    if case .exec = task.call.kept { return try goOn(task) }
+    let path = try task.memory.readCString(path.address, limit: 4096)
+    if path.isEmpty { throw .noSuchFileOrDirectory }
+    task.call.kept = .exec(
+      ExecRequest(path: path, argumentsAt: arguments.address, environmentAt: environment.address))
+    return try goOn(task)
   }
 
   /// execveat(2).
@@ -32,54 +26,35 @@ extension Syscalls {
     _ task: Task, _ directory: DirectoryDescriptor, _ path: ProgramPath, _ arguments: ArgumentList,
     _ environment: EnvironmentList, _ flags: AtFlags
   ) throws(Errno) -> CallOutcome<Int> {
-    if case .exec(let kept) = task.call.kept { return try task.kernel.execute(task, kept) }
+    if case .exec = task.call.kept { return try goOn(task) }
     guard flags.isSubset(of: [.emptyPath, .symbolicLinkNoFollow]) else { throw .invalidArgument }
     let path = try task.memory.readCString(path.address, limit: 4096)
-    var request = ExecRequest(
-      path: path, arguments: try strings(task, arguments.address), environment: try strings(task, environment.address))
+    var base: (PathLocation, FileDescriptorNumber, Bool)?
     if path.first != UInt8(ascii: "/"), !directory.isWorkingDirectory {
       let slot = try task.files.slot(directory.descriptor)
-      let file = slot.file
-      request.isUnreachable = slot.closeOnExec
-      request.reachablePath = Array("/dev/fd/\(directory.descriptor.rawValue)".utf8)
-      if !path.isEmpty { request.reachablePath += [UInt8(ascii: "/")] + path }
       // A memfd has no path: it stands for its own place.
-      request.base = file.location ?? OpenFileInode.location(of: file, in: task.kernel.vfs.memoryFiles)
+      let location = slot.file.location ?? OpenFileInode.location(of: slot.file, in: task.kernel.vfs.memoryFiles)
+      base = (location, directory.descriptor, slot.closeOnExec)
     }
-    if flags.contains(.emptyPath) { request.options.insert(.emptyPath) }
-    if flags.contains(.symbolicLinkNoFollow) { request.options.insert(.noFollow) }
-    try check(&request)
-    try request.charge(in: task.kernel.kernelMemory)
+    var options = ResolveOptions()
+    if flags.contains(.emptyPath) { options.insert(.emptyPath) }
+    if flags.contains(.symbolicLinkNoFollow) { options.insert(.noFollow) }
+    if path.isEmpty, !flags.contains(.emptyPath) { throw .noSuchFileOrDirectory }
+    task.call.kept = .exec(
+      ExecRequest(
+        path: path, base: base, options: options, argumentsAt: arguments.address, environmentAt: environment.address))
+    return try goOn(task)
+  }
+
+  /// Reads the rest of the request that the call keeps, then does what it asks for. Others have their turn between parts.
+  private static func goOn(_ task: Task) throws(Errno) -> CallOutcome<Int> {
+    guard case .exec(var request) = task.call.kept else { throw .invalidArgument }
+    // Taken out, so that there is one copy of the strings.
+    task.call.kept = .nothing
+    let isRead = try request.read(from: task)
     task.call.kept = .exec(request)
+    guard isRead else { return .suspended(task.giveWay()) }
     return try task.kernel.execute(task, request)
-  }
-
-  /// A null-terminated array of strings; a null pointer is an empty one, as Linux takes it.
-  private static func strings(_ task: Task, _ address: GuestAddress) throws(Errno) -> [[UInt8]] {
-    guard !address.isNull else { return [] }
-    var result: [[UInt8]] = []
-    var total = 0
-    let limit = Int(ExecRequest.sizeLimit(stackLimit: task.group.limits[.stack].current))
-    var position = address.rawValue
-    while true {
-      let pointer = try task.memory.readValue(GuestAddress(position), as: UInt64.self)
-      if pointer == 0 { return result }
-      let string: [UInt8]
-      do throws(Errno) {
-        string = try task.memory.readCString(GuestAddress(pointer), limit: ExecRequest.stringLimit)
-      } catch {
-        throw error == .fileNameTooLong ? .argListTooLong : error
-      }
-      total += string.count + 9
-      guard total <= limit else { throw .argListTooLong }
-      result.append(string)
-      position &+= 8
-    }
-  }
-
-  private static func check(_ request: inout ExecRequest) throws(Errno) {
-    if request.path.isEmpty, !request.options.contains(.emptyPath) { throw .noSuchFileOrDirectory }
-    if request.arguments.isEmpty { request.arguments = [[]] }
   }
 }
 
@@ -102,7 +77,7 @@ struct ArgumentList: SyscallArgument {
   init(register: UInt64) { address = GuestAddress(register) }
   func describe(in call: CallFormatter) -> String? {
     guard case .exec(let request) = call.task.call.kept else { return call.stringArray(address.rawValue) }
-    return "[\(request.arguments.prefix(32).map { CallFormatter.quote($0[...]) }.joined(separator: ", "))]"
+    return "[\(request.arguments.prefix(32).map { CallFormatter.quote($0) }.joined(separator: ", "))]"
   }
 }
 

@@ -110,6 +110,7 @@ extension Syscalls {
   static func getRobustList(
     _ task: Task, _ id: ProcessID, _ head: OutPointer<UInt64>, _ size: OutPointer<UInt64>
   ) throws(Errno) -> Int {
+    if id == .initial { throw .notPermitted }
     let target = id == .zero ? task : task.kernel.tasks[id]
     guard let target else { throw .noSuchProcess }
     guard task.mayAccess(target) else { throw .notPermitted }

@@ -13,9 +13,8 @@ extension Syscalls {
   /// pidfd_open(2).
   static func pidfdOpen(_ task: Task, _ id: ProcessID, _ flags: ProcessFileFlags) throws(Errno) -> Int {
     guard id.isPositive, flags.isSubset(of: .nonBlocking) else { throw .invalidArgument }
-    guard let group = task.kernel.groups[id] else {
-      throw task.kernel.tasks[id] == nil ? .noSuchProcess : .invalidArgument
-    }
+    let group: (any ProcessHandle)? = task.kernel.groups[id] ?? (id == .initial ? task.kernel.initProcess : nil)
+    guard let group else { throw task.kernel.tasks[id] == nil ? .noSuchProcess : .invalidArgument }
     let file = ProcessFile(process: group, flags: flags.contains(.nonBlocking) ? .nonBlocking : [])
     return Int(try task.addFile(file, closeOnExec: true).rawValue)
   }
@@ -25,9 +24,8 @@ extension Syscalls {
     _ task: Task, _ process: FileDescriptorNumber, _ descriptor: Int32, _ flags: Hexadecimal<UInt32>
   ) throws(Errno) -> Int {
     guard flags.value == 0 else { throw .invalidArgument }
-    guard let group = (try task.openFile(process) as? ProcessFile)?.process as? ThreadGroup else {
-      throw .badFileDescriptor
-    }
+    guard let handle = (try task.openFile(process) as? ProcessFile)?.process else { throw .badFileDescriptor }
+    guard let group = handle as? ThreadGroup else { throw .notPermitted }
     guard let owner = group.tasks.first, group.exitStatus == nil else { throw .noSuchProcess }
     guard task.mayAccess(owner) else { throw .notPermitted }
     let file = try owner.files.file(FileDescriptorNumber(rawValue: descriptor))
@@ -47,8 +45,13 @@ extension Syscalls {
     _ flags: Hexadecimal<UInt32>
   ) throws(Errno) -> Int {
     guard flags.value == 0 else { throw .invalidArgument }
-    let group = try self.process(try task.files.file(process))
+    let file = try task.files.file(process)
     try checkSignal(signal)
+    if let file = file as? ProcessFile, file.process is InitProcess {
+      try checkInit(task)
+      return 0
+    }
+    let group = try self.process(file)
     guard task.kernel.groups[group.id] === group else { throw .noSuchProcess }
     var info = self.information(signal, SignalInfo.siUser, from: task)
     if !information.isNull {
@@ -64,4 +67,5 @@ extension Syscalls {
 extension ThreadGroup: ProcessHandle {
   var processID: ProcessID { id }
   var hasEnded: Bool { isZombie }
+  var wasReaped: Bool { isZombie && leader == nil }
 }

@@ -36,6 +36,7 @@ extension Syscalls {
   ) throws(Errno) -> Int {
     var local = try vectorCursor(task, local.vectors, count: local.count)
     var remote = try vectorCursor(task, remote.vectors, count: remote.count)
+    if process == .initial { throw .notPermitted }
     guard let other = task.kernel.tasks[process], other.group.exitStatus == nil, other.state != .zombie else {
       throw .noSuchProcess
     }

@@ -131,6 +131,7 @@ extension Syscalls {
     selector.continued = options.contains(.continued)
     selector.all = options.contains(.all)
     selector.clonesOnly = options.contains(.clone)
+    if options.contains(.noThread) { selector.thread = task.id }
     let change: WaitReport?
     switch try takeChange(of: task, selector, options) {
     case .done(let report): change = report
@@ -159,6 +160,7 @@ extension Syscalls {
     selector.keeps = options.contains(.noWait)
     selector.all = options.contains(.all)
     selector.clonesOnly = options.contains(.clone)
+    if options.contains(.noThread) { selector.thread = task.id }
     let report: WaitReport?
     switch try takeChange(of: task, selector, isNonBlocking ? options.union(.noHang) : options) {
     case .done(let change): report = change

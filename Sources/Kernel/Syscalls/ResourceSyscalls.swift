@@ -9,7 +9,7 @@ extension Syscalls {
     .init(.setrlimit, setrlimit, .partial("some limits are kept and told back, and limit nothing")),
     .init(.prlimit64, prlimit64, .partial("some limits are kept and told back, and limit nothing")),
     .init(.getpriority, getpriority),
-    .init(.setpriority, setpriority, .partial("kept and told back; changes nothing")),
+    .init(.setpriority, setpriority),
     .init(.ioprio_get, ioprioGet),
     .init(.ioprio_set, ioprioSet, .partial("kept and told back; changes nothing")),
   ]
@@ -44,19 +44,20 @@ extension Syscalls {
   ) throws(Errno) -> Int {
     let resource = try known(resource)
     let new = limit.isNull ? nil : try task.load(limit)
-    var target = task
-    if id != .zero {
-      guard let other = task.kernel.tasks[id] else { throw .noSuchProcess }
-      target = other
-    }
-    if target.group !== task.group, !task.credentials.has(.sysResource) {
+    guard let target = task.kernel.schedulingTarget(id == .zero ? task.id : id) else { throw .noSuchProcess }
+    if target.task?.group !== task.group, !task.credentials.has(.sysResource) {
       let (mine, theirs) = (task.credentials, target.credentials)
       guard mine.uid == theirs.uid, mine.uid == theirs.euid, mine.uid == theirs.suid,
         mine.gid == theirs.gid, mine.gid == theirs.egid, mine.gid == theirs.sgid
       else { throw .notPermitted }
     }
-    let old = target.group.limits[resource]
-    if let new { try set(resource, to: new, of: target.group, by: task) }
+    let old = target.limits[resource]
+    if let new, let group = target.task?.group {
+      try set(resource, to: new, of: group, by: task)
+    } else if let new {
+      try check(resource, new, old, by: task)
+      task.kernel.initProcess.limits[resource] = new
+    }
     if !previous.isNull { try task.store(old, to: previous) }
     return 0
   }
@@ -67,9 +68,7 @@ extension Syscalls {
   private static func set(
     _ resource: Resource, to new: ResourceLimit, of group: ThreadGroup, by task: Task
   ) throws(Errno) {
-    guard new.current <= new.maximum else { throw .invalidArgument }
-    if resource == .openFiles, new.maximum > maximumOpenFiles { throw .notPermitted }
-    if new.maximum > group.limits[resource].maximum, !task.credentials.has(.sysResource) { throw .notPermitted }
+    try check(resource, new, group.limits[resource], by: task)
     group.limits[resource] = new
     if resource == .cpu { task.kernel.cpuLimitChanged(of: group) }
     guard let memory = group.tasks.first?.memory else { return }
@@ -81,20 +80,30 @@ extension Syscalls {
     }
   }
 
+  private static func check(
+    _ resource: Resource, _ new: ResourceLimit, _ old: ResourceLimit, by task: Task
+  ) throws(Errno) {
+    guard new.current <= new.maximum else { throw .invalidArgument }
+    if resource == .openFiles, new.maximum > maximumOpenFiles { throw .notPermitted }
+    if new.maximum > old.maximum, !task.credentials.has(.sysResource) { throw .notPermitted }
+  }
+
   // MARK: Nice values
 
-  /// The tasks that `which` and `who` name. - Throws: `EINVAL`; `ESRCH` where there are none.
-  private static func tasks(_ which: PriorityTarget?, who number: Int32, _ task: Task) throws(Errno) -> [Task] {
-    let found: [Task]
+  /// Those that `which` and `who` name. - Throws: `EINVAL`; `ESRCH` where there are none.
+  private static func targets(
+    _ which: PriorityTarget?, who number: Int32, _ task: Task
+  ) throws(Errno) -> [SchedulingTarget] {
+    let found: [SchedulingTarget]
     let who = ProcessID(rawValue: number)
     switch which {
-    case .process: found = who == .zero ? [task] : [task.kernel.tasks[who]].compactMap(\.self)
+    case .process: found = [task.kernel.schedulingTarget(who == .zero ? task.id : who)].compactMap(\.self)
     case .processGroup:
       let processGroup = who == .zero ? task.group.processGroup : task.kernel.processTable.processGroups[who]
-      found = processGroup?.members.flatMap(\.tasks) ?? []
+      found = processGroup?.members.flatMap(\.tasks).map(SchedulingTarget.init) ?? []
     case .user:
       let uid = number == 0 ? task.credentials.uid : UInt32(bitPattern: number)
-      found = task.kernel.processTable.tasks(ofUser: uid)
+      found = task.kernel.processTable.tasks(ofUser: uid).map(SchedulingTarget.init)
     case nil: throw .invalidArgument
     }
     guard !found.isEmpty else { throw .noSuchProcess }
@@ -103,29 +112,28 @@ extension Syscalls {
 
   /// getpriority(2): the raw call returns 20 − nice.
   static func getpriority(_ task: Task, _ which: Constant<PriorityTarget>, _ who: Int32) throws(Errno) -> Int {
-    let found = try tasks(which.value, who: who, task)
-    return Int(NiceValue.range.upperBound + 1 - (found.map(\.scheduling.nice).min() ?? 0))
+    let found = try targets(which.value, who: who, task)
+    return Int(NiceValue.range.upperBound + 1 - (found.map(\.scheduling.parameters.nice).min() ?? 0))
   }
 
-  /// setpriority(2). Nice values are kept and told back; Apus schedules all tasks alike.
+  /// setpriority(2).
   static func setpriority(
     _ task: Task, _ which: Constant<PriorityTarget>, _ who: Int32, _ nice: Int32
   ) throws(Errno) -> Int {
     let nice = NiceValue.clamped(nice)
-    for target in try tasks(which.value, who: who, task) {
+    for target in try targets(which.value, who: who, task) {
       guard task.maySchedule(target) else { throw .notPermitted }
-      if nice < target.scheduling.nice, !task.credentials.has(.sysNice) {
-        let floor = 20 - Int64(clamping: target.group.limits[.nice].current)
-        guard Int64(nice) >= floor else { throw .permissionDenied }
-      }
-      target.scheduling.nice = nice
+      var parameters = target.scheduling.parameters
+      if nice < parameters.nice, !task.credentials.has(.sysNice), nice < target.lowestNice { throw .permissionDenied }
+      parameters.nice = nice
+      task.kernel.scheduler.set(parameters, of: target.scheduling, target.task)
     }
     return 0
   }
 
   /// ioprio_get(2).
   static func ioprioGet(_ task: Task, _ which: Constant<IOPriorityTarget>, _ who: Int32) throws(Errno) -> Int {
-    let found = try tasks(which.value?.target, who: who, task)
+    let found = try targets(which.value?.target, who: who, task)
     return Int(found.map(\.scheduling.ioPriority.rawValue).max() ?? 0)
   }
 
@@ -133,25 +141,14 @@ extension Syscalls {
   static func ioprioSet(
     _ task: Task, _ which: Constant<IOPriorityTarget>, _ who: Int32, _ value: IOPriority
   ) throws(Errno) -> Int {
-    guard let priorityClass = value.class else { throw .invalidArgument }
+    guard let priorityClass = value.class, priorityClass != .none || value.data == 0 else { throw .invalidArgument }
     if priorityClass == .realTime, !task.credentials.has(.sysAdmin), !task.credentials.has(.sysNice) {
       throw .notPermitted
     }
-    for target in try tasks(which.value?.target, who: who, task) {
+    for target in try targets(which.value?.target, who: who, task) {
       guard task.maySchedule(target) else { throw .notPermitted }
       target.scheduling.ioPriority = value
     }
     return 0
-  }
-}
-
-extension Task {
-  /// May change another task's scheduling: the same user with no capability less, or `CAP_SYS_NICE`
-  /// (sched_setscheduler(2), capabilities(7)).
-  func maySchedule(_ other: Task) -> Bool {
-    if credentials.has(.sysNice) { return true }
-    let theirs = other.credentials
-    return (credentials.euid == theirs.euid || credentials.euid == theirs.uid)
-      && theirs.permitted.isSubset(of: credentials.permitted)
   }
 }

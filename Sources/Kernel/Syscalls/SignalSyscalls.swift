@@ -161,7 +161,8 @@ extension Syscalls {
     return 0
   }
 
-  private static func checkInit(_ task: Task) throws(Errno) {
+  /// Whether a task may signal process 1, which ignores all signals. - Throws: `EPERM`.
+  static func checkInit(_ task: Task) throws(Errno) {
     guard task.credentials.euid == 0 || task.credentials.has(.kill) else { throw .notPermitted }
   }
 

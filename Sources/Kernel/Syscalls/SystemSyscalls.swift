@@ -108,7 +108,7 @@ extension Syscalls {
   static func getcpu(
     _ task: Task, _ cpu: OutPointer<UInt32>, _ node: OutPointer<UInt32>, _ cache: GuestAddress
   ) throws(Errno) -> Int {
-    if !cpu.isNull { try task.store(UInt32(task.scheduling.cpu.index), to: cpu) }
+    if !cpu.isNull { try task.store(task.scheduling.shownCPU, to: cpu) }
     if !node.isNull { try task.store(0, to: node) }
     return 0
   }

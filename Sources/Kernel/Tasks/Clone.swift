@@ -108,7 +108,8 @@ extension Kernel {
     let source = parent.group
     let owner = flags.contains(.parent) ? source.parent : source
     let group = ThreadGroup(
-      id: id, parent: owner, processGroup: source.processGroup, signals: GroupSignals(of: source.signals, flags))
+      id: id, parent: owner, thread: flags.contains(.parent) ? source.parentThread : parent.id,
+      processGroup: source.processGroup, signals: GroupSignals(of: source.signals, flags))
     group.inherit(from: source)
     group.exitSignal =
       flags.contains(.parent) ? source.exitSignal : Signal(rawValue: Int32(truncatingIfNeeded: arguments.exitSignal))

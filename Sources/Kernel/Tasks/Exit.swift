@@ -29,6 +29,7 @@ extension Kernel {
     let group = task.group
     group.usage.add(task.usage)
     group.tasks.removeAll { $0 === task }
+    if let heir = group.tasks.first { group.handChildren(of: task.id, to: heir.id) }
     retargetSignals(from: task)
     if group.isStopped { announceStop(of: group) }
     if !task.isLeader { processTable.remove(task) }
@@ -99,6 +100,7 @@ extension Kernel {
     group.leader?.state = .dead
     processTable.remove(group)
     group.leader = nil
+    group.endQueue.wake()
   }
 
   /// Gives a dead process's children to the nearest subreaper, or to process 1, which reaps them itself.
@@ -113,6 +115,7 @@ extension Kernel {
         send(info, to: task)
       }
       child.parent = reaper
+      child.parentThread = reaper?.tasks.first?.id ?? .initial
       if let reaper {
         reaper.children.append(child)
         if child.isZombie {

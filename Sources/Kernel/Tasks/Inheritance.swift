@@ -35,15 +35,6 @@ extension TaskAttributes {
   }
 }
 
-extension TaskScheduling {
-  fileprivate func inherit(from parent: TaskScheduling) {
-    nice = parent.nice
-    affinity = parent.affinity
-    ioPriority = parent.ioPriority
-    if !parent.resetsOnFork { policy = parent.policy }
-  }
-}
-
 extension GroupSignals {
   /// Those of a new process: it shares its parent's handlers, or has a copy of them.
   convenience init(of parent: GroupSignals, _ flags: CloneFlags) {

@@ -18,11 +18,16 @@ package final class OutOfMemory {
 
   /// How much of the memory a process uses, in thousandths, with what `oom_score_adj` adds.
   func score(of group: ThreadGroup) -> Int64 {
-    let share = Int64(clamping: residentBytes(of: group) / max(memory.limit / 1000, 1))
+    let share = Int64(clamping: usedBytes(of: group) / max(memory.limit / 1000, 1))
     return max(0, share + Int64(group.outOfMemoryAdjustment))
   }
 
-  func residentBytes(of group: ThreadGroup) -> UInt64 { group.tasks.first?.memory.residentBytes ?? 0 }
+  /// Its pages, and what Apus keeps for its threads, areas and page tables.
+  func usedBytes(of group: ThreadGroup) -> UInt64 {
+    guard let memory = group.tasks.first?.memory else { return 0 }
+    let kept = memory.keptBytes + group.tasks.reduce(0) { $0 + Task.price(of: $1.credentials) }
+    return memory.residentBytes + UInt64(kept)
+  }
 
   /// Memory is about to be freed: a process is ending, or the last victim is gone but its host process has not given its
   /// memory back yet.
@@ -34,7 +39,7 @@ package final class OutOfMemory {
   /// The process with the highest score, the larger of two that have the same; nil where none may be chosen.
   fileprivate func takeVictim(from processes: [ThreadGroup], at now: MonotonicTime) -> ThreadGroup? {
     let victim = processes.filter { !$0.isZombie && $0.outOfMemoryAdjustment > OutOfMemory.never }
-      .max { (score(of: $0), residentBytes(of: $0)) < (score(of: $1), residentBytes(of: $1)) }
+      .max { (score(of: $0), usedBytes(of: $0)) < (score(of: $1), usedBytes(of: $1)) }
     guard let victim else { return nil }
     kills += 1
     lastKill = now
@@ -47,7 +52,7 @@ extension Kernel {
   func relieveMemoryPressure() -> Bool {
     if outOfMemory.isExpectingMemory(from: groups, at: monotonicTime) { return true }
     guard let victim = outOfMemory.takeVictim(from: processes, at: monotonicTime) else { return false }
-    let megabytes = outOfMemory.residentBytes(of: victim) >> 20
+    let megabytes = outOfMemory.usedBytes(of: victim) >> 20
     report?(
       "out of memory: ended process \(victim.id) (\(victim.leader?.name ?? "")), which used \(megabytes) MiB; --memory sets the limit"
     )

@@ -11,6 +11,8 @@ final class ThreadGroup {
   var tasks: [Task] = []
   /// The parent process; nil where Apus itself (process 1) is the parent.
   weak var parent: ThreadGroup?
+  /// The thread of the parent that made it, or that has taken it over from one that ended (`__WNOTHREAD` of wait(2)).
+  var parentThread: ProcessID
   var children: [ThreadGroup] = []
   /// Changed by `ProcessTable` alone, which keeps its members.
   var processGroup: ProcessGroup
@@ -64,14 +66,22 @@ final class ThreadGroup {
   var environmentRange = GuestAddress.null..<GuestAddress.null
   var auxiliaryVector: [UInt64] = []
 
-  init(id: ProcessID, parent: ThreadGroup?, processGroup: ProcessGroup, signals: GroupSignals) {
+  init(
+    id: ProcessID, parent: ThreadGroup?, thread: ProcessID = .initial, processGroup: ProcessGroup, signals: GroupSignals
+  ) {
     self.id = id
     self.parent = parent
+    parentThread = thread
     self.processGroup = processGroup
     self.signals = signals
   }
 
   deinit { executable?.dentry.inode.executions -= 1 }
+
+  /// A thread of it has ended, or has got another id: its children are another's.
+  func handChildren(of thread: ProcessID, to other: ProcessID) {
+    for child in children where child.parentThread == thread { child.parentThread = other }
+  }
 
   /// getppid(2): 1 for children of Apus.
   var parentID: ProcessID { parent?.id ?? .initial }

@@ -16,10 +16,13 @@ struct WaitSelector {
   /// `__WALL`, `__WCLONE`: children whose exit signal is not SIGCHLD.
   var all = false
   var clonesOnly = false
+  /// `__WNOTHREAD`: only children of this thread.
+  var thread: ProcessID?
 
   func matches(_ child: ThreadGroup) -> Bool {
     let isClone = child.exitSignal != Signal.chld
     if !all, isClone != clonesOnly { return false }
+    if let thread, child.parentThread != thread { return false }
     switch target {
     case .any: return true
     case .process(let id): return child.id == id

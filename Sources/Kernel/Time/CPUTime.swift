@@ -10,6 +10,7 @@ extension CPU {
   func chargeUserTime(until time: MonotonicTime) {
     if let current {
       current.usage.userTime += time - lastCharge
+      charge(current, time - lastCharge, until: time)
       current.scheduling.pace.note(wait: time - lastCharge)
     }
     lastCharge = time
@@ -19,6 +20,7 @@ extension CPU {
   @inline(__always)
   func chargeSystemTime(of task: Task, until now: MonotonicTime) {
     task.usage.systemTime += now - lastCharge
+    charge(task, now - lastCharge, until: now)
     task.scheduling.pace.note(wait: now - lastCharge)
     lastCharge = now
   }

@@ -7,6 +7,8 @@ enum Clock {
   /// Processor time of a process, and of a thread.
   case process(ThreadGroup, CPUClockKind)
   case thread(Task, CPUClockKind)
+  /// Of process 1, which runs nothing.
+  case initProcess
 
   /// What a processor-time clock counts: the low bits of its id.
   enum CPUClockKind: Int32 {
@@ -38,6 +40,10 @@ enum Clock {
         }
         self = .thread(target, kind)
       } else {
+        if owner == .initial {
+          self = .initProcess
+          return
+        }
         guard let group = owner == .zero ? task.group : task.kernel.groups[owner] else { throw .invalidArgument }
         self = .process(group, kind)
       }
@@ -50,6 +56,7 @@ enum Clock {
     case .host(let number): try kernel.services.time(of: number).duration
     case .process(let group, let kind): kind.time(kernel.times(of: group))
     case .thread(let task, let kind): kind.time(kernel.times(of: task))
+    case .initProcess: .zero
     }
   }
 

@@ -33,7 +33,8 @@ extension Kernel {
 
   /// Runs the system call of a task, for the first time or again after it was parked.
   func runSyscall(_ task: Task) {
-    let number = task.call.registers.rax
+    // The upper half of the register does not count.
+    let number = UInt64(UInt32(truncatingIfNeeded: task.call.registers.rax))
     let arguments = SyscallArguments(task.call.registers)
     let begin = statistics.collectsTimes ? monotonicTime : .zero
     if servedTask !== task { servedTask = task }

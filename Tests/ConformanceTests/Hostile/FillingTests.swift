@@ -11,7 +11,7 @@ import Testing
     "pipes", "fifos", "attributes", "links", "files", "directories", "names", "misses", "timers", "epoll", "eventfds",
     "descriptors", "locks", "signals", "threads", "processes", "areas", "tables", "listings", "polls", "groups",
     "mounts",
-    "memory files", "large file",
+    "memory files", "large file", "sockets",
   ])
   func staysInsideItsLimit(_ kind: String) async throws {
     guard Mode.tested.contains(.strict) else { return }

@@ -1,6 +1,6 @@
 // Processes: fork, vfork, clone, exec and wait in their variants, orphans, sessions and process groups, exit statuses.
 
-#include "guest.h"
+#include "processes.h"
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -555,8 +555,13 @@ int main(int argc, char **argv) {
       {"exit", exit_statuses}, {"wait", waiting},  {"orphans", orphans}, {"clone", cloning},
       {"exec", executing},     {"groups", groups}, {"busy", busy_programs}, {"many", many},
       {"descriptors", process_descriptors}, {"ended children", ended_children}, {"options", inherited_options},
-      {"random addresses", random_addresses}, {NULL, NULL},
+      {"random addresses", random_addresses}, {"scheduling", scheduling}, {"process 1", process_one},
+      {"waiting threads", waiting_threads}, {"many arguments", many_arguments}, {NULL, NULL},
   };
+  if (argc > 3 && strcmp(argv[1], "--count") == 0) {
+    printf("%d arguments\n", argc);
+    return 0;
+  }
   if (argc == 3 && strcmp(argv[1], "--inspect") == 0) return inspect(argv[2]);
   return guest_main(argc, argv, cases);
 }

@@ -372,6 +372,51 @@ static void registers(void) {
   printf("flags: carry %lu direction %lu\n", block.flags & 1, block.flags >> 10 & 1);
 }
 
+static volatile uint32_t found_mxcsr, found_control, found_lanes;
+
+static void look_at_state(int signal) {
+  (void)signal;
+  uint32_t mxcsr;
+  uint16_t control;
+  uint64_t lanes;
+  __asm__ volatile("stmxcsr %0\n fnstcw %1\n movq %%xmm9, %2" : "=m"(mxcsr), "=m"(control), "=r"(lanes));
+  found_mxcsr = mxcsr;
+  found_control = control;
+  found_lanes = lanes != 0;
+}
+
+static void edit_state(int signal, siginfo_t *info, void *context) {
+  (void)signal, (void)info;
+  ucontext_t *user = context;
+  user->uc_mcontext.gregs[REG_RIP] += 2;
+  user->uc_mcontext.fpregs->_xmm[3].element[0] = 0xabcdef01;
+}
+
+/// A handler begins with a processor as a program does; what it interrupted comes back, with what it changed of that.
+static void vector_state(void) {
+  install(SIGUSR1, look_at_state, 0);
+  uint32_t mxcsr = 0x1f80 | 3 << 13, after;
+  uint64_t lanes = 0x123456789abcdef, lanes_after;
+  uint32_t number = SYS_tgkill;
+  uint64_t result = number;
+  __asm__ volatile("ldmxcsr %3\n movq %4, %%xmm9\n syscall\n stmxcsr %1\n movq %%xmm9, %2"
+                   : "+a"(result), "=m"(after), "=&r"(lanes_after)
+                   : "m"(mxcsr), "r"(lanes), "D"((long)getpid()), "S"((long)getpid()), "d"((long)SIGUSR1)
+                   : "rcx", "r11", "xmm9", "memory");
+  mxcsr = 0x1f80;
+  __asm__ volatile("ldmxcsr %0" ::"m"(mxcsr));
+  printf("in the handler: %x %x %u\n", found_mxcsr, found_control, found_lanes);
+  printf("afterwards: %x %d\n", after, lanes == lanes_after);
+  struct sigaction action = {.sa_sigaction = edit_state, .sa_flags = SA_SIGINFO};
+  CHECK(sigaction(SIGILL, &action, NULL) == 0);
+  uint32_t lane;
+  // As a program begins, and after use.
+  __asm__ volatile("xorps %%xmm3, %%xmm3\n ud2\n movd %%xmm3, %0" : "=r"(lane)::"xmm3", "memory");
+  printf("edited: %x", lane);
+  __asm__ volatile("pcmpeqd %%xmm3, %%xmm3\n ud2\n movd %%xmm3, %0" : "=r"(lane)::"xmm3", "memory");
+  printf(" %x\n", lane);
+}
+
 static sigjmp_buf escape;
 
 static void jump(int signal) { siglongjmp(escape, signal); }
@@ -421,7 +466,7 @@ int main(int argc, char **argv) {
   static const struct guest_case cases[] = {
       {"handlers", handlers},   {"masks", masks},           {"restart", restarting}, {"queue", queueing},
       {"info", information},    {"altstack", alternate_stack}, {"registers", registers}, {"jump", jumping},
-      {"interval", interval},   {NULL, NULL},
+      {"interval", interval},   {"vector state", vector_state}, {NULL, NULL},
   };
   return guest_main(argc, argv, cases);
 }

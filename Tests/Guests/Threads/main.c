@@ -312,6 +312,34 @@ static void futexes(void) {
   guest_result("empty bitset", syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, 7, &absolute, NULL, 0));
 }
 
+static uint32_t private_word, *file_word;
+
+static void *wait_privately(void *argument) {
+  const struct timespec brief = {0, 200000000};
+  (void)argument;
+  return (void *)(syscall(SYS_futex, &private_word, FUTEX_WAIT_PRIVATE, 0, &brief, NULL, 0) == 0 ? 0L : (long)errno);
+}
+
+/// Who waits privately is not woken by others; a word in a file is one only as far as the file goes.
+static void futex_keys(void) {
+  pthread_t thread;
+  CHECK(pthread_create(&thread, NULL, wait_privately, NULL) == 0);
+  guest_sleep_ms(50);
+  printf("woken: %ld\n", syscall(SYS_futex, &private_word, FUTEX_WAKE, 1, NULL, NULL, 0));
+  void *result;
+  CHECK(pthread_join(thread, &result) == 0);
+  printf("the waiter: %s\n", strerrorname_np((int)(long)result));
+  const int file = memfd_create("words", 0);
+  CHECK(file >= 0 && ftruncate(file, 4096) == 0);
+  file_word = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  CHECK(file_word != MAP_FAILED);
+  guest_result("in the file", syscall(SYS_futex, file_word, FUTEX_WAKE, 1, NULL, NULL, 0));
+  guest_result("behind it", syscall(SYS_futex, file_word + 1024, FUTEX_WAKE, 1, NULL, NULL, 0));
+  guest_result("behind it, privately", syscall(SYS_futex, file_word + 1024, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0));
+  CHECK(ftruncate(file, 0) == 0);
+  guest_result("of an empty file", syscall(SYS_futex, file_word, FUTEX_WAKE, 1, NULL, NULL, 0));
+}
+
 enum { rounds = 2000 };
 /// Each in a cache line of its own, so that a processor can hold a write back while it reads another.
 static volatile int round_begun __attribute__((aligned(128))), round_ended __attribute__((aligned(128)));
@@ -368,6 +396,7 @@ int main(int argc, char **argv) {
       {"create", create_and_join},  {"thousand", thousand}, {"synchronisation", synchronisation},
       {"local", local_storage},     {"robust", robust_mutexes}, {"signals", signals},
       {"endings", endings},         {"futexes", futexes},   {"barriers", barriers},
+      {"futex keys", futex_keys},
       {NULL, NULL},
   };
   return guest_main(argc, argv, cases);

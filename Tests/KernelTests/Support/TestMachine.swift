@@ -107,8 +107,7 @@ final class TestMachine {
       kernel.scheduler.enqueue(current)
     }
     if cpu.current !== task {
-      cpu.queue.removeAll { $0 === task }
-      task.scheduling.isQueued = false
+      cpu.take(task)
       kernel.scheduler.run(task, on: cpu)
     }
     step()

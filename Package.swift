@@ -94,6 +94,7 @@ package.targets += [
   guest("polling", path: "Polling"),
   guest("descriptors", path: "Descriptors"),
   guest("reuse", path: "Reuse"),
+  guest("hot-calls", path: "HotCalls"),
   guest("sockets", path: "Sockets"),
   guest("inet-sockets", path: "InetSockets"),
   guest("unix-sockets", path: "UnixSockets"),

@@ -130,6 +130,7 @@ public final class Sandbox {
     network.configure(&settings)
     settings.cpus = configuration.hostCPUs
     settings.randomizesAddresses = configuration.randomizesAddresses
+    settings.rewritesText = configuration.rewritesText
     settings.measuresTimes = configuration.measuresTimes
     let kernel = Kernel(configuration: settings, services: services, vfs: tree.vfs)
     if let logger = configuration.logger { kernel.report = { logger.warning("\($0)") } }

@@ -39,6 +39,9 @@ public struct SandboxConfiguration: Sendable {
   public var isTrusted = false
   /// Programs get random addresses at each execve(2), as on Linux. Without, runs can be compared address by address.
   public var randomizesAddresses = true
+  /// System calls that a program makes often get there without a signal, through a jump that Apus writes before the
+  /// instruction. A program that reads its own text sees it. No effect on the ptrace platform.
+  public var rewritesText = true
   /// Standard input, output and error of the program; nil leaves one closed. The caller keeps the descriptors.
   public var standardStreams: [FileDescriptor?] = [.standardInput, .standardOutput, .standardError]
   /// Where one line for each system call is written, as strace(1) writes it; nil: no tracing.

@@ -54,6 +54,7 @@
   .balign 4096
   .globl apus_stub_start, apus_stub_end, apus_stub_relocate, apus_stub_handler, apus_stub_restorer
   .globl apus_stub_park, apus_stub_park_site, apus_stub_rest
+  .globl apus_stub_call, apus_stub_call_stored, apus_stub_call_reported, apus_stub_call_end
 apus_stub_start:
 stub_start:
 
@@ -540,6 +541,93 @@ park_set_stack:
   mov rdi, r15
   mov dword ptr [rdi + STUB_HEADER_FRESH], 0
   jmp park_set_bases
+
+// A system call without a signal, from a place in the guest's text that Apus has rewritten. rcx: where the guest goes on;
+// the other registers as for `syscall`. The GS base is the context's header. Guest code can come here with any registers
+// and any GS base: then it overwrites its own memory, or faults.
+//
+// No signal is blocked. What Apus makes of one that comes here depends on the labels: before `call_stored` the registers
+// but rsp and r11 are the guest's own, from there on those in the header are; from `call_reported` on the call has been
+// reported.
+  .balign 64
+apus_stub_call:
+  mov gs:[STUB_CALL_RSP], rsp
+  mov gs:[STUB_CALL_RCX], rcx
+  mov gs:[STUB_CALL_RIP], rcx
+  mov gs:[STUB_CALL_RAX], rax
+  mov gs:[STUB_CALL_RDI], rdi
+  mov gs:[STUB_CALL_RSI], rsi
+  mov gs:[STUB_CALL_RDX], rdx
+  mov gs:[STUB_CALL_R10], r10
+  mov gs:[STUB_CALL_R8], r8
+  mov gs:[STUB_CALL_R9], r9
+  mov gs:[STUB_CALL_RBX], rbx
+  mov gs:[STUB_CALL_RBP], rbp
+  mov gs:[STUB_CALL_R12], r12
+  mov gs:[STUB_CALL_R13], r13
+  mov gs:[STUB_CALL_R14], r14
+  mov gs:[STUB_CALL_R15], r15
+apus_stub_call_stored:
+  mov rdi, gs:[STUB_HEADER_SELF]
+  lea rsp, [rdi + STUB_CONTEXT_HEADER_SIZE]
+  pushfq
+  pop r11
+  mov [rdi + STUB_CALL_R11], r11
+  mov [rdi + STUB_CALL_FLAGS], r11
+  cld
+  inc dword ptr [rdi + STUB_HEADER_CALLS]
+  mov eax, STUB_STATE_TRAPPED | STUB_STATE_CALLS
+  xchg [rdi], eax
+apus_stub_call_reported:
+  test eax, STUB_STATE_WAITS
+  jz 1f
+  mov esi, FUTEX_WAKE_BITSET
+  mov edx, 1
+  mov r9d, STUB_WAKE_APUS
+  host SYS_futex
+1:
+  xor ecx, ecx
+2:
+  mov eax, [rdi]
+  test eax, STUB_STATE_HELD | STUB_STATE_TRAPPED
+  jz 4f
+  cmp ecx, [rdi + STUB_HEADER_SPIN]
+  jae 3f
+  inc ecx
+  pause
+  jmp 2b
+3:
+  mov edx, eax
+  or edx, STUB_STATE_SLEEPS
+  lock cmpxchg [rdi], edx
+  jne 2b
+  mov esi, FUTEX_WAIT_BITSET
+  xor r10d, r10d
+  xor r8d, r8d
+  mov r9d, STUB_WAKE_GUEST
+  host SYS_futex
+  jmp 1b
+4:
+  push qword ptr [rdi + STUB_CALL_FLAGS]
+  popfq
+  mov r8, [rdi + STUB_CALL_R8]
+  mov r9, [rdi + STUB_CALL_R9]
+  mov r10, [rdi + STUB_CALL_R10]
+  mov r11, [rdi + STUB_CALL_R11]
+  mov r12, [rdi + STUB_CALL_R12]
+  mov r13, [rdi + STUB_CALL_R13]
+  mov r14, [rdi + STUB_CALL_R14]
+  mov r15, [rdi + STUB_CALL_R15]
+  mov rsi, [rdi + STUB_CALL_RSI]
+  mov rbp, [rdi + STUB_CALL_RBP]
+  mov rbx, [rdi + STUB_CALL_RBX]
+  mov rdx, [rdi + STUB_CALL_RDX]
+  mov rax, [rdi + STUB_CALL_RAX]
+  mov rsp, [rdi + STUB_CALL_RSP]
+  mov rcx, [rdi + STUB_CALL_RIP]
+  mov rdi, [rdi + STUB_CALL_RDI]
+  jmp rcx
+apus_stub_call_end:
 
   .balign 4096
 apus_stub_end:

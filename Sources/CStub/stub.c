@@ -5,7 +5,8 @@
 // which the child has only the caller's, so nothing here may call libc or take a lock.
 
 extern const char apus_stub_start[], apus_stub_end[], apus_stub_relocate[], apus_stub_handler[], apus_stub_restorer[],
-    apus_stub_park[], apus_stub_park_site[], apus_stub_rest[];
+    apus_stub_park[], apus_stub_park_site[], apus_stub_rest[], apus_stub_call[], apus_stub_call_stored[],
+    apus_stub_call_reported[], apus_stub_call_end[];
 
 // Where libc put this thread's rseq area (rseq(2)); absent before glibc 2.35.
 extern const long __rseq_offset __attribute__((weak));
@@ -37,6 +38,11 @@ uint64_t apus_stub_handler_offset(void) { return (uint64_t)(apus_stub_handler - 
 uint64_t apus_stub_restorer_offset(void) { return (uint64_t)(apus_stub_restorer - apus_stub_start); }
 uint64_t apus_stub_park_offset(void) { return (uint64_t)(apus_stub_park - apus_stub_start); }
 uint64_t apus_stub_park_site_offset(void) { return (uint64_t)(apus_stub_park_site - apus_stub_start); }
+
+uint64_t apus_stub_call_offset(void) { return (uint64_t)(apus_stub_call - apus_stub_start); }
+uint64_t apus_stub_call_stored_offset(void) { return (uint64_t)(apus_stub_call_stored - apus_stub_start); }
+uint64_t apus_stub_call_reported_offset(void) { return (uint64_t)(apus_stub_call_reported - apus_stub_start); }
+uint64_t apus_stub_call_end_offset(void) { return (uint64_t)(apus_stub_call_end - apus_stub_start); }
 
 uint64_t apus_stub_rest_offset(void) { return (uint64_t)(apus_stub_rest - apus_stub_start); }
 

@@ -11,6 +11,8 @@ package struct KernelConfiguration: Sendable {
   package var gateways: [IPAddress] = []
   /// Programs get random addresses (`randomize_va_space`).
   package var randomizesAddresses = true
+  /// Calls that come often are made without a signal (`TextRewriting`).
+  package var rewritesText = true
   /// The time in each system call is collected (`--stats`).
   package var measuresTimes = false
   /// Most tasks at a time; further ones get `EAGAIN`.

@@ -65,3 +65,9 @@ public enum ProcessorFlags {
   /// What a thread of user code begins with, and always has.
   @inlinable public static var initial: UInt64 { reserved | interrupt }
 }
+
+/// The instruction that makes a system call.
+public enum SyscallInstruction {
+  /// In bytes.
+  public static let length: UInt64 = 2
+}

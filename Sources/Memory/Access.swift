@@ -203,6 +203,14 @@ extension AddressSpace {
   /// Writes bytes also where the guest may only read, if the mapping is private: as a debugger sets breakpoints.
   /// - Throws: `EFAULT` where a byte can't be written; those before it may have been.
   package func forceWrite(_ address: GuestAddress, _ bytes: [UInt8]) throws(Errno) {
+    if let last = address.advanced(by: UInt64(max(bytes.count, 1) - 1)) {
+      textWillBeWritten(PageNumber(holding: address)..<PageNumber(holding: last) + 1)
+    }
+    try rewrite(address, bytes)
+  }
+
+  /// The same, by Apus itself.
+  func rewrite(_ address: GuestAddress, _ bytes: [UInt8]) throws(Errno) {
     try writeArray(address, bytes, isForced: true)
   }
 

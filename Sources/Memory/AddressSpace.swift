@@ -34,6 +34,9 @@ public final class AddressSpace {
   /// Where addresses are chosen from; set it before the first mapping.
   package var randomization = AddressRandomization.none
 
+  /// Calls that no longer trap by a signal.
+  var rewriting = TextRewriting()
+
   var areas = AreaMap()
   var extents = ExtentMap()
   let releases: ReleaseQueue
@@ -94,11 +97,11 @@ public final class AddressSpace {
   }
 
   /// Whether `count` more host mappings are allowed, and as many areas, or `newAreas`. A caller makes no more than it
-  /// asked for.
-  @inline(__always) func hasRoom(for count: Int, areas newAreas: Int? = nil) -> Bool {
+  /// asked for. With `spare`, so many more are left for faults, which can't be refused.
+  @inline(__always) func hasRoom(for count: Int, areas newAreas: Int? = nil, spare: Int = 0) -> Bool {
     guard areas.count + (newAreas ?? count) <= maximumAreas else { return false }
-    if count > uncountedRoom || uncountedTables < 0 { countRoom() }
-    guard count <= uncountedRoom else { return false }
+    if count + spare > uncountedRoom || uncountedTables < 0 { countRoom() }
+    guard count + spare <= uncountedRoom else { return false }
     uncountedRoom -= count
     return true
   }

@@ -21,6 +21,7 @@ extension AddressSpace {
     child.randomization = randomization
     child.hasExpeditedBarriers = hasExpeditedBarriers
     child.copyAhead = copyAhead
+    child.rewriting = rewriting
     child.copiesSinceFork = 0
     copiesSinceFork = 0
 

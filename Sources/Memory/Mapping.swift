@@ -43,7 +43,7 @@ extension AddressSpace {
     let replaces = isFixed && !areas.isFree(range)
     if replaces && flags.contains(.fixedNoReplace) { throw .fileExists }
     try checkLimits(adding: area, replacing: replaces ? range : nil)
-    guard hasRoom(for: 3) else { throw .noMemory }
+    guard hasRoom(for: 3, spare: 8) else { throw .noMemory }
 
     if replaces { remove(range, hides: area.fileProtection.isEmpty) }
     area.start = range.lowerBound
@@ -125,7 +125,7 @@ extension AddressSpace {
     return findGap(count, below: AddressSpace.endPage, above: PageNumber(holding: Layout.minimumAddress))
   }
 
-  private func findGap(
+  func findGap(
     _ count: UInt64, below top: PageNumber, above bottom: PageNumber, movesTop: Bool = false
   ) -> PageNumber? {
     var end = top
@@ -229,6 +229,7 @@ extension AddressSpace {
   /// Removes areas and frames in a range. Where it does not hide them, the caller maps something over them, and settles
   /// `releases`.
   func remove(_ range: Range<PageNumber>, hides: Bool) {
+    textWillChange(range)
     if range.count > 256 { physical.notePeak() }
     dropExtents(in: range)
     areas.remove(range)

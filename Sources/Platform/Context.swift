@@ -40,6 +40,48 @@ import LinuxABI
     store(value, at: Stub.headerOffset + Int(offset))
   }
 
+  /// `struct sigcontext` up to `eflags`: the first 18 fields of `Registers`, in its order.
+  private typealias RegisterBlock = (
+    UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
+    UInt64, UInt64, UInt64, UInt64
+  )
+
+  /// Reads the registers that are stored at an offset, and the segment bases in the header.
+  @inline(__always) func loadRegisters(_ offset: Int, into registers: inout Registers) {
+    let block: RegisterBlock = load(offset)
+    registers.r8 = block.0
+    registers.r9 = block.1
+    registers.r10 = block.2
+    registers.r11 = block.3
+    registers.r12 = block.4
+    registers.r13 = block.5
+    registers.r14 = block.6
+    registers.r15 = block.7
+    registers.rdi = block.8
+    registers.rsi = block.9
+    registers.rbp = block.10
+    registers.rbx = block.11
+    registers.rdx = block.12
+    registers.rax = block.13
+    registers.rcx = block.14
+    registers.rsp = block.15
+    registers.rip = block.16
+    registers.rflags = block.17
+    registers.fsBase = header(STUB_HEADER_FS_BASE)
+    let base: UInt64 = header(STUB_HEADER_GS_BASE)
+    registers.gsBase = base == headerAddress ? 0 : base
+  }
+
+  /// The inverse, but for the segment bases.
+  @inline(__always) func storeRegisters(_ registers: Registers, at offset: Int) {
+    let block: RegisterBlock = (
+      registers.r8, registers.r9, registers.r10, registers.r11, registers.r12, registers.r13, registers.r14,
+      registers.r15, registers.rdi, registers.rsi, registers.rbp, registers.rbx, registers.rdx, registers.rax,
+      registers.rcx, registers.rsp, registers.rip, registers.runnableFlags
+    )
+    store(block, at: offset)
+  }
+
   /// Copies bytes out; the range is cut to the context.
   func bytes(_ range: Range<Int>) -> [UInt8] {
     let range = range.clamped(to: 0..<Stub.contextSize)
@@ -68,6 +110,7 @@ import LinuxABI
   func prepareHeader(isReused: Bool = false) {
     setHeader(STUB_HEADER_TID, to: UInt32(0))
     setHeader(STUB_HEADER_FRESH, to: UInt32(isReused ? 1 : 0))
+    setHeader(STUB_HEADER_SELF, to: headerAddress)
     setHeader(STUB_HEADER_STACK, to: address)
     setHeader(STUB_HEADER_STACK + 8, to: UInt64(0))
     setHeader(STUB_HEADER_STACK + 16, to: UInt64(STUB_CONTEXT_STACK_SIZE))

@@ -54,47 +54,18 @@ struct HostSignalFrame: Sendable {
     context.setHeader(STUB_HEADER_FRAME, to: context.address + UInt64(offset))
   }
 
-  /// `struct sigcontext` up to `eflags`: the first 18 fields of `Registers`, in its order.
-  private typealias Block = (
-    UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
-    UInt64, UInt64, UInt64, UInt64
-  )
-
   @inline(__always) func readRegisters(of context: Context, into registers: inout Registers) {
-    let block: Block = context.load(offset + Field.registers)
-    registers.r8 = block.0
-    registers.r9 = block.1
-    registers.r10 = block.2
-    registers.r11 = block.3
-    registers.r12 = block.4
-    registers.r13 = block.5
-    registers.r14 = block.6
-    registers.r15 = block.7
-    registers.rdi = block.8
-    registers.rsi = block.9
-    registers.rbp = block.10
-    registers.rbx = block.11
-    registers.rdx = block.12
-    registers.rax = block.13
-    registers.rcx = block.14
-    registers.rsp = block.15
-    registers.rip = block.16
-    registers.rflags = block.17
-    registers.fsBase = context.header(STUB_HEADER_FS_BASE)
-    registers.gsBase = context.header(STUB_HEADER_GS_BASE)
+    context.loadRegisters(offset + Field.registers, into: &registers)
   }
 
   @inline(__always) func writeRegisters(_ registers: Registers, to context: Context) {
-    let block: Block = (
-      registers.r8, registers.r9, registers.r10, registers.r11, registers.r12, registers.r13, registers.r14,
-      registers.r15, registers.rdi, registers.rsi, registers.rbp, registers.rbx, registers.rdx, registers.rax,
-      registers.rcx, registers.rsp, registers.rip, registers.runnableFlags
-    )
-    context.store(block, at: offset + Field.registers)
+    context.storeRegisters(registers, at: offset + Field.registers)
     context.store(HostSignalFrame.selectors, at: offset + Field.selectors)
     context.setHeader(STUB_HEADER_FRAME, to: context.address + UInt64(offset))
     context.setHeader(STUB_HEADER_FS_BASE, to: registers.fsBase & Layout.userAddressMask)
-    context.setHeader(STUB_HEADER_GS_BASE, to: registers.gsBase & Layout.userAddressMask)
+    // The stub finds the context there (`StubCall`) where the guest has no use for it.
+    let base = registers.gsBase & Layout.userAddressMask
+    context.setHeader(STUB_HEADER_GS_BASE, to: base == 0 ? context.headerAddress : base)
   }
 
   /// What the frame says about the signal that made it.

@@ -22,6 +22,10 @@ import Synchronization
   let resumeWord: UInt64
   /// The ring position that is done once this thread traps.
   var settles: UInt64 = 0
+  /// It reported a call without a signal, and is parked where those are: what belongs to the guest is in its registers.
+  var isInCall = false
+  /// How many such calls it has reported.
+  var calls: UInt32 = 0
   /// Its last trap was a page fault: what it takes to go on is counted for that.
   private(set) var isAtPageFault = false
 
@@ -72,13 +76,25 @@ import Synchronization
     context.setHeader(STUB_HEADER_SPIN, to: spins ? Stub.spinLimit : 0)
   }
 
-  /// Waits busily for a trap, for a short time.
-  func spin() {
+  /// Waits busily for a trap, for a short time: until of these bits only `trapped` is set.
+  func spin(until bits: UInt32) {
     let state = context.state
     for _ in 0..<Stub.spinLimit {
-      if state.load() & Stub.trapped != 0 { return }
+      if state.load() & bits == Stub.trapped { return }
       Host.pause()
     }
+  }
+
+  /// Lets the parked thread go. - Returns: whether it sleeps, and has to be woken.
+  func release() -> Bool {
+    let value = context.state.exchange(expectation)
+    noteRelease(value)
+    return value & Stub.sleeps != 0
+  }
+
+  /// A thread that is parked in a call takes signals, and one that it took just now has told nobody.
+  private func noteRelease(_ value: UInt32) {
+    if isInCall, value & Stub.calls == 0 { isSignalSent.store(false, ordering: .sequentiallyConsistent) }
   }
 
   /// Keeps the thread parked until the agent lets it go.
@@ -86,7 +102,7 @@ import Synchronization
     let state = context.state
     for _ in 0..<8 {
       let value = state.load()
-      if state.replace(value, by: value & Stub.sleeps | Stub.held | expectation) { return }
+      if state.replace(value, by: value & Stub.sleeps | Stub.held | expectation) { return noteRelease(value) }
     }
     state.store(Stub.sleeps | Stub.held | expectation)
   }

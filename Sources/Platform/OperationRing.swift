@@ -264,7 +264,7 @@ import LinuxABI
   /// True if a thread may run what is queued before it returns to the guest: it is the only one, and nothing is left
   /// for the agent to do.
   func runsInThread(_ thread: HostThread) -> Bool {
-    threads.count == 1 && starts.isEmpty && isSettled && pending.operations.count < Stub.batchCount
+    threads.count == 1 && starts.isEmpty && !thread.isInCall && isSettled && pending.operations.count < Stub.batchCount
       && pending.work <= OperationRing.workLimit
   }
 

@@ -90,6 +90,9 @@ package enum MemoryOperation: Sendable, Equatable {
 package protocol Platform: AnyObject, Sendable {
   /// Number of host mappings that one guest process may have.
   var mappingLimit: Int { get }
+  /// Where rewritten text goes to make a system call without a signal, with the address of what follows in `rcx`; nil where
+  /// there is no such way.
+  var callEntry: GuestAddress? { get }
   /// The vDSO's code in every guest process, as Apus has it too; nil where there is none.
   var vdsoImage: VDSOImage? { get }
   /// Takes an empty guest process from the pool, or makes one.
@@ -186,6 +189,10 @@ package struct Placement: Sendable, Equatable {
   package static let anywhere = Placement()
 }
 
+extension Platform {
+  package var callEntry: GuestAddress? { nil }
+}
+
 extension GuestProcess {
   package var deathReason: Trap.DeathReason { .killed }
 }
@@ -202,6 +209,11 @@ package protocol GuestThread: AnyObject, Sendable {
   func run(on placement: Placement) -> Trap
   /// Memory operations that the last run began with were carried out by another host thread.
   var waitedForAgent: Bool { get }
+  /// All of its state is at hand. Where it isn't, the last trap was a system call that told the registers alone, and nothing
+  /// may ask for the extended state, or set it.
+  var isWhole: Bool { get }
+  /// Has the next `run` bring the rest, in place of guest code: it returns `.preempted`.
+  func completeNext()
   /// Interrupts the thread if it runs guest code: `run` returns `.preempted` soon, or kills the process if the thread
   /// works on without an answer (in its own CPU time). May report a preemption spuriously later. Needs no lock.
   func preempt()
@@ -218,6 +230,9 @@ package protocol GuestThread: AnyObject, Sendable {
 }
 
 extension GuestThread {
+  package var isWhole: Bool { true }
+  package func completeNext() {}
+
   /// Changes some of the registers.
   package func changeRegisters(_ change: (inout Registers) -> Void) {
     var registers = registers

@@ -83,7 +83,9 @@ extension StubProcess {
   /// - Returns: false where that cannot work: it had several threads, or never ran.
   func beginRecycling() -> Bool {
     ring.withLock { ring in
-      guard !isDead, ring.threads.count == 1, let thread = ring.threads.first, ring.starts.isEmpty else { return false }
+      guard !isDead, ring.threads.count == 1, let thread = ring.threads.first, ring.starts.isEmpty,
+        !thread.isInCall
+      else { return false }
       if thread.spins { thread.setSpins(false) }
       let id = thread.id.load(ordering: .sequentiallyConsistent)
       guard id != 0 else { return false }
@@ -119,6 +121,7 @@ extension StubProcess {
         context.prepareHeader(isReused: true)
         context.state.store(platform.kind == .ptrace ? Stub.held | Stub.sleeps : Stub.trapped | Stub.sleeps)
         thread.noteTrap()
+        thread.calls = 0
         ring.settleAll()
         return true
       }

@@ -25,6 +25,7 @@ enum Stub {
   static let waits = UInt32(STUB_STATE_WAITS)
   static let dead = UInt32(STUB_STATE_DEAD)
   static let notice = UInt32(STUB_STATE_NOTICE)
+  static let calls = UInt32(STUB_STATE_CALLS)
   static let wakeGuest = UInt32(STUB_WAKE_GUEST)
   static let wakeApus = UInt32(STUB_WAKE_APUS)
 

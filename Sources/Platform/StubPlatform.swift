@@ -13,6 +13,7 @@ final class StubPlatform: Platform {
   let frameFloor: Int
   let mappingLimit: Int
   var threadsAreBoundToCPUThreads: Bool { kind == .ptrace }
+  var callEntry: GuestAddress? { kind == .seccomp ? GuestAddress(StubCall.entry) : nil }
   /// Watches parked threads; none where their tracer keeps them stopped.
   let auditor: Auditor?
   private let poolLimit: Int

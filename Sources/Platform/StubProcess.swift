@@ -73,7 +73,7 @@ final class StubProcess: GuestProcess {
     return SeccompThread(process: self, host: thread, registers: registers, parent: parent as? SeccompThread)
   }
 
-  func giveBack(_ thread: HostThread) { ring.withLock { $0.idleThreads.append(thread) } }
+  func giveBack(_ thread: HostThread) { if !thread.isInCall { ring.withLock { $0.idleThreads.append(thread) } } }
 
   /// What became of an attempt to let a thread go.
   enum Resumption {
@@ -96,14 +96,14 @@ final class StubProcess: GuestProcess {
         if !ring.hasWork, ring.isSettled {
           ring.clearBatch()
           thread.settles = 0
-          wakesGuest = state.exchange(thread.expectation) & Stub.sleeps != 0
+          wakesGuest = thread.release()
           return .complete
         }
         if isDead { return .complete }
         if platform.isTrusted, ring.runsInThread(thread) {
           ring.postBatch(in: self)
           thread.settles = 0
-          wakesGuest = state.exchange(thread.expectation) & Stub.sleeps != 0
+          wakesGuest = thread.release()
           return .complete
         }
         ring.clearBatch()

@@ -46,6 +46,7 @@ extension RunOptions {
     configuration.platform = platform
     configuration.isTrusted = isTrusted
     configuration.randomizesAddresses = randomizesAddresses
+    configuration.rewritesText = rewritesText
     configuration.measuresTimes = statistics != nil
     configuration.forwardsSignals = true
     configuration.confinesProcess = true

@@ -30,6 +30,7 @@ struct RunOptions {
   var platform = SandboxConfiguration.PlatformChoice.automatic
   var isTrusted = false
   var randomizesAddresses = true
+  var rewritesText = true
   var trace: Output?
   var statistics: Output?
 
@@ -95,6 +96,9 @@ struct RunOptions {
     },
     Option("--trusted", help: "The command won't attack apus: faster page faults, weaker containment between guests.") {
       options, _ in options.isTrusted = true
+    },
+    Option("--no-rewrite", help: "Leave the text of programs as it is: calls are slower.") { options, _ in
+      options.rewritesText = false
     },
     Option("--no-aslr", help: "Give programs the same addresses in each run.") { options, _ in
       options.randomizesAddresses = false

@@ -31,6 +31,10 @@ uint64_t apus_stub_restorer_offset(void);
 uint64_t apus_stub_park_offset(void);
 uint64_t apus_stub_park_site_offset(void);
 uint64_t apus_stub_rest_offset(void);
+uint64_t apus_stub_call_offset(void);
+uint64_t apus_stub_call_stored_offset(void);
+uint64_t apus_stub_call_reported_offset(void);
+uint64_t apus_stub_call_end_offset(void);
 
 // Atomic operations on words that are shared with guest processes, where Swift's `Atomic` cannot live.
 

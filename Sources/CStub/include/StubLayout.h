@@ -84,6 +84,30 @@
 #define STUB_HEADER_FLUSH 64  // the state word that a CPU thread waits on while the agent works
 #define STUB_HEADER_FRESH 68  // the thread has run another guest, which may have changed its signal stack
 
+// A call without a signal: the thread's GS base is the header, and the registers are stored in it, in the order of
+// `struct sigcontext`.
+#define STUB_HEADER_SELF 112  // the header's address
+#define STUB_HEADER_CALLS 120 // how many such calls there have been
+#define STUB_HEADER_CALL 128
+#define STUB_CALL_R8 128
+#define STUB_CALL_R9 136
+#define STUB_CALL_R10 144
+#define STUB_CALL_R11 152
+#define STUB_CALL_R12 160
+#define STUB_CALL_R13 168
+#define STUB_CALL_R14 176
+#define STUB_CALL_R15 184
+#define STUB_CALL_RDI 192
+#define STUB_CALL_RSI 200
+#define STUB_CALL_RBP 208
+#define STUB_CALL_RBX 216
+#define STUB_CALL_RDX 224
+#define STUB_CALL_RAX 232
+#define STUB_CALL_RCX 240
+#define STUB_CALL_RSP 248
+#define STUB_CALL_RIP 256
+#define STUB_CALL_FLAGS 264
+
 // Bits of a context's state word.
 #define STUB_STATE_HELD 1     // the agent still has work to do before the thread may run
 #define STUB_STATE_TRAPPED 2  // the thread reported a trap
@@ -91,6 +115,7 @@
 #define STUB_STATE_WAITS 8    // the CPU thread sleeps on the word
 #define STUB_STATE_DEAD 16    // set by Apus once the process is gone
 #define STUB_STATE_NOTICE 32  // the CPU thread has something to look at; never cleared by the stub but with a trap
+#define STUB_STATE_CALLS 64   // with TRAPPED: a call without a signal; the registers are in the header, not in a frame
 #define STUB_SLEEPS_BIT 2
 #define STUB_WAKE_GUEST 1
 #define STUB_WAKE_APUS 2

@@ -61,6 +61,7 @@ extension Kernel {
       memory = AddressSpace(physical: physicalMemory, platform: platform, process: try makeGuestProcess())
     }
     memory.limits = task.memory.limits
+    if configuration.rewritesText, let entry = services.platform.callEntry { memory.rewriteText(entry: entry) }
     let credentials = credentials(of: task, executing: program)
     if configuration.randomizesAddresses, credentials.isElevated || task.attributes.personality.randomizesAddresses {
       memory.randomization = AddressRandomization(
@@ -285,7 +286,7 @@ extension Kernel {
       (.gid, UInt64(credentials.gid)),
       (.egid, UInt64(credentials.egid)),
       (.secure, isSecure(program, for: task, credentials) ? 1 : 0),
-      (.hardwareCapabilities2, services.auxiliaryValue(.hardwareCapabilities2)),
+      (.hardwareCapabilities2, hardwareCapabilities2(memory)),
       (.minimumSignalStack, minimumSignalStack(of: task.thread)),
     ]
     let block = try stack.build(
@@ -299,6 +300,13 @@ extension Kernel {
       memory: memory, registers: registers, credentials: credentials, argumentRange: block.arguments,
       environmentRange: block.environment,
       auxiliaryVector: block.auxiliary)
+  }
+
+  /// Programs whose text is rewritten leave the GS base alone unless they have to ask for it.
+  private func hardwareCapabilities2(_ memory: AddressSpace) -> UInt64 {
+    var capabilities = HardwareCapabilities2(rawValue: services.auxiliaryValue(.hardwareCapabilities2))
+    if memory.rewritesText { capabilities.remove(.segmentBaseInstructions) }
+    return capabilities.rawValue
   }
 }
 

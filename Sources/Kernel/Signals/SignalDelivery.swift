@@ -18,6 +18,7 @@ extension Kernel {
   private static let signalsInARow = 64
 
   private func settleSignals(of task: Task) {
+    guard task.thread.isWhole else { return task.thread.completeNext() }
     let group = task.group
     if group.isStopped {
       enterStop(task)
@@ -102,7 +103,7 @@ extension Kernel {
     if action != nil, task.call.forgetDeadline() {
       // A handler runs before the call could go on, so the call does not go on.
       var registers = task.thread.registers
-      registers.rip &+= Kernel.syscallInstructionLength
+      registers.rip &+= SyscallInstruction.length
       registers.rax = Kernel.encode(.interrupted)
       task.thread.setRegisters(registers)
     }
@@ -116,10 +117,8 @@ extension Kernel {
       }
     }
     var registers = task.thread.registers
-    registers.rip &-= Kernel.syscallInstructionLength
+    registers.rip &-= SyscallInstruction.length
     registers.rax = task.call.makeAgain(keepingDeadline: restart == .restartBlock)
     task.thread.setRegisters(registers)
   }
-
-  private static let syscallInstructionLength: UInt64 = 2
 }

@@ -143,6 +143,8 @@ extension Syscalls {
     switch code.value {
     case .setGS:
       guard value.isUserAddress else { throw .notPermitted }
+      // Calls without a signal find their context by it.
+      if !value.isNull { task.memory.restoreText() }
       task.thread.changeRegisters { $0.gsBase = value.rawValue }
     case .setFS:
       guard value.isUserAddress else { throw .notPermitted }

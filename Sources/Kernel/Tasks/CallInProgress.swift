@@ -13,6 +13,9 @@ final class CallInProgress {
   /// This is not the call's first run.
   private(set) var isRetry = false
 
+  /// The `syscall` instruction that made it.
+  var instruction: GuestAddress { GuestAddress(registers.rip &- SyscallInstruction.length) }
+
   // What it keeps between its runs
   /// When it stops waiting.
   var deadline: MonotonicTime?

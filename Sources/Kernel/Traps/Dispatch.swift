@@ -15,6 +15,7 @@ extension Kernel {
     case .syscall:
       statistics.traps.syscalls &+= 1
       task.call.begin(task.thread.registers)
+      if task.thread.isWhole, task.memory.countCall(at: task.call.instruction) { rewriteCall(of: task) }
       runSyscall(task)
     case .foreignSyscall:
       statistics.traps.foreignSyscalls &+= 1
@@ -29,6 +30,24 @@ extension Kernel {
       statistics.traps.deaths &+= 1
       hostProcessDied(task)
     }
+  }
+
+  /// Calls that mostly end with a signal to the caller, or that need all of its state: without a signal they are slower.
+  private static func interruptsItself(_ number: UInt64) -> Bool {
+    switch SyscallNumber(rawValue: Int(truncatingIfNeeded: number)) {
+    case .rt_sigreturn, .clone, .fork, .vfork, .execve, .exit, .exit_group, .execveat, .clone3, .arch_prctl, .kill,
+      .tkill, .tgkill, .rt_sigqueueinfo, .rt_tgsigqueueinfo, .pause, .rt_sigsuspend:
+      true
+    default: false
+    }
+  }
+
+  /// Has a place that makes calls often make them without a signal.
+  @inline(never) private func rewriteCall(of task: Task) {
+    guard !Kernel.interruptsItself(task.call.registers.rax), task.memory.sharers == task.group.tasks.count,
+      !task.group.tasks.contains(where: { $0 !== task && $0.scheduling.isInGuest })
+    else { return }
+    task.memory.rewriteCall(at: task.call.instruction, task.call.registers)
   }
 
   /// Runs the system call of a task, for the first time or again after it was parked.

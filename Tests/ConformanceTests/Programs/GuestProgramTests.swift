@@ -13,7 +13,9 @@ import Testing
     try await expectSame(Command(name: program, arguments: [Programs.guest(program)]), mode)
   }
 
-  @Test(arguments: ["sockets", "unix-sockets", "inet-sockets", "credentials", "floating-point", "reuse"], Mode.tested)
+  @Test(
+    arguments: ["sockets", "unix-sockets", "inet-sockets", "credentials", "floating-point", "reuse", "hot-calls"],
+    Mode.tested)
   func further(_ program: String, _ mode: Mode) async throws {
     try await expectSame(Command(name: program, arguments: [Programs.guest(program)]), mode)
   }
@@ -24,8 +26,15 @@ import Testing
     try await expectSame(Command(name: "mounts", arguments: [Programs.guest("mounts")]), mode)
   }
 
+  /// The same without what is done for calls that come often.
+  @Test(arguments: Mode.tested)
+  func textAsItIs(_ mode: Mode) async throws {
+    try await expectSame(
+      Command(name: "hot-calls", arguments: [Programs.guest("hot-calls"), "text"]), mode, options: ["--no-rewrite"])
+  }
+
   /// One virtual CPU: everything has to share it, by preemption.
-  @Test(arguments: ["signals", "threads", "floating-point"], Mode.tested)
+  @Test(arguments: ["signals", "threads", "floating-point", "hot-calls"], Mode.tested)
   func oneCPU(_ program: String, _ mode: Mode) async throws {
     try await expectSame(
       Command(name: program, arguments: [Programs.guest(program)]), mode, options: ["--cpus", "1"])

@@ -6,7 +6,8 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
-enum { claim_and_spin, claim_and_call, claim_all_bits, flicker, enter_handler, enter_park, kinds };
+enum { claim_and_spin, claim_and_call, claim_all_bits, flicker, enter_handler, enter_park, claim_stub_call, enter_stub_call,
+       kinds };
 
 static void *spin(void *argument) {
   for (;;) __asm__ volatile("pause");
@@ -30,8 +31,32 @@ static void attack(const void *argument) {
       break;
     case claim_all_bits: header[0] = ~0u; break;
     case flicker:
-      for (int i = 0; i < 300000; i++) header[0] = (uint32_t)i & 31;
+      for (int i = 0; i < 300000; i++) header[0] = (uint32_t)i & 127;
       break;
+    case claim_stub_call: {
+      // A call without a signal that was not made, with registers of all kinds, again and again.
+      volatile uint64_t *const registers = (volatile uint64_t *)(base + STUB_HEADER_CALL);
+      static const uint64_t numbers[] = {SYS_getppid, SYS_rt_sigreturn, SYS_clone, SYS_execve, SYS_exit, ~0ull};
+      for (unsigned i = 0; i < 2000; i++) {
+        for (int at = 0; at < 18; at++) registers[at] = i % 3 == 0 ? 0 : i % 3 == 1 ? base + i : ~(uint64_t)i << 40;
+        registers[13] = numbers[i % (sizeof numbers / sizeof *numbers)];
+        header[STUB_HEADER_CALLS / 4] = i % 5;
+        header[0] = STUB_STATE_TRAPPED | STUB_STATE_CALLS;
+      }
+      break;
+    }
+    case enter_stub_call: {
+      // Into the stub's way to such a call, with a header that is none or another's.
+      static const uint8_t call_start[] = {0x65, 0x48, 0x89, 0x24, 0x25};  // mov gs:…, rsp
+      uintptr_t call = 0;
+      for (uintptr_t at = STUB_BASE; at < STUB_BASE + 4096; at += 64)
+        if (memcmp((const void *)at, call_start, sizeof call_start) == 0) call = at;
+      static uint64_t forged[STUB_CONTEXT_HEADER_SIZE / 8];
+      forged[STUB_HEADER_SELF / 8] = signal_number % 2 == 0 ? base : (uint64_t)forged;
+      if (signal_number % 3 != 0) syscall(SYS_arch_prctl, 0x1001, signal_number % 3 == 1 ? (uintptr_t)forged : base);
+      const struct hostile_registers registers = {.rdi = base, .rsi = context, .rdx = SYS_getppid, .rbp = base};
+      hostile_jump(call != 0 ? call : STUB_BASE, &registers);
+    }
     case enter_handler:
     case enter_park: {
       // The handler is where the kernel would enter it: with the stack in the context. Its address is not a secret.

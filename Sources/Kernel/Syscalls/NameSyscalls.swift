@@ -85,7 +85,8 @@ extension Syscalls {
     let old = try task.path(old)
     let new = try task.path(new)
     try task.kernel.vfs.rename(
-      old, try task.paths(at: oldDirectory, for: old), to: new, try task.paths(at: newDirectory, for: new),
+      old, try task.paths(at: oldDirectory, for: old, allowsEmpty: true), to: new,
+      try task.paths(at: newDirectory, for: new, allowsEmpty: true),
       flags: flags)
     return 0
   }

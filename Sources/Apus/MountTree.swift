@@ -109,7 +109,7 @@ struct MountTree {
     try attempt(name) { () throws(Errno) in
       let files = try HostFileSystem(
         path: volume.hostPath, isReadOnly: volume.isReadOnly, isVolatile: true, usesHostIDs: volume.usesHostIDs,
-        context: context)
+        connectsSockets: volume.connectsSockets, context: context)
       guard let inode = files.root else { throw .noSuchFileOrDirectory }
       let point: PathLocation
       if inode.kind == .directory {

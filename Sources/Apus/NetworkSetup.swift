@@ -35,6 +35,10 @@ struct NetworkSetup {
     for port in network.publishedPorts { listeners.append((try NetworkSetup.listen(port), port)) }
   }
 
+  /// Guests may connect to sockets of the host in volumes.
+  mutating func allowHostSockets() { connectsSockets = true }
+  private var connectsSockets = false
+
   /// Closes what no carrier has taken.
   mutating func close() {
     for listener in listeners { Host.close(listener.descriptor) }
@@ -91,6 +95,8 @@ struct NetworkSetup {
     _ stack: NetworkStack, descriptors: Int, report: @escaping (String) -> Void
   ) throws(SandboxError) {
     let budget = HostSocketBudget(descriptors / 2)
+    stack.onRefusal(report)
+    if connectsSockets { stack.connectHostSockets(budget) }
     if network.mode == .host { stack.hostSockets = budget }
     guard network.mode == .outbound || !listeners.isEmpty else { return }
     let policy = OutsidePolicy(

@@ -36,11 +36,14 @@ enum ProcessConfinement {
   }
 
   /// Only the calls that `Host` makes while guests run are possible from here on.
-  static func filterCalls(_ platform: any Platform, network: ConfinedNetwork) throws(SandboxError) {
+  static func filterCalls(
+    _ platform: any Platform, _ configuration: SandboxConfiguration
+  ) throws(SandboxError) {
     try attempt("cannot filter apus's own system calls") { () throws(Errno) in
       _ = try Confinement.filterCalls(
         platform: platform.threadsAreBoundToCPUThreads ? .ptrace : .seccomp,
-        preemptSignal: PlatformConfiguration.preemptSignal, network: network)
+        preemptSignal: PlatformConfiguration.preemptSignal, network: configuration.network.confinement,
+        connectsSockets: configuration.connectsSockets)
     }
   }
 }

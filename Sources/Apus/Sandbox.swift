@@ -56,7 +56,7 @@ public final class Sandbox {
     let machine = try Sandbox.makeMachine(
       configuration, platform, physicalMemory, &network, descriptors: Int(clamping: descriptors))
     if configuration.confinesProcess {
-      try ProcessConfinement.filterCalls(platform, network: configuration.network.confinement)
+      try ProcessConfinement.filterCalls(platform, configuration)
     }
     let workers = try attempt("cannot start a thread", remedy: "check `ulimit -u`") { () throws(Errno) in
       try MachineThreads(machine, cpus: configuration.cpus)
@@ -135,6 +135,7 @@ public final class Sandbox {
     let kernel = Kernel(configuration: settings, services: services, vfs: tree.vfs)
     if let logger = configuration.logger { kernel.report = { logger.warning("\($0)") } }
     if let trace = configuration.trace { kernel.trace(to: TraceWriter { _ = try? trace.writeAll($0.utf8) }) }
+    if configuration.connectsSockets { network.allowHostSockets() }
     try network.connect(kernel.network, descriptors: descriptors) { [unowned kernel] text in
       kernel.report?(text)
       kernel.noteInTrace(text)

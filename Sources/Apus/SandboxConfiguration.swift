@@ -114,12 +114,21 @@ public struct SandboxConfiguration: Sendable {
     /// Owners that guests give to files become their owners on the host, which only root may do. Otherwise files that
     /// guests make are the caller's on the host, and what guests see is remembered for as long as the sandbox lives.
     public var usesHostIDs: Bool
+    /// Guests may connect to sockets of the host that lie in it.
+    public var connectsSockets: Bool
     /// A volume that guests may change unless `isReadOnly`.
-    public init(hostPath: String, guestPath: String, isReadOnly: Bool = false, usesHostIDs: Bool = false) {
+    public init(
+      hostPath: String, guestPath: String, isReadOnly: Bool = false, usesHostIDs: Bool = false,
+      connectsSockets: Bool = false
+    ) {
       self.hostPath = hostPath
       self.guestPath = guestPath
       self.isReadOnly = isReadOnly
       self.usesHostIDs = usesHostIDs
+      self.connectsSockets = connectsSockets
     }
   }
+
+  /// Guests may connect to UNIX sockets of the host in some volume.
+  var connectsSockets: Bool { volumes.contains(where: \.connectsSockets) }
 }

@@ -154,4 +154,12 @@ package final class NetworkStack {
   package var unixReports: [UnixSocketReport] {
     unix.sockets.values.sorted { $0.number < $1.number }.map { UnixSocketReport($0) }
   }
+
+  /// Tells the user why a socket was not connected.
+  package func onRefusal(_ report: @escaping (String) -> Void) { unix.report = report }
+
+  /// Lets guests connect to sockets of the host in volumes that allow it.
+  package func connectHostSockets(_ budget: HostSocketBudget) {
+    unix.connector = HostSocketConnector(budget: budget, services: services)
+  }
 }

@@ -44,8 +44,8 @@ struct RunOptions {
       help: "Changes to files: kept in memory (default), or none (read-only)."
     ) { $0.overlay = try choice($1) },
     Option(
-      "--volume", "-v", value: .required("HOST:GUEST[:ro|:ids]"),
-      help: "Host directory or file to use for real; ids: with the guest's owners. Repeatable."
+      "--volume", "-v", value: .required("HOST:GUEST[:ro|:ids|:sockets]"),
+      help: "Host directory or file to use for real; ids: with the guest's owners; sockets: to connect to. Repeatable."
     ) { $0.volumes.append(try volume($1)) },
     Option("--workdir", "-w", value: .required("DIR"), help: "Directory to start in (default: the caller's).") {
       $0.workingDirectory = $1
@@ -130,11 +130,11 @@ struct RunOptions {
     var parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
     let options = parts.count == 3 ? parts.removeLast().split(separator: ",").map(String.init) : []
     guard parts.count == 2, !parts[0].isEmpty, parts[1].hasPrefix("/"),
-      options.allSatisfy({ ["ro", "rw", "ids"].contains($0) })
-    else { throw Option.BadValue(problem: "not HOST:GUEST[:ro|:ids] with an absolute path in the guest") }
+      options.allSatisfy({ ["ro", "rw", "ids", "sockets"].contains($0) })
+    else { throw Option.BadValue(problem: "not HOST:GUEST[:ro|:ids|:sockets] with an absolute path in the guest") }
     return SandboxConfiguration.Volume(
       hostPath: parts[0], guestPath: parts[1], isReadOnly: options.contains("ro"),
-      usesHostIDs: options.contains("ids"))
+      usesHostIDs: options.contains("ids"), connectsSockets: options.contains("sockets"))
   }
 
   private static func user(_ text: String) throws(Option.BadValue) -> SandboxConfiguration.User {

@@ -50,6 +50,22 @@ import Testing
     #expect(calls(.outward).isSuperset(of: outward))
   }
 
+  /// Where guests connect to sockets of the host in volumes, UNIX sockets are made, and no others.
+  @Test func volumesWithSocketsNeedUnixSocketsAlone() {
+    let rules = HostCallRule.whileGuestsRun(process: 1, preemptSignal: .usr1, connectsSockets: true)
+    let filter = BPFProgram(HostCallFilter(rules).code)
+    func isAllowed(_ call: SyscallNumber, _ arguments: UInt64...) -> Bool {
+      let all = arguments + [UInt64](repeating: 0, count: 6 - arguments.count)
+      return filter.answer(to: UInt32(call.rawValue), all)?.value == 0x7fff_0000
+    }
+    #expect(isAllowed(.socket, 1, 0x80801))
+    for family in [2, 10, 16, 17, 40] as [UInt64] { #expect(!isAllowed(.socket, family, 0x80801), "\(family)") }
+    #expect(!isAllowed(.socket, 1, 1))
+    for call in [SyscallNumber.bind, .listen, .accept4, .setsockopt, .socketpair, .recvmsg] {
+      #expect(!isAllowed(call), "\(call)")
+    }
+  }
+
   /// Options whose values are addresses of memory, or descriptors, would mean those of Apus.
   @Test func optionsHoldNoAddresses() {
     // SO_ATTACH_FILTER, SO_DETACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_PEERSEC.

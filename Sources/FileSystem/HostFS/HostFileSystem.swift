@@ -17,6 +17,8 @@ package final class HostFileSystem: MountedFileSystem {
   let isVolatile: Bool
   /// Nothing may be changed.
   let isReadOnly: Bool
+  /// Guests may connect to sockets in it.
+  let connectsSockets: Bool
   let files = HostFileCache()
   /// Nil where the ids of guests are those of the host.
   let owners: GivenOwners?
@@ -50,14 +52,18 @@ package final class HostFileSystem: MountedFileSystem {
   ///   - isVolatile: look at names again at each use. Otherwise the host must not change them meanwhile, or guests may
   ///     see the old names (as for the lower directory of Linux's overlayfs).
   ///   - usesHostIDs: owners that guests give to files are given to them on the host. Otherwise they are remembered here.
+  ///   - connectsSockets: guests may connect to sockets of the host in it.
   ///   - directoryLimit: how many directories may hold a descriptor; nil for what suits the host's limit.
-  /// - Throws: what open(2) throws, `ENXIO` where it is neither a directory nor a regular file.
+  /// - Throws: what open(2) throws, `ENXIO` where it is neither a directory nor a regular file, nor a socket that guests
+  ///   may connect to.
   package init(
-    path: String, isReadOnly: Bool, isVolatile: Bool, usesHostIDs: Bool = false, directoryLimit: Int? = nil,
+    path: String, isReadOnly: Bool, isVolatile: Bool, usesHostIDs: Bool = false, connectsSockets: Bool = false,
+    directoryLimit: Int? = nil,
     context: FileSystemContext
   ) throws(Errno) {
     self.context = context
     self.isReadOnly = isReadOnly
+    self.connectsSockets = connectsSockets
     self.isVolatile = isVolatile
     owners = usesHostIDs ? nil : GivenOwners(memory: context.services.kernelMemory)
     source = path
@@ -76,7 +82,8 @@ package final class HostFileSystem: MountedFileSystem {
       rootDescriptor = named
       devices = [status.device]
       root = HostInode(root: self, stat: status)
-    case .regular?:
+    case .regular?,
+      .socket? where connectsSockets:
       // Reached as any file is: by its name in its directory.
       defer { Host.close(named) }
       let real = try Host.path(of: named)

@@ -7,13 +7,16 @@ package enum Confinement {
   /// - Parameters:
   ///   - preemptSignal: the one signal that guest threads are sent while they run.
   ///   - network: what of sockets guests need.
+  ///   - connectsSockets: guests connect to UNIX sockets of the host.
   /// - Returns: false where the host has no filters.
   /// - Throws: `ESRCH` where a thread of this process is under another filter.
   package static func filterCalls(
-    platform: ConfinedPlatform, preemptSignal: Signal, network: ConfinedNetwork = .none
+    platform: ConfinedPlatform, preemptSignal: Signal, network: ConfinedNetwork = .none,
+    connectsSockets: Bool = false
   ) throws(Errno) -> Bool {
     let rules = HostCallRule.whileGuestsRun(
-      process: Host.processID, preemptSignal: preemptSignal, network: network)
+      process: Host.processID, preemptSignal: preemptSignal, network: network,
+      connectsSockets: connectsSockets)
     let filter = HostCallFilter(rules.filter { $0.platform == nil || $0.platform == platform })
     // Opened at its first use, which is not possible later.
     _ = try? Host.processFileSystem()

@@ -36,9 +36,23 @@ struct HostCallRule: Sendable {
 
   /// The calls of `Host` while guests run, those made most first.
   static func whileGuestsRun(
-    process: Int32, preemptSignal: Signal, network: ConfinedNetwork = .none
+    process: Int32, preemptSignal: Signal, network: ConfinedNetwork = .none,
+    connectsSockets: Bool = false
   ) -> [HostCallRule] {
-    always(process: process, preemptSignal: preemptSignal) + sockets(network)
+    always(process: process, preemptSignal: preemptSignal) + sockets(network) + (connectsSockets ? unixSockets : [])
+  }
+
+  /// The calls on UNIX sockets of the host that lie in volumes.
+  private static var unixSockets: [HostCallRule] {
+    let flags = ([.closeOnExec, .nonBlocking] as SocketFlags).rawValue
+    let types = [SocketType.stream, .datagram, .sequencedPacket].map { UInt32(bitPattern: $0.rawValue) | flags }
+    return [
+      .init(.socket, .isOne(0, of: [UInt32(AddressFamily.unix.rawValue)]), .isOne(1, of: types)), .init(.connect),
+      .init(.shutdown),
+      .init(
+        .getsockopt, .isOne(1, of: [UInt32(bitPattern: SocketLevel.socket.rawValue)]),
+        .isOne(2, of: [UInt32(bitPattern: SocketOption.peerCredentials.number)])),
+    ]
   }
 
   /// The calls on sockets of the host that carry those of guests. Without a network there are none.

@@ -46,8 +46,15 @@ extension UnixSocket {
     return PathFile(flags: .path, location: place)
   }
 
-  /// The socket that an address names. - Throws: `ECONNREFUSED`, `EPROTOTYPE`, `EACCES`, and what a path walk throws.
-  func find(_ address: SocketAddress, _ caller: SocketCaller) throws(Errno) -> UnixSocket {
+  /// What an address names.
+  enum Target {
+    case socket(UnixSocket)
+    /// One of the host, which lies in a volume.
+    case host(HostInode, HostSocketConnector)
+  }
+
+  /// What an address names. - Throws: `ECONNREFUSED`, `EPROTOTYPE`, `EACCES`, and what a path walk throws.
+  func find(_ address: SocketAddress, _ caller: SocketCaller) throws(Errno) -> Target {
     guard case .unix(let name) = address else { throw .invalidArgument }
     let found: UnixSocket?
     switch name {
@@ -56,12 +63,15 @@ extension UnixSocket {
     case .path(let bytes):
       let inode = try caller.vfs.resolve(FileName.string(bytes), caller.paths).dentry.inode
       try caller.paths.credentials.check(.write, try inode.permissionAttributes())
-      // A socket of the host, in a volume, is none of this sandbox.
       found = inode.kind == .socket ? inode.attachment as? UnixSocket : nil
+      if found == nil, inode.kind == .socket, let file = inode as? HostInode {
+        if file.mayBeConnectedTo, let connector = domain.connector { return .host(file, connector) }
+        domain.noteRefusedHostSocket(FileName.string(bytes))
+      }
     }
     guard let found, !found.isDead else { throw .connectionRefused }
     guard found.type == type else { throw .protocolWrongTypeForSocket }
-    return found
+    return .socket(found)
   }
 
   // MARK: Connections
@@ -90,7 +100,13 @@ extension UnixSocket {
   func connectStream(_ address: SocketAddress, _ caller: SocketCaller) throws(Errno) {
     guard case .unix(let name) = address, name != .unnamed else { throw .invalidArgument }
     if wantsSender { try nameAutomatically() }
-    let listener = try find(address, caller)
+    let listener: UnixSocket
+    switch try find(address, caller) {
+    case .socket(let socket): listener = socket
+    case .host(let file, let connector):
+      guard state == .closed else { throw state == .established ? .socketIsConnected : .invalidArgument }
+      return connect(toStandIn: try connector.connect(self, to: file, name: name))
+    }
     guard listener.state == .listening, !listener.isReadShut else { throw .connectionRefused }
     guard !listener.isFull else {
       if !flags.contains(.nonBlocking) { listener.addWaiting(self) }
@@ -114,12 +130,25 @@ extension UnixSocket {
     listener.queue.wakeOne(.readable)
   }
 
+  /// Connects with what stands for a socket of the host.
+  private func connect(toStandIn standIn: UnixSocket) {
+    state = .established
+    peer = standIn
+    peerOwner = standIn.owner
+    standIn.relay?.pump()
+    if !queue.isEmpty { queue.wake([.output, .writeNormal, .writeBand]) }
+  }
+
   func connectDatagrams(_ address: SocketAddress, _ caller: SocketCaller) throws(Errno) {
     var new: UnixSocket?
     if address != .unspecified {
       guard case .unix(let name) = address, name != .unnamed else { throw .invalidArgument }
       if wantsSender { try nameAutomatically() }
-      let found = try find(address, caller)
+      let found: UnixSocket
+      switch try find(address, caller) {
+      case .socket(let socket): found = socket
+      case .host(let file, let connector): found = try connector.connect(self, to: file, name: name)
+      }
       guard found.peer == nil || found.peer === self else { throw .notPermitted }
       state = .established
       found.state = .established
@@ -135,6 +164,7 @@ extension UnixSocket {
 
   /// It has lost its peer, and with it the messages that wait: a peer that was connected to it is told.
   func disconnect(from old: UnixSocket) {
+    old.relay?.end()
     if !messages.isEmpty {
       PassedFiles.drop(removeFilesOfMessages())
       wakeSenders()

@@ -19,7 +19,20 @@ final class UnixDomain {
   /// Tells a file's owner that urgent data has come (SIGURG).
   var signalUrgent: ((Socket) -> Void)?
 
+  /// Connects with sockets of the host that lie in volumes; nil where no volume allows that.
+  var connector: HostSocketConnector?
+  /// Tells the user why something was refused.
+  var report: ((String) -> Void)?
+  private var reported: Set<String> = []
+  private static let maximumReports = 64
+
   init(memory: KernelMemory) { self.memory = memory }
+
+  /// A socket of the host lies in a volume that does not allow to connect to it.
+  func noteRefusedHostSocket(_ path: String) {
+    guard reported.count < UnixDomain.maximumReports, reported.insert(path).inserted else { return }
+    report?("socket \(path.debugDescription) of the host refused: its volume is not given with :sockets")
+  }
 
   /// A name of the abstract namespace. As in Linux, each type of socket has names of its own.
   private struct Name: Hashable {

@@ -66,7 +66,7 @@ extension UnixSocket {
     guard hasRoomToSend else { throw .wouldBlock }
     let receiver: UnixSocket
     if let destination {
-      receiver = try find(destination.address, destination.caller)
+      receiver = try findReceiver(destination.address, destination.caller)
     } else if let peer {
       receiver = peer
     } else {
@@ -92,6 +92,20 @@ extension UnixSocket {
     let bytes = buffer.read(count)
     enqueue(bytes, price: price, message.files, message, to: receiver)
     return bytes.count
+  }
+
+  /// The socket that an address names, or what stands for one of the host.
+  private func findReceiver(_ address: SocketAddress, _ caller: SocketCaller) throws(Errno) -> UnixSocket {
+    switch try find(address, caller) {
+    case .socket(let socket): return socket
+    case .host(let file, let connector):
+      if let addressed, addressed.file == ObjectIdentifier(file), !addressed.standIn.isDead { return addressed.standIn }
+      addressed?.standIn.relay?.end()
+      addressed = nil
+      let standIn = try connector.connect(self, to: file, name: .unnamed)
+      addressed = (standIn, ObjectIdentifier(file))
+      return standIn
+    }
   }
 
   // MARK: Queueing

@@ -30,6 +30,10 @@ package final class UnixSocket: Socket {
   var name = UnixAddress.unnamed
   /// The file that bind(2) made.
   var place: PathLocation?
+  /// What carries its messages to a socket of the host, which it stands for.
+  var relay: HostSocketRelay?
+  /// The socket that stands for one of the host to which the last datagram with an address went, and that one's file.
+  var addressed: (standIn: UnixSocket, file: ObjectIdentifier)?
   var peerOwner: SocketCredentials?
 
   // What waits in it
@@ -95,6 +99,15 @@ package final class UnixSocket: Socket {
       one.peerOwner = owner
     }
     return (first, second)
+  }
+
+  /// Stands for a socket of the host from now on. Descriptors cannot be sent to it.
+  func becomeStandIn(for relay: HostSocketRelay, facing guest: UnixSocket, name: UnixAddress) {
+    self.relay = relay
+    self.name = name
+    peer = guest
+    state = .established
+    passesRights = false
   }
 
   // MARK: Names, connections and messages
@@ -323,6 +336,7 @@ package final class UnixSocket: Socket {
     isDead = true
     isReadShut = true
     isWriteShut = true
+    relay?.end()
     let wasListening = state == .listening
     state = .closed
     releaseName()
@@ -334,7 +348,10 @@ package final class UnixSocket: Socket {
       if hadUnread { peer.pendingError = .connectionReset }
       peer.queue.wake()
     }
+    peer?.relay?.pump()
     peer = nil
+    addressed?.standIn.relay?.pump()
+    addressed = nil
     unreceived += removeFilesOfMessages()
     if wasListening {
       for connection in connections {

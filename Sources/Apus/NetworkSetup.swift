@@ -122,8 +122,11 @@ struct NetworkSetup {
         mayReach: mayReach,
         report: report)
       stack.carrier = carrier
+      // The connections of one port leave room for those of the others, and for what goes out.
+      let limit = max(descriptors / 2 / (taken.count + 1), 1)
       for (descriptor, port) in taken {
-        try carrier.publish(descriptor, guestPort: port.guestPort, transport: port.transport == .tcp ? .tcp : .udp)
+        try carrier.publish(
+          descriptor, guestPort: port.guestPort, transport: port.transport == .tcp ? .tcp : .udp, limit: limit)
       }
     }
   }

@@ -32,6 +32,12 @@ package enum HostSocketOptions {
     Set(table.flatMap { row in row.numbers.map { SocketOption(row.level, $0) } })
   }
 
+  /// Those that say how a connection with the outside is carried, with the values that they usually have.
+  package static let ofConnections: [(option: SocketOption, usual: Int32)] = [
+    (.keepAlive, 0), (.tcpKeepIdle, 7200), (.tcpKeepInterval, 75), (.tcpKeepCount, 9), (.tcpUserTimeout, 0),
+    (.ipTimeToLive, 64), (.ipTypeOfService, 0), (.ipv6UnicastHops, 64), (.ipv6TrafficClass, 0),
+  ]
+
   package static let settable = options(settableNumbers)
   package static let readable = settable.union(options(readableNumbers))
 }

@@ -66,8 +66,7 @@ struct HostCallRule: Sendable {
       .init(.ioctl, .isOne(1, of: [Ioctl.atMark])),
     ]
     if network == .published {
-      // For the connections that come in: TCP_NODELAY and SO_LINGER.
-      for option in [SocketOption.tcpNoDelay, .linger] {
+      for option in [SocketOption.tcpNoDelay, .linger] + HostSocketOptions.ofConnections.map(\.option) {
         let (level, number) = (UInt32(bitPattern: option.level.rawValue), UInt32(bitPattern: option.number))
         rules.append(.init(.setsockopt, .isOne(1, of: [level]), .isOne(2, of: [number])))
       }

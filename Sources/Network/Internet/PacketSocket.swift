@@ -200,18 +200,26 @@ package class PacketSocket: InternetSocket {
     if !queue.isEmpty { queue.wakeOne(.readable) }
   }
 
-  /// Nobody takes what it sent: the "port unreachable" of ICMP, which only connected sockets hear of, and those with
-  /// `IP_RECVERR`.
+  /// Nobody takes what it sent (ICMP's "port unreachable").
   final func noteUnreachable(_ header: DatagramHeader, _ buffer: inout IOBuffer) {
-    let isVersion4 = header.destination.address.isVersion4
-    let wantsAll = internet.flags.contains(isVersion4 && family == .inet ? .receiveErrors : .receiveErrors6)
-    guard wantsAll || remote != nil else { return }
-    if wantsAll {
-      let bytes = buffer.read(isVersion4 ? 520 : 1184)
-      errors.append(QueuedError(.connectionRefused, header, bytes), limit: settings.receiveBuffer)
+    let address = header.destination.address
+    let bytes = wantsErrors(of: address) ? buffer.read(address.isVersion4 ? 520 : 1184) : []
+    note(QueuedError(.portUnreachable(address), header, bytes))
+  }
+
+  /// A packet that it sent did not arrive. Connected sockets hear of what is final, those with `IP_RECVERR` of everything.
+  final func note(_ error: QueuedError) {
+    let wantsAll = wantsErrors(of: error.header.destination.address)
+    guard remote == nil ? wantsAll : remote == error.header.destination && (wantsAll || error.report.isFinal) else {
+      return
     }
-    pendingError = .connectionRefused
+    if wantsAll { errors.append(error, limit: settings.receiveBuffer) }
+    pendingError = error.error
     queue.wake(.error)
+  }
+
+  private func wantsErrors(of address: IPv6Address) -> Bool {
+    internet.flags.contains(address.isVersion4 && family == .inet ? .receiveErrors : .receiveErrors6)
   }
 
   // MARK: Receiving

@@ -14,12 +14,16 @@ package protocol NetworkCarrier: AnyObject {
   /// - Throws: an errno that connect(2) fails with at once.
   func connect(_ socket: TCPSocket, to destination: SocketEndpoint) throws(Errno)
 
-  /// A datagram socket sends to the outside. What comes back is given to `PacketSocket.enqueue`.
+  /// A datagram socket sends to the outside. What comes back is given to `PacketSocket.enqueue`, and to `note` where it
+  /// did not arrive.
   /// - Throws: an errno that sendto(2) fails with; `.wouldBlock` where the socket's queue reports `.writable` later.
-  func send(_ datagram: inout IOBuffer, from socket: UDPSocket, to destination: SocketEndpoint) throws(Errno) -> Int
+  func send(_ datagram: inout IOBuffer, _ header: DatagramHeader, from socket: UDPSocket) throws(Errno) -> Int
 
   /// A socket that carries packets was closed: nothing is given to it any more.
   func forget(_ socket: PacketSocket)
+
+  /// An option of a stream socket was set, which may be connected with the outside.
+  func changed(_ option: SocketOption, of socket: TCPSocket)
 
   /// A stream socket that was connecting is so no longer.
   func forget(_ socket: TCPSocket)

@@ -123,12 +123,13 @@ package final class TCPSocket: InternetSocket {
   }
 
   package override func setOption(_ option: SocketOption, to value: SocketOptionValue) throws(Errno) {
-    guard option.level == .tcp else {
+    if option.level == .tcp {
+      try setTCPOption(option, to: value)
+    } else {
       try super.setOption(option, to: value)
       if option == .outOfBandInline { urgent?.staysInLine = settings.isSet(.outOfBandInline) }
-      return
     }
-    try setTCPOption(option, to: value)
+    stack.carrier?.changed(option, of: self)
   }
 
   // MARK: The open file

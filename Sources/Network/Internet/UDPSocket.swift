@@ -56,7 +56,7 @@ package final class UDPSocket: PacketSocket {
     guard count <= maximum else { throw .messageTooLong }
     if let error = takePendingError() { throw error }
     guard !isWriteShut else { throw .brokenPipe }
-    if let carrier = envelope.carrier { return try carrier.send(&buffer, from: self, to: envelope.destination) }
+    if let carrier = envelope.carrier { return try carrier.send(&buffer, header(envelope), from: self) }
     stack.deliver(&buffer, header(envelope), from: self)
     // Nothing of what was lost comes back.
     if buffer.remaining > 0 { buffer.advance(buffer.remaining) }

@@ -23,7 +23,8 @@ final class DatagramRelay {
 
   // MARK: Sending
 
-  func send(_ datagram: inout IOBuffer, to destination: SocketEndpoint) throws(Errno) -> Int {
+  func send(_ datagram: inout IOBuffer, _ header: DatagramHeader) throws(Errno) -> Int {
+    let destination = header.destination
     let place = try place(of: destination)
     let count = datagram.remaining
     let bytes = datagram.read(count)
@@ -35,11 +36,32 @@ final class DatagramRelay {
       note(query: bytes)
     }
     let host = try watch(for: place.channel)
-    var buffer = IOBuffer(bytes: bytes)
-    try host.sendDatagram(&buffer, to: place.outer)
+    func transmit() throws(Errno) {
+      var buffer = IOBuffer(bytes: bytes)
+      try host.sendDatagram(&buffer, to: place.outer, control(header, place.channel))
+    }
+    do throws(Errno) { try transmit() } catch {
+      // The host may have told of an earlier datagram, which is not this call's to report.
+      guard takeErrors(from: host, place.channel) else { throw error }
+      try transmit()
+    }
     host.want(.input)
     return count
   }
+
+  /// What the guest's socket wants to have in the header.
+  private func control(_ header: DatagramHeader, _ channel: DatagramPeers.Channel) -> [UInt8] {
+    guard header.timeToLive != DatagramRelay.usualTimeToLive || header.typeOfService != 0 else { return [] }
+    var control = ControlBuffer(capacity: 64)
+    func add(_ option: SocketOption, _ value: UInt8) {
+      control.append(.other(level: option.level, type: option.number, data: Int32(value).littleEndianBytes))
+    }
+    let isVersion4 = channel.isVersion4
+    add(isVersion4 ? .ipTimeToLive : .ipv6HopLimit, header.timeToLive)
+    add(isVersion4 ? .ipTypeOfService : .ipv6TrafficClass, header.typeOfService)
+    return control.bytes
+  }
+  private static let usualTimeToLive: UInt8 = 64
 
   private func place(of destination: SocketEndpoint) throws(Errno) -> DatagramPeers.Place {
     if let place = peers.place(of: destination) { return place }
@@ -53,10 +75,15 @@ final class DatagramRelay {
     if let watch = watches[channel] { return watch }
     let descriptor = try carrier.makeSocket(channel.isVersion4 ? .inet : .inet6, .datagram)
     let watch = HostWatch(descriptor, budget: carrier.budget, services: carrier.services)
-    watch.onReport { [unowned self, unowned watch] _ in watch.takeDatagrams { take($0, from: $1, channel) } }
+    watch.onReport { [unowned self, unowned watch] _ in
+      takeErrors(from: watch, channel)
+      watch.takeDatagrams { take($0, from: $1, channel) }
+    }
     if socket.settings.isSet(.broadcast), channel.isVersion4 {
       try? Host.Socket.enable(.broadcast, of: descriptor)
     }
+    let errors: SocketOption = channel.isVersion4 ? .ipReceiveErrors : .ipv6ReceiveErrors
+    try? Host.Socket.enable(errors, of: descriptor)
     watches[channel] = watch
     return watch
   }
@@ -75,6 +102,28 @@ final class DatagramRelay {
     guard let source = peers.name(of: place) else { return }
     if channel.isForNameServers { note(answer: bytes) }
     deliver(bytes, from: source)
+  }
+
+  /// Takes what the host tells of datagrams that did not arrive; true where it told anything.
+  @discardableResult
+  private func takeErrors(from host: HostWatch, _ channel: DatagramPeers.Channel) -> Bool {
+    for number in 0..<HostWatch.maximumTurn {
+      var buffer = IOBuffer(collecting: 2048)
+      guard let received = try? buffer.receive(on: host.descriptor, .errorQueue, controlRoom: 512) else {
+        return number > 0
+      }
+      guard let outer = SocketEndpoint(hostAddress: received.name),
+        let destination = peers.name(of: DatagramPeers.Place(outer, isNameServer: channel.isForNameServers)),
+        let control = try? ControlMessage.decode(received.control),
+        let report = control.lazy.compactMap({ PacketError($0) }).first,
+        let source = carrier.source(for: destination.address)
+      else { continue }
+      let header = DatagramHeader(from: SocketEndpoint(source, port: socket.local.port), to: destination)
+      var error = QueuedError(report, header, buffer.collected)
+      error.isFromDestination = report.offender == outer.address
+      socket.note(error)
+    }
+    return true
   }
 
   private func note(answer: [UInt8]) {

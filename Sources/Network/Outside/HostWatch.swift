@@ -61,13 +61,16 @@ final class HostWatch: Waiter {
   }
 
   /// Sends what is left of a buffer as one datagram, or loses it, as in a network that is busy.
-  func sendDatagram(_ datagram: inout IOBuffer, to place: SocketEndpoint) throws(Errno) {
+  func sendDatagram(
+    _ datagram: inout IOBuffer, to place: SocketEndpoint, _ control: [UInt8] = []
+  ) throws(Errno) {
     var message = Host.Socket.Message()
     message.name = place.hostAddress.bytes
+    message.control = control
     do throws(Errno) {
       _ = try datagram.send(message, on: descriptor)
     } catch {
-      guard error == .wouldBlock || error == .noBufferSpace || error == .connectionRefused else { throw error }
+      guard error == .wouldBlock || error == .noBufferSpace else { throw error }
       datagram.advance(datagram.remaining)
     }
   }
@@ -106,16 +109,24 @@ final class HostWatch: Waiter {
 /// How many descriptors of the host the sockets of one sandbox may take: Apus needs some for itself.
 package final class HostSocketBudget {
   private var left: Int
+  /// Of which it is a part.
+  private let whole: HostSocketBudget?
 
-  package init(_ limit: Int) { left = limit }
+  package init(_ limit: Int, of whole: HostSocketBudget? = nil) {
+    left = limit
+    self.whole = whole
+  }
 
   /// Counts one that `make` makes. - Throws: `ENFILE` where there are too many.
   func take(_ make: () throws(Errno) -> FileDescriptor) throws(Errno) -> FileDescriptor {
     guard left > 0 else { throw .tooManyOpenFilesInSystem }
-    let descriptor = try make()
+    let descriptor = if let whole { try whole.take(make) } else { try make() }
     left -= 1
     return descriptor
   }
 
-  fileprivate func release() { left += 1 }
+  func release() {
+    left += 1
+    whole?.release()
+  }
 }

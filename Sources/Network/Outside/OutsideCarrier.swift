@@ -26,6 +26,8 @@ package final class OutsideCarrier: NetworkCarrier {
   private var streams: [ObjectIdentifier: StreamRelay] = [:]
   /// Those whose sockets are connecting, by these.
   private var connecting: [ObjectIdentifier: StreamRelay] = [:]
+  /// Those that are connected, by the ends that they hold.
+  private var connected: [ObjectIdentifier: StreamRelay] = [:]
   private var datagrams: [ObjectIdentifier: DatagramRelay] = [:]
   private var published: [PublishedPort] = []
 
@@ -140,10 +142,10 @@ package final class OutsideCarrier: NetworkCarrier {
   }
 
   package func send(
-    _ datagram: inout IOBuffer, from socket: UDPSocket, to destination: SocketEndpoint
+    _ datagram: inout IOBuffer, _ header: DatagramHeader, from socket: UDPSocket
   ) throws(Errno) -> Int {
-    if let port = published.first(where: { $0.carries(from: socket, to: destination) }) {
-      return try port.send(&datagram, to: destination)
+    if let port = published.first(where: { $0.carries(from: socket, to: header.destination) }) {
+      return try port.send(&datagram, to: header.destination)
     }
     let relay: DatagramRelay
     if let known = datagrams[ObjectIdentifier(socket)] {
@@ -152,7 +154,13 @@ package final class OutsideCarrier: NetworkCarrier {
       relay = DatagramRelay(socket, carrier: self)
       datagrams[ObjectIdentifier(socket)] = relay
     }
-    return try relay.send(&datagram, to: destination)
+    return try relay.send(&datagram, header)
+  }
+
+  package func changed(_ option: SocketOption, of socket: TCPSocket) {
+    guard let relay = connecting[ObjectIdentifier(socket)] ?? socket.peer.flatMap({ connected[ObjectIdentifier($0)] })
+    else { return }
+    relay.follow(option, of: socket)
   }
 
   package func forget(_ socket: PacketSocket) {
@@ -170,12 +178,16 @@ package final class OutsideCarrier: NetworkCarrier {
 
   func add(_ relay: StreamRelay) { streams[ObjectIdentifier(relay)] = relay }
   func remove(_ relay: StreamRelay) { streams[ObjectIdentifier(relay)] = nil }
+  func attach(_ end: TCPSocket, _ relay: StreamRelay) { connected[ObjectIdentifier(end)] = relay }
+  func detach(_ end: TCPSocket) { connected[ObjectIdentifier(end)] = nil }
 
-  /// Takes what comes in at a port of the host.
-  package func publish(_ descriptor: FileDescriptor, guestPort: UInt16, transport: InternetProtocol) throws(Errno) {
+  /// Takes what comes in at a port of the host. Its connections take up to `limit` descriptors.
+  package func publish(
+    _ descriptor: FileDescriptor, guestPort: UInt16, transport: InternetProtocol, limit: Int
+  ) throws(Errno) {
     let port = PublishedPort(
       HostWatch(try budget.take { () throws(Errno) in descriptor }, budget: budget, services: services),
-      guestPort: guestPort, transport: transport, carrier: self)
+      guestPort: guestPort, transport: transport, carrier: self, budget: HostSocketBudget(limit, of: budget))
     published.append(port)
   }
 
@@ -184,7 +196,7 @@ package final class OutsideCarrier: NetworkCarrier {
     for relay in Array(streams.values) { relay.end() }
     for relay in datagrams.values { relay.close() }
     for port in published { port.close() }
-    (streams, connecting, datagrams, published) = ([:], [:], [:], [])
+    (streams, connecting, connected, datagrams, published) = ([:], [:], [:], [:], [])
   }
 }
 

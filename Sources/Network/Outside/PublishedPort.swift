@@ -9,6 +9,8 @@ final class PublishedPort {
   private let guestPort: UInt16
   private let transport: InternetProtocol
   private unowned let carrier: OutsideCarrier
+  /// What its connections may take: idle ones hold up this port alone.
+  private let budget: HostSocketBudget
   /// Whence datagrams came, by how guests see it, so that answers go back there; and the order in which they were first
   /// seen.
   private var peers: [SocketEndpoint: SocketEndpoint] = [:]
@@ -19,8 +21,12 @@ final class PublishedPort {
 
   private static let maximumPeers = 4096
 
-  init(_ host: HostWatch, guestPort: UInt16, transport: InternetProtocol, carrier: OutsideCarrier) {
+  init(
+    _ host: HostWatch, guestPort: UInt16, transport: InternetProtocol, carrier: OutsideCarrier,
+    budget: HostSocketBudget
+  ) {
     self.host = host
+    self.budget = budget
     self.guestPort = guestPort
     self.transport = transport
     self.carrier = carrier
@@ -49,8 +55,8 @@ final class PublishedPort {
     for _ in 0..<HostWatch.maximumTurn {
       let listener = host.descriptor
       do throws(Errno) {
-        let descriptor = try carrier.budget.take { () throws(Errno) in try Host.Socket.accept(listener) }
-        connect(HostWatch(descriptor, budget: carrier.budget, services: carrier.services))
+        let descriptor = try budget.take { () throws(Errno) in try Host.Socket.accept(listener) }
+        connect(HostWatch(descriptor, budget: budget, services: carrier.services))
       } catch {
         if error == .wouldBlock { break }
         // No descriptor is left, so connections stay where they are.

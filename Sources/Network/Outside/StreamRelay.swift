@@ -23,6 +23,8 @@ final class StreamRelay: Waiter {
   private var retry: KernelTimer?
   private var (isOutDone, isInDone) = (false, false)
   private var isPumping = false
+  /// The host's socket has the options of the guest's.
+  private var isFollowing = false
   private var isEnded = false
 
   /// Bytes that are moved at once.
@@ -53,7 +55,7 @@ final class StreamRelay: Waiter {
   /// Begins to connect the guest's socket to a destination.
   func connect(_ socket: TCPSocket, to outer: SocketEndpoint) throws(Errno) {
     self.outer = outer
-    if socket.settings.isSet(.keepAlive) { try? Host.Socket.enable(.keepAlive, of: host.descriptor) }
+    followAll(of: socket)
     do throws(Errno) {
       try Host.Socket.connect(host.descriptor, to: outer.hostAddress.bytes)
     } catch {
@@ -100,7 +102,27 @@ final class StreamRelay: Waiter {
 
   private func attach(_ peer: TCPSocket) {
     inner = peer
+    carrier.attach(peer, self)
     registration = peer.queue.add(self)
+  }
+
+  // MARK: Options
+
+  /// Sets an option of the guest's socket on the host's, too, where it says how the connection is carried.
+  func follow(_ option: SocketOption, of socket: TCPSocket) {
+    guard !isEnded, HostSocketOptions.ofConnections.contains(where: { $0.option == option }),
+      let value = try? socket.option(option)
+    else { return }
+    try? Host.Socket.setOption(option, of: host.descriptor, to: value.bytes)
+  }
+
+  /// The same for all that the guest's socket has set.
+  private func followAll(of socket: TCPSocket) {
+    isFollowing = true
+    for (option, usual) in HostSocketOptions.ofConnections where option.level != .ipv6 || socket.family == .inet6 {
+      guard let value = try? socket.option(option).integer(), value != usual else { continue }
+      follow(option, of: socket)
+    }
   }
 
   // MARK: Moving bytes
@@ -119,6 +141,10 @@ final class StreamRelay: Waiter {
     guard !isPumping, !isEnded, let inner else { return }
     isPumping = true
     defer { isPumping = false }
+    if inner.state != .synSent, !isFollowing {
+      isFollowing = true
+      if let guest = inner.peer { followAll(of: guest) }
+    }
     switch inner.state {
     case .synSent: return
     case .closed:
@@ -245,6 +271,7 @@ final class StreamRelay: Waiter {
     if let registration { inner?.queue.remove(registration) }
     registration = nil
     forgetConnecting()
+    if let inner { carrier.detach(inner) }
     inner?.close()
     inner = nil
     (pending, undelivered) = ([], [])

@@ -32,7 +32,7 @@ struct Option: Sendable {
     self.set = set
   }
 
-  /// As help shows it: `-v, --volume HOST:GUEST[:ro|:ids]`.
+  /// As help shows it: `-v, --volume HOST:GUEST[:ro|:ids|:sockets]`.
   var usage: String {
     let names = names.reversed().joined(separator: ", ")
     return switch value {

@@ -58,8 +58,7 @@ package final class HostFileSystem: MountedFileSystem {
   ///   may connect to.
   package init(
     path: String, isReadOnly: Bool, isVolatile: Bool, usesHostIDs: Bool = false, connectsSockets: Bool = false,
-    directoryLimit: Int? = nil,
-    context: FileSystemContext
+    directoryLimit: Int? = nil, context: FileSystemContext
   ) throws(Errno) {
     self.context = context
     self.isReadOnly = isReadOnly

@@ -233,7 +233,11 @@ extension Syscalls {
         task.call.transferred += received.count
         received.count = task.call.transferred
         let wanted = flags.contains(.waitAll) ? total : min(total, Int(socket.settings.receiveLowWater))
-        if received.count < wanted, (try? task.wait(for: socket, .readable)) == .parked { return .suspended(.parked) }
+        if received.count < wanted, (try? task.wait(for: socket, .readable)) == .parked {
+          // What came while this was taken, as it does from outside, has woken nobody.
+          if !socket.readiness().isDisjoint(with: .readable) { socket.waitQueue?.wake(.readable) }
+          return .suspended(.parked)
+        }
       } else {
         received.count += task.call.transferred
       }

@@ -82,7 +82,7 @@ import Testing
       "/bin/sh", "-c",
       """
       D=\(directory.path); A="\(([Programs.apus, "run"]).joined(separator: " ")) \(options)"
-      /usr/bin/python3 $D/server.py $D/s >$D/log & SERVER=$!
+      /usr/bin/python3 $D/server.py $D/s >$D/log 2>/dev/null & SERVER=$!
       trap 'kill $SERVER 2>/dev/null' EXIT
       while ! grep -q ready $D/log; do sleep 0.05; done
       \(client)

@@ -19,8 +19,9 @@ package struct TextRewriting {
   fileprivate var trampolines: [(page: PageNumber, count: Int)] = []
 
   private static let tableSize = 128
-  /// After so many calls a place is worth it; where it could not be done then, it is tried again at times.
-  private static let threshold: UInt16 = 32
+  /// After so many calls a place is worth it: each fork takes some 40 µs longer from the first one on. Where it could not be
+  /// done then, it is tried again at times.
+  private static let threshold: UInt16 = 256
   private static let retry: UInt16 = 1024
   /// How many places of one address space are rewritten at most.
   static let limit = 512

@@ -107,7 +107,8 @@ static void waits(int flags) {
   int pipes[2], interrupted = 0, read_bytes = 0;
   if (pipe(pipes) < 0) return;
   for (int i = 0; i < 100; i++) {
-    const struct itimerval timer = {{0, 0}, {0, 1000}};
+    // Again and again: the first signal may come before the call.
+    const struct itimerval timer = {{0, 1000}, {0, 1000}};
     char byte = 0;
     setitimer(ITIMER_REAL, &timer, NULL);
     if (flags & SA_RESTART) {
@@ -122,6 +123,8 @@ static void waits(int flags) {
       interrupted += syscall(SYS_read, pipes[0], &byte, 1) == -1 && errno == EINTR;
     }
   }
+  const struct itimerval none = {{0, 0}, {0, 0}};
+  setitimer(ITIMER_REAL, &none, NULL);
   printf("waits: interrupted %d, read %d\n", interrupted, read_bytes);
   close(pipes[0]);
   close(pipes[1]);

@@ -29,10 +29,10 @@ import Synchronization
     let context = host.context
     let isPlaced = host.place(placement, in: process.hostPID)
     let place = isPlaced ? nil : placement
-    if host.isInCall, wantsFrame || host.isSignalSent.load(ordering: .sequentiallyConsistent) {
-      return completeFrame(on: place) ? .preempted : .died(reason: process.deathReason)
-    }
     if host.isInCall {
+      if wantsFrame || host.isSignalSent.load(ordering: .sequentiallyConsistent) {
+        return completeFrame(on: place) ? .preempted : .died(reason: process.deathReason)
+      }
       context.storeRegisters(registers, at: StubCall.registers)
     } else {
       frame.writeRegisters(registers, to: context)
@@ -75,12 +75,7 @@ import Synchronization
     let context = host.context
     host.noteTrap()
     if host.id.load(ordering: .relaxed) == 0 { host.learnID(process: process.hostPID) }
-    guard let frame = HostSignalFrame(reportedAt: context.header(STUB_HEADER_FRAME), in: context) else {
-      process.die(.protocolViolation)
-      return .died(reason: process.deathReason)
-    }
-    self.frame = frame
-    host.isInCall = false
+    guard findFrame() else { return .died(reason: process.deathReason) }
     var found = Registers()
     frame.readRegisters(of: context, into: &found)
     var trap = frame.trap(
@@ -89,6 +84,22 @@ import Synchronization
     registers = found
     host.note(trap)
     return trap
+  }
+
+  /// Finds the frame of the signal that the thread has reported. - Returns: false where there is none; the process has died
+  /// of that.
+  private func findFrame() -> Bool {
+    guard let frame = reportedFrame else {
+      process.die(.protocolViolation)
+      return false
+    }
+    self.frame = frame
+    host.isInCall = false
+    return true
+  }
+
+  private var reportedFrame: HostSignalFrame? {
+    HostSignalFrame(reportedAt: host.context.header(STUB_HEADER_FRAME), in: host.context)
   }
 
   /// A preemption has found the thread on its way into a call, or out of one. - Returns: what that amounts to.
@@ -118,7 +129,7 @@ import Synchronization
   private var hasNotGoneOn: Bool {
     let context = host.context
     guard context.header(STUB_HEADER_CALLS, as: UInt32.self) == host.calls,
-      let frame = HostSignalFrame(reportedAt: context.header(STUB_HEADER_FRAME), in: context)
+      let frame = reportedFrame
     else { return false }
     var found = Registers()
     frame.readRegisters(of: context, into: &found)
@@ -131,7 +142,6 @@ import Synchronization
   /// Has a thread that is parked in a call report all of its state, with a signal. - Returns: false if the process has
   /// died.
   private func completeFrame(on placement: Placement?) -> Bool {
-    let context = host.context
     host.settles = 0
     process.enter()
     host.turn()
@@ -141,14 +151,8 @@ import Synchronization
     process.leave()
     guard isReported else { return false }
     host.noteTrap()
-    guard let frame = HostSignalFrame(reportedAt: context.header(STUB_HEADER_FRAME), in: context) else {
-      process.die(.protocolViolation)
-      return false
-    }
-    self.frame = frame
-    host.isInCall = false
     wantsFrame = false
-    return true
+    return findFrame()
   }
 
   /// - Parameters:

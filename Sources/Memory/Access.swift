@@ -204,7 +204,7 @@ extension AddressSpace {
   /// - Throws: `EFAULT` where a byte can't be written; those before it may have been.
   package func forceWrite(_ address: GuestAddress, _ bytes: [UInt8]) throws(Errno) {
     if let last = address.advanced(by: UInt64(max(bytes.count, 1) - 1)) {
-      textWillBeWritten(PageNumber(holding: address)..<PageNumber(holding: last) + 1)
+      textWillChange(PageNumber(holding: address)..<PageNumber(holding: last) + 1, .movedOrWritten)
     }
     try rewrite(address, bytes)
   }

@@ -229,7 +229,7 @@ extension AddressSpace {
   /// Removes areas and frames in a range. Where it does not hide them, the caller maps something over them, and settles
   /// `releases`.
   func remove(_ range: Range<PageNumber>, hides: Bool) {
-    textWillChange(range)
+    textWillChange(range, .removed)
     if range.count > 256 { physical.notePeak() }
     dropExtents(in: range)
     areas.remove(range)

@@ -13,7 +13,7 @@ extension AddressSpace {
     guard let bytes = length.pageUp else { throw .noMemory }
     guard let end = address.advanced(by: bytes), end <= Layout.stubBase else { throw .noMemory }
     var range = Range(pagesOf: address..<end)
-    protectionWillChange(range, to: protection)
+    textWillChange(range, protection.contains(.write) ? .movedOrWritten : .protected)
     if !grows.isEmpty {
       // PROT_GROWSUP exists only where stacks grow up.
       guard grows == .growsDown, let index = areas.index(of: range.lowerBound),

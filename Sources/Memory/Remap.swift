@@ -22,7 +22,7 @@ extension AddressSpace {
     if flags.contains(.dontUnmap), oldCount != newCount { throw .invalidArgument }
     guard from < end, oldCount <= end - from else { throw .badAddress }
     let source = from..<from + oldCount
-    textWillChange(source, moves: true)
+    textWillChange(source, .movedOrWritten)
     if let target {
       // As Linux compares: an empty source may lie in the target, too.
       guard source.upperBound <= target.lowerBound || target.upperBound <= from else { throw .invalidArgument }

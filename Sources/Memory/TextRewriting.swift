@@ -40,7 +40,8 @@ package struct TextRewriting {
     return counts[index].count == TextRewriting.threshold || counts[index].count % TextRewriting.retry == 0
   }
 
-  var isEmpty: Bool { originals.isEmpty }
+  /// Nothing was ever rewritten. (Trampolines stay where text was put back.)
+  var isEmpty: Bool { trampolines.isEmpty }
   func touches(_ range: Range<PageNumber>) -> Bool {
     trampolines.contains { range.contains($0.page) }
   }
@@ -89,6 +90,16 @@ private struct MovableInstruction {
   }
 }
 
+/// What is going to happen to text. What happens to a page of trampolines ends rewriting.
+enum TextChange {
+  /// It is unmapped, or something else is mapped in its place.
+  case removed
+  /// It moves, or may be written.
+  case movedOrWritten
+  /// It can be used in another way, but not be written.
+  case protected
+}
+
 extension AddressSpace {
   /// Begins to count calls: those that come often shall go to `entry` of the stub.
   package func rewriteText(entry: GuestAddress) { rewriting.entry = entry }
@@ -133,32 +144,17 @@ extension AddressSpace {
     }
   }
 
-  /// What may be done with a range is going to change.
-  @inline(__always) func protectionWillChange(_ range: Range<PageNumber>, to protection: MemoryProtection) {
-    if rewriting.isEmpty { return }
-    if rewriting.touches(range) { restoreText() }
-    if protection.contains(.write) { restoreText(in: range) }
+  /// What is mapped in a range is going to change.
+  @inline(__always) func textWillChange(_ range: Range<PageNumber>, _ change: TextChange) {
+    if !rewriting.isEmpty { settleText(range, change) }
   }
 
-  /// The guest writes to what may be text, although it is not writable.
-  @inline(__always) func textWillBeWritten(_ range: Range<PageNumber>) {
-    if rewriting.isEmpty { return }
-    if rewriting.touches(range) { restoreText() } else { restoreText(in: range) }
-  }
-
-  /// What is mapped in a range is going to change, or to move.
-  @inline(__always) func textWillChange(_ range: Range<PageNumber>, moves: Bool = false) {
-    if rewriting.isEmpty { return }
-    settleText(range, moves)
-  }
-
-  @inline(never) private func settleText(_ range: Range<PageNumber>, _ moves: Bool) {
-    if rewriting.touches(range) {
-      restoreText()
-    } else if moves {
-      restoreText(in: range)
-    } else {
-      rewriting.forget(range)
+  @inline(never) private func settleText(_ range: Range<PageNumber>, _ change: TextChange) {
+    if rewriting.touches(range) { return restoreText() }
+    switch change {
+    case .removed: rewriting.forget(range)
+    case .movedOrWritten: restoreText(in: range)
+    case .protected: break
     }
   }
 

@@ -29,23 +29,18 @@ enum StubCall {
     return address < stored ? .begun : address < reported ? .stored : .reported
   }
 
-  /// Calls that need or change more than registers: what the stub stores is not enough for them.
+  /// What the stub stores is not enough for the call.
   static func needsFrame(_ number: UInt64) -> Bool {
-    switch UInt64(truncatingIfNeeded: UInt32(truncatingIfNeeded: number)) {
-    case rt_sigreturn, clone, fork, vfork, execve, exit, arch_prctl, exit_group, execveat, clone3: true
+    SyscallNumber(rawValue: Int(UInt32(truncatingIfNeeded: number)))?.needsWholeThread == true
+  }
+}
+
+extension SyscallNumber {
+  /// The call needs or changes more of a thread than its registers.
+  package var needsWholeThread: Bool {
+    switch self {
+    case .rt_sigreturn, .clone, .fork, .vfork, .execve, .exit, .arch_prctl, .exit_group, .execveat, .clone3: true
     default: false
     }
   }
-
-  private static let rt_sigreturn = number(.rt_sigreturn)
-  private static let clone = number(.clone)
-  private static let fork = number(.fork)
-  private static let vfork = number(.vfork)
-  private static let execve = number(.execve)
-  private static let exit = number(.exit)
-  private static let arch_prctl = number(.arch_prctl)
-  private static let exit_group = number(.exit_group)
-  private static let execveat = number(.execveat)
-  private static let clone3 = number(.clone3)
-  private static func number(_ number: SyscallNumber) -> UInt64 { UInt64(number.rawValue) }
 }

@@ -32,19 +32,18 @@ extension Kernel {
     }
   }
 
-  /// Calls that mostly end with a signal to the caller, or that need all of its state: without a signal they are slower.
-  private static func interruptsItself(_ number: UInt64) -> Bool {
-    switch SyscallNumber(rawValue: Int(truncatingIfNeeded: number)) {
-    case .rt_sigreturn, .clone, .fork, .vfork, .execve, .exit, .exit_group, .execveat, .clone3, .arch_prctl, .kill,
-      .tkill, .tgkill, .rt_sigqueueinfo, .rt_tgsigqueueinfo, .pause, .rt_sigsuspend:
-      true
-    default: false
+  /// Calls that need all of a thread's state, or mostly end with a signal to the caller: without a signal they are slower.
+  private static func isBetterWithSignal(_ number: UInt64) -> Bool {
+    guard let call = SyscallNumber(rawValue: Int(UInt32(truncatingIfNeeded: number))) else { return false }
+    switch call {
+    case .kill, .tkill, .tgkill, .rt_sigqueueinfo, .rt_tgsigqueueinfo, .pause, .rt_sigsuspend: return true
+    default: return call.needsWholeThread
     }
   }
 
   /// Has a place that makes calls often make them without a signal.
   @inline(never) private func rewriteCall(of task: Task) {
-    guard !Kernel.interruptsItself(task.call.registers.rax), task.memory.sharers == task.group.tasks.count,
+    guard !Kernel.isBetterWithSignal(task.call.registers.rax), task.memory.sharers == task.group.tasks.count,
       !task.group.tasks.contains(where: { $0 !== task && $0.scheduling.isInGuest })
     else { return }
     task.memory.rewriteCall(at: task.call.instruction, task.call.registers)

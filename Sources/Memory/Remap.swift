@@ -46,10 +46,7 @@ extension AddressSpace {
       if growth > 0 { try checkGrowth(area, by: growth) }
       if !areas.isFree(target) { remove(target, hides: true) }
       if newCount < oldCount { remove(from + newCount..<source.upperBound, hides: true) }
-      if newCount > oldCount {
-        defer { populateLocked(target.lowerBound + oldCount..<target.upperBound, of: area) }
-        return move(area, from..<from + kept, to: target, keepsOld: false)
-      }
+      defer { populateLocked(target.lowerBound + kept..<target.upperBound, of: area) }
       return move(area, from..<from + kept, to: target, keepsOld: flags.contains(.dontUnmap))
     }
     if flags.contains(.dontUnmap) {

@@ -132,7 +132,7 @@ package final class HostFileSystem: MountedFileSystem {
       return known
     }
     let inode = HostInode(parent: parent, name: name, stat: stat)
-    inode.givenOwner = owners?.find(inode.key) { inode.hostBirthTime }
+    inode.givenOwner = owners?.find(inode.key) { inode.birthTime() }
     if stat.links > 1 && kind == .regular { keepOne(inode) }
     return inode
   }

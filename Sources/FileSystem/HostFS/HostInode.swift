@@ -94,18 +94,18 @@ package final class HostInode: Inode {
 
   package override func permissionAttributes() throws(Errno) -> PermissionAttributes {
     if parent == nil { try refreshIfVolatile() }
-    let owner = givenOwner ?? FileOwner(uid: hostStat.uid, gid: hostStat.gid)
     return PermissionAttributes(mode: hostStat.mode, uid: owner.uid, gid: owner.gid)
   }
 
+  /// Whose the file is, as guests see it.
+  private var owner: FileOwner { givenOwner ?? FileOwner(uid: hostStat.uid, gid: hostStat.gid) }
+
   /// When the host made the file; nil where it does not know.
-  var hostBirthTime: Timespec? {
+  package override func birthTime() -> Timespec? {
     if let nameless { return try? Host.birthTime(at: nameless.number, nil) }
     guard let parent else { return try? Host.birthTime(at: try fileSystem.descriptor(of: self), nil) }
     return try? Host.birthTime(at: try fileSystem.descriptor(of: parent), name)
   }
-
-  package override func birthTime() -> Timespec? { hostBirthTime }
 
   /// Changes whose the file is, as guests see it; `onHost` changes it on the host, where ids are the host's.
   func setOwner(
@@ -113,11 +113,11 @@ package final class HostInode: Inode {
   ) throws(Errno) {
     guard change.uid != nil || change.gid != nil else { return }
     guard let owners = fileSystem.owners else { return try onHost(change.uid, change.gid) }
-    let old = givenOwner ?? FileOwner(uid: hostStat.uid, gid: hostStat.gid)
+    let old = owner
     let new = FileOwner(uid: change.uid ?? old.uid, gid: change.gid ?? old.gid)
     guard new != old else { return }
     try owners.reserve()
-    owners.set(new, of: key, birth: hostBirthTime)
+    owners.set(new, of: key, birth: birthTime())
     givenOwner = new
   }
 

@@ -81,13 +81,13 @@ final class HostLocks {
     let descriptor = try descriptor(for: kind, through: file, held: held)
     defer { if held.isEmpty && wasRefused { close() } }
     try asking { () throws(Errno) in
-      try Host.setLock(descriptor.number, HostLocks.request(range, kind == .write ? .write : .read))
+      try Host.setLock(descriptor.number, HostLocks.request(range, kind))
     }
   }
 
   func unlock(_ range: Range<Int64>) {
     guard let records else { return }
-    try? Host.setLock(records.number, HostLocks.request(range, .unlocked))
+    try? Host.setLock(records.number, HostLocks.request(range, nil))
   }
 
   /// No guest has a record any more.
@@ -98,7 +98,7 @@ final class HostLocks {
     do throws(Errno) {
       let descriptor: HostDescriptor
       if let records { descriptor = records } else { descriptor = try open([[]], through: file).descriptor }
-      let found = try Host.testLock(descriptor.number, HostLocks.request(range, kind == .write ? .write : .read))
+      let found = try Host.testLock(descriptor.number, HostLocks.request(range, kind))
       guard let kind = FileLockKind(rawValue: found.type) else { return nil }
       let end = found.length == 0 ? Int64.max : found.start &+ found.length
       guard found.start < end else { return nil }
@@ -109,9 +109,10 @@ final class HostLocks {
     } catch { return nil }
   }
 
-  private static func request(_ range: Range<Int64>, _ kind: RecordLock.Kind) -> RecordLock {
+  /// Without a kind: to unlock.
+  private static func request(_ range: Range<Int64>, _ kind: FileLockKind?) -> RecordLock {
     var lock = RecordLock()
-    lock.type = kind.rawValue
+    lock.type = kind?.rawValue ?? RecordLock.Kind.unlocked.rawValue
     lock.start = range.lowerBound
     lock.length = range.upperBound == .max ? 0 : range.upperBound - range.lowerBound
     return lock
@@ -127,8 +128,7 @@ final class HostLocks {
     let opened = try open(kind == .write ? [.readWrite] : [.readWrite, []], through: file)
     do throws(Errno) {
       for record in held {
-        try Host.setLock(
-          opened.descriptor.number, HostLocks.request(record.range, record.kind == .write ? .write : .read))
+        try Host.setLock(opened.descriptor.number, HostLocks.request(record.range, record.kind))
       }
     } catch { throw .noLocks }
     (records, access) = opened

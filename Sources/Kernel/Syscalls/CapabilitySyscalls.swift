@@ -31,7 +31,7 @@ extension Syscalls {
     if result.isNull { return 0 }
     let pid = request.processID
     guard !pid.isNegative else { throw .invalidArgument }
-    guard let target = task.kernel.schedulingTarget(pid == .zero ? task.id : pid) else { throw .noSuchProcess }
+    guard let target = task.kernel.schedulingTarget(pid, by: task) else { throw .noSuchProcess }
     let credentials = target.credentials
     var values: [UInt32] = []
     for word in 0..<count {

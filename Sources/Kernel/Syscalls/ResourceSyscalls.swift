@@ -44,7 +44,7 @@ extension Syscalls {
   ) throws(Errno) -> Int {
     let resource = try known(resource)
     let new = limit.isNull ? nil : try task.load(limit)
-    guard let target = task.kernel.schedulingTarget(id == .zero ? task.id : id) else { throw .noSuchProcess }
+    guard let target = task.kernel.schedulingTarget(id, by: task) else { throw .noSuchProcess }
     if target.task?.group !== task.group, !task.credentials.has(.sysResource) {
       let (mine, theirs) = (task.credentials, target.credentials)
       guard mine.uid == theirs.uid, mine.uid == theirs.euid, mine.uid == theirs.suid,
@@ -97,7 +97,7 @@ extension Syscalls {
     let found: [SchedulingTarget]
     let who = ProcessID(rawValue: number)
     switch which {
-    case .process: found = [task.kernel.schedulingTarget(who == .zero ? task.id : who)].compactMap(\.self)
+    case .process: found = [task.kernel.schedulingTarget(who, by: task)].compactMap(\.self)
     case .processGroup:
       let processGroup = who == .zero ? task.group.processGroup : task.kernel.processTable.processGroups[who]
       found = processGroup?.members.flatMap(\.tasks).map(SchedulingTarget.init) ?? []

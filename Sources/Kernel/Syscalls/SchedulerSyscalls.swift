@@ -23,7 +23,7 @@ extension Syscalls {
 
   private static func target(_ id: ProcessID, _ task: Task) throws(Errno) -> SchedulingTarget {
     if id.isNegative { throw .invalidArgument }
-    guard let target = task.kernel.schedulingTarget(id == .zero ? task.id : id) else { throw .noSuchProcess }
+    guard let target = task.kernel.schedulingTarget(id, by: task) else { throw .noSuchProcess }
     return target
   }
 

@@ -43,9 +43,9 @@ struct SchedulingTarget {
 }
 
 extension Kernel {
-  /// What has an id, for calls of sched(7); nil where nothing has.
-  func schedulingTarget(_ id: ProcessID) -> SchedulingTarget? {
-    if let task = tasks[id] { return SchedulingTarget(task) }
+  /// What has an id, for calls of sched(7) by a task, which 0 means; nil where nothing has.
+  func schedulingTarget(_ id: ProcessID, by caller: Task) -> SchedulingTarget? {
+    if let task = id == .zero ? caller : tasks[id] { return SchedulingTarget(task) }
     return id == .initial ? SchedulingTarget(initProcess) : nil
   }
 }
